@@ -1,0 +1,34 @@
+"""What all tests share: where borrowed data lies, and a home of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SHARED = CHECKOUT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has an empty home, so that none reads or writes the developer's own."""
+    path = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("TRAKTIR_HOME", str(path))
+    monkeypatch.delenv("TRAKTIR_TOKEN", raising=False)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real files of other people, beside the checkout; skips where they are absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared data is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def starter() -> Path:
+    """The small model that ships with the program."""
+    return CHECKOUT / "tui" / "engine" / "starter" / "starter.gguf"

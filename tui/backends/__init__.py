@@ -1,0 +1,1 @@
+"""Remote backends: servers that complete text, each by its own dialect."""

@@ -1,0 +1,1 @@
+"""The httpx client that the terminal and the command line speak through."""

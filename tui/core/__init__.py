@@ -1,0 +1,1 @@
+"""Use cases: take a turn, swipe, branch, summarise, import, export."""

@@ -1,0 +1,166 @@
+"""What a backend is: the Protocol that remote servers and the embedded engine fulfil, and what passes through it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from tui.domain.errors import TraktirError
+from tui.domain.notice import Notice
+from tui.domain.samplers import Samplers
+
+FinishReason = Literal["stop", "length", "cut", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of prompt text. `markup` is True for the template's own literals, the only place where a
+    backend may read special tokens; text of users, cards, lore and models is never markup."""
+
+    text: str
+    markup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message for a chat-completion server. `role` is system, user or assistant."""
+
+    role: str
+    content: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend told of itself. `context_length` is in tokens, None when it does not tell."""
+
+    dialect: str                                  # embedded, llamacpp, llama_cpp_python, koboldcpp, openai, …
+    model: str = ""
+    version: str = ""
+    context_length: int | None = None
+    trained_context: int | None = None
+    text_completion: bool = True
+    chat_completion: bool = False
+    prefill: bool = True                          # a started reply can be handed over and is continued
+    exact_tokens: bool = False                    # count_tokens is the model's own tokenizer
+    adds_bos: bool = True                         # puts BOS before a text prompt by itself
+    bos_token: str = ""
+    eos_token: str = ""
+    chat_template: str = ""                       # the model's own Jinja, untrusted
+    special_tokens: tuple[str, ...] = ()          # strings that this tokenizer reads as control tokens
+    samplers: frozenset[str] = frozenset()        # canonical names that have an effect there
+    notices: tuple[Notice, ...] = ()              # what a person should know (GPU not used, guessed context, …)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dialect": self.dialect, "model": self.model, "version": self.version,
+            "context_length": self.context_length, "trained_context": self.trained_context,
+            "text_completion": self.text_completion, "chat_completion": self.chat_completion,
+            "prefill": self.prefill, "exact_tokens": self.exact_tokens, "adds_bos": self.adds_bos,
+            "bos_token": self.bos_token, "eos_token": self.eos_token,
+            "has_template": bool(self.chat_template), "samplers": sorted(self.samplers),
+            "notices": [n.to_json() for n in self.notices], "details": dict(self.details),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One reply to be made. `pieces` is the whole prompt for text completion, prefill included, literal BOS
+    excluded. `messages` is the same prompt for chat completion; then `prefill` is the started reply (also the
+    content of the last message when it is an assistant's). `max_tokens` limits the reply."""
+
+    id: str
+    pieces: tuple[Piece, ...]
+    samplers: Samplers
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    messages: tuple[ChatMessage, ...] = ()
+    prefill: str = ""
+    bos: str = ""                                 # the format's literal BOS, for backends that do not add one
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The next stretch of the reply, never ending inside a character."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Prompt processing: `processed` of `total` tokens done, of which `cached` were reused."""
+
+    processed: int
+    total: int
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Something to show while waiting: loading a model (with `fraction` 0..1), queued, trying again."""
+
+    notice: Notice
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the backend counted them; None where it does not say."""
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end, exactly once and last. `cut`: the stream broke off or was aborted; the text so far stands.
+    `error` goes with reason "error" (nothing usable, or a failure after some text)."""
+
+    reason: FinishReason
+    usage: Usage = Usage()
+    ttft_ms: float | None = None                  # time to first token
+    tokens_per_second: float | None = None
+    stop_string: str = ""
+    seed: int | None = None
+    dropped: tuple[str, ...] = ()                 # sampler names that this backend does not know
+    clamped: Mapping[str, float] = field(default_factory=dict)
+    error: TraktirError | None = None
+
+
+Event = Text | Reasoning | Progress | Status | Usage | Finish
+
+
+class Backend(Protocol):
+    """A place where text is completed. Never raises out of `complete`: failures are a Finish with an error."""
+
+    async def capabilities(self) -> Capabilities:
+        """What is there, loading or connecting if need be. Raises BackendError."""
+        ...
+
+    def complete(self, request: CompletionRequest) -> AsyncIterator[Event]:
+        """Stream one reply. Closing the iterator or `abort` stops the work at the source."""
+        ...
+
+    async def count_tokens(self, prompts: Sequence[Sequence[Piece]]) -> list[int]:
+        """Tokens of each prompt without BOS; an estimate where `exact_tokens` is False. Raises BackendError."""
+        ...
+
+    async def abort(self, request_id: str) -> None:
+        """Stop that request at the source; the stream ends with Finish("cut"). Unknown ids are ignored."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def estimate_tokens(text: str) -> int:
+    """A cautious guess where no tokenizer is at hand: about 3.3 characters a token in Latin script, 2.2 beyond."""
+    ascii_chars = sum(1 for c in text if c < "\x80")
+    return int(ascii_chars / 3.3 + (len(text) - ascii_chars) / 2.2) + (1 if text else 0)

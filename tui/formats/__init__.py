@@ -1,0 +1,1 @@
+"""Cards, lorebooks, chats and presets as bytes and files."""

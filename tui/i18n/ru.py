@@ -1,0 +1,3 @@
+"""The Russian catalogue."""
+
+CATALOGUE: dict[str, str] = {}

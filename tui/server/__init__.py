@@ -1,0 +1,1 @@
+"""Starlette routes and the event stream in front of the core."""

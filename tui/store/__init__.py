@@ -1,0 +1,1 @@
+"""SQLite: chats as trees, an operation log, drafts, plan states, full-text search."""

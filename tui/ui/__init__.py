@@ -1,0 +1,1 @@
+"""Textual: app, screens, widgets, key handling, styles."""
