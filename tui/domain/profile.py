@@ -1,0 +1,55 @@
+"""Presets other than templates and samplers: prompts (system text, story string) and profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+#: The order of the fixed head. `{{#if x}}…{{/if}}` blocks and `{{x}}` fields only.
+DEFAULT_STORY = (
+    "{{#if system}}{{system}}\n\n{{/if}}"
+    "{{#if lore_before}}{{lore_before}}\n\n{{/if}}"
+    "{{#if description}}{{description}}\n\n{{/if}}"
+    "{{#if personality}}{{char}}'s personality: {{personality}}\n\n{{/if}}"
+    "{{#if scenario}}Scenario: {{scenario}}\n\n{{/if}}"
+    "{{#if lore_after}}{{lore_after}}\n\n{{/if}}"
+    "{{#if persona}}{{persona}}\n\n{{/if}}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPreset:
+    """What is said to the model around card and chat. `examples` "" keeps `<START>` as a line of its own;
+    any other text replaces it. `history_share` is the low-water mark of the block cut (0..1)."""
+
+    id: str
+    label: str = ""
+    system: str = "Write {{char}}'s next reply in this roleplay with {{user}}. Stay in character."
+    story: str = DEFAULT_STORY
+    post_history: str = ""
+    example_separator: str = ""
+    history_share: float = 0.7
+    lore_scan_depth: int = 4
+    lore_budget_share: float = 0.25
+    summary_prompt: str = (
+        "Pause the roleplay. Summarise the messages above in a few plain sentences: who did what, where, "
+        "what was promised or learnt. Names and facts only, nothing new."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Backend, template, samplers and prompt in one switch. `backend` holds kind ("embedded", "auto", "openai",
+    "koboldcpp", "llamacpp"), and `model` (a path for embedded, "starter" for the one that ships) or `url`, `key_env`,
+    `key_file`, `mode`, `context_length`. `template` "auto" chooses from the model's own metadata."""
+
+    id: str
+    label: str = ""
+    backend: Mapping[str, Any] = field(default_factory=lambda: {"kind": "embedded", "model": "starter"})
+    template: str = "auto"
+    samplers: str = "default"
+    prompt: str = "default"
+
+
+PresetKind = Literal["templates", "samplers", "prompts", "profiles"]

@@ -1,0 +1,153 @@
+"""What goes into a plan and what comes out of it. A prompt is a plan before it is a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tui.domain.card import Card
+from tui.domain.chat import Node, Role, Summary
+from tui.domain.lore import Lorebook
+from tui.domain.notice import Notice
+from tui.domain.profile import PromptPreset
+from tui.domain.template import Template
+
+Volatility = Literal["head", "memory", "history", "tail"]
+#: Tokens of a text by the model's tokenizer, without BOS.
+Counter = Callable[[str], int]
+#: Whether a pattern `/…/flags` (untrusted) occurs in a text; runs elsewhere, with a deadline.
+Matcher = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One stretch of the plan, in prompt order. `source` says where it comes from: `system`, `story`,
+    `card.description`, `persona`, `lore:BOOK:UID`, `example:N`, `summary:ID`, `note`, `card.note`, `message:NODE`,
+    `post_history`, `prefill`. `why` says why it is not `included`, or what happened to it.
+    `block` groups segments that are rendered as one turn (the head is one system text)."""
+
+    source: str
+    role: Role
+    text: str
+    tokens: int
+    volatility: Volatility
+    name: str = ""
+    block: str = ""
+    depth: int | None = None
+    included: bool = True
+    why: Notice | None = None
+    reused: bool | None = None                    # expected to be in the backend's cache
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source, "role": self.role, "text": self.text, "tokens": self.tokens,
+            "volatility": self.volatility, "name": self.name, "depth": self.depth, "included": self.included,
+            "why": self.why.to_json() if self.why else None, "reused": self.reused,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoreHit:
+    """What happened to one lore entry in a scan. `message` counts from the end, 0 the newest."""
+
+    book: str
+    uid: str
+    comment: str
+    fired: bool
+    key: str = ""
+    message: int | None = None
+    snippet: str = ""
+    position: str = ""
+    depth: int | None = None
+    order: int = 0
+    tokens: int = 0
+    text: str = ""
+    role: Role = "system"
+    constant: bool = False
+    why: Notice | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "book": self.book, "uid": self.uid, "comment": self.comment, "fired": self.fired, "key": self.key,
+            "message": self.message, "snippet": self.snippet, "position": self.position, "depth": self.depth,
+            "order": self.order, "tokens": self.tokens, "why": self.why.to_json() if self.why else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanState:
+    """What the next plan must know of this one; stored with the node the turn made, so each branch has its own.
+
+    `anchor`: id of the first node of history that is in the prompt (None: from the beginning).
+    `frozen`: values of time and random macros in the head, by macro text and place.
+    `examples`: whether example dialogue is still in the prompt.
+    `rendered`: (source, digest) of each segment of the last prompt, for the cache forecast.
+    """
+
+    anchor: str | None = None
+    frozen: Mapping[str, str] = field(default_factory=dict)
+    examples: bool = True
+    rendered: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "anchor": self.anchor, "frozen": dict(self.frozen), "examples": self.examples,
+            "rendered": [list(r) for r in self.rendered],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PlanState:
+        return cls(
+            data.get("anchor"), dict(data.get("frozen") or {}), bool(data.get("examples", True)),
+            tuple((str(s), str(d)) for s, d in data.get("rendered") or ()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Tokens: the model's whole window, and what is kept free for the reply (or a side job, the larger)."""
+
+    context: int
+    reserve: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Everything a plan is made of. `path` is the visible path, deleted nodes left out, up to and including what the
+    reply answers; with `prefill` the reply starts with that text (continue: the text so far)."""
+
+    path: Sequence[Node]
+    card: Card
+    user: str                                     # the person's name
+    persona: str                                  # the person's description
+    prompt: PromptPreset
+    template: Template
+    budget: Budget
+    books: Sequence[Lorebook] = ()
+    summaries: Sequence[Summary] = ()
+    note: str = ""
+    note_depth: int = 4
+    note_role: Role = "system"
+    prefill: str = ""
+    state: PlanState = PlanState()
+    clock: str = ""                               # ISO 8601, local; for time macros
+    seed: int = 0                                 # for random macros
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Segments in prompt order (left-out ones among them, `included` False), and the state for the next plan.
+
+    `cut` lists the node ids that left history with this plan (a summary may be offered for them); `tokens` is the sum
+    over what is included, template overhead and opener too; `stops` are turn delimiters and speakers' names."""
+
+    segments: tuple[Segment, ...]
+    state: PlanState
+    lore: tuple[LoreHit, ...]
+    stops: tuple[str, ...]
+    tokens: int
+    expected_reuse: int
+    cut: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    first_change: str = ""                        # source of the first segment that differs from the last prompt
