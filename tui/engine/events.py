@@ -1,0 +1,84 @@
+"""The worker's messages as the domain's events."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Progress, Status, Text, Usage
+from tui.domain.errors import EngineError, TraktirError
+from tui.domain.notice import Notice, notice
+from tui.engine.sampling import SUPPORTED
+from tui.engine.starting import Started
+
+
+class Job:
+    """One reply in the making: what arrives for it waits in `events`, the Finish once and last.
+
+    `sent` says that the worker has it, `spoken` that some of its text was given out.
+    """
+
+    def __init__(self, request: CompletionRequest) -> None:
+        self.request = request
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.sent = False
+        self.spoken = False
+        self.finished = False
+
+    def put(self, event: Event) -> None:
+        if not self.finished:
+            self.events.put_nowait(event)
+
+    def finish(self, event: Finish) -> None:
+        self.put(event)
+        self.finished = True
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Pass on one message of the worker."""
+        match message["is"]:
+            case "text":
+                self.spoken = True
+                self.put(Text(message["text"]))
+            case "progress":
+                self.put(Progress(*message["at"]))
+            case "error":
+                self.finish(Finish("cut" if self.spoken else "error", error=_engine_error(message["error"])))
+            case "finish":
+                outcome = message["outcome"]
+                if outcome["window_full"]:
+                    self.put(Status(notice("The model's window is full: the reply had to end here.")))
+                self.finish(_finish(outcome))
+
+
+def _finish(outcome: dict[str, Any]) -> Finish:
+    return Finish(
+        outcome["reason"],
+        usage=Usage(outcome["prompt_tokens"], outcome["cached_tokens"], outcome["completion_tokens"]),
+        ttft_ms=outcome["ttft_ms"], tokens_per_second=outcome["tokens_per_second"],
+        stop_string=outcome["stop_string"], seed=outcome["seed"], clamped=outcome["clamped"],
+    )
+
+
+def _engine_error(data: dict[str, Any]) -> EngineError:
+    error = TraktirError.from_json(data)
+    return error if isinstance(error, EngineError) else EngineError(error.what, error.remedy, **error.details)
+
+
+def capabilities_of(started: Started, path: Path) -> Capabilities:
+    """What `started` offers, for the core."""
+    facts = started.facts
+    said = tuple(Notice.from_json(n) for n in facts["notices"])
+    return Capabilities(
+        dialect="embedded", model=started.info.name or path.stem, version=started.version,
+        context_length=facts["context"], trained_context=facts["trained_context"] or None,
+        text_completion=True, chat_completion=False, prefill=True, exact_tokens=True, adds_bos=facts["adds_bos"],
+        bos_token=facts["bos"], eos_token=facts["eos"],
+        chat_template=facts["chat_template"], special_tokens=tuple(facts["special_tokens"]),
+        samplers=SUPPORTED, notices=(*started.notices, *said),
+        details={
+            **facts["details"], "path": str(path), "description": facts["description"],
+            "architecture": started.info.architecture, "quantisation": started.info.quantisation,
+            "plain_kernels": started.plain_kernels, "pid": started.worker.pid,
+        },
+    )

@@ -1,0 +1,288 @@
+"""What a GGUF file says of itself, read without llama.cpp and without trust.
+
+The format (versions 2 and 3; ggml's `docs/gguf.md`): magic, version, counts of tensors and of key-value pairs,
+the pairs, then the tensors' names and shapes. Only the pairs are read. Every count and length is bounded before
+it is used, and arrays are walked, not kept: a vocabulary of 250,000 tokens costs a list of offsets.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import struct
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tui.domain.errors import BadInput
+from tui.domain.notice import notice
+
+MAGIC = b"GGUF"
+
+_MAX_PAIRS = 65_536
+_MAX_ITEMS = 8_000_000
+_MAX_KEY = 65_535
+_MAX_STRING = 16 * 2**20
+_MAX_DEPTH = 4
+_SHOWN_ITEMS = 8
+_SHOWN_TEXT = 200
+
+_STRING, _ARRAY = 8, 9
+_SCALARS: dict[int, str] = {
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
+}
+_SIZES = {kind: struct.calcsize("<" + code) for kind, code in _SCALARS.items()}
+
+#: Names of `general.file_type`, as llama.cpp numbers them.
+FILE_TYPES: Mapping[int, str] = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
+    12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K",
+    19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL",
+    26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0",
+    37: "TQ2_0", 38: "MXFP4_MOE",
+}
+
+_SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class GgufInfo:
+    """The metadata of one model file. `None` and empty text stand for what it does not say.
+
+    `size_bytes` counts all parts of a split model that are there; `missing_parts` names those that are not.
+    `raw` holds every pair, long texts cut and arrays as `{"items": n, "first": […]}`.
+    """
+
+    path: Path
+    size_bytes: int
+    architecture: str = ""
+    name: str = ""
+    context_length: int | None = None
+    block_count: int | None = None
+    chat_template: str = ""
+    tokenizer: str = ""
+    vocabulary: int | None = None
+    bos_id: int | None = None
+    eos_id: int | None = None
+    bos_token: str = ""
+    eos_token: str = ""
+    add_bos: bool | None = None
+    quantisation: str = ""
+    file_type: int | None = None
+    parameters: int | None = None
+    size_label: str = ""
+    part: int = 1
+    parts: int = 1
+    missing_parts: tuple[str, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def makes_text(self) -> bool:
+        """False for what cannot continue a text: encoders, projectors of images, sound."""
+        family = self.architecture.lower()
+        return "bert" not in family and family not in {"clip", "t5encoder", "wavtokenizer-dec", "mmproj"}
+
+
+def read_metadata(path: Path) -> GgufInfo:
+    """Read the metadata of `path`. Raises BadInput that names the file and, past the header, the field."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size < 24:
+                _refuse(path, "", "it is too short to be a GGUF file")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                raw, tokens = _Reader(path, data).pairs()
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            notice("{file} cannot be read: {reason}", file=path.name, reason=_reason(error)), file=str(path),
+        ) from error
+    return _described(path, size, raw, tokens)
+
+
+def split_parts(path: Path) -> tuple[int, int, tuple[Path, ...]]:
+    """Which part `path` is of how many, and the paths of all, by the naming of llama.cpp's splitter."""
+    found = _SPLIT.search(path.name)
+    if not found or not 1 <= int(found[1]) <= int(found[2]) <= 999:
+        return 1, 1, (path,)
+    part, parts = int(found[1]), int(found[2])
+    stem = path.name[:found.start()]
+    return part, parts, tuple(path.with_name(f"{stem}-{n:05}-of-{parts:05}.gguf") for n in range(1, parts + 1))
+
+
+class _Reader:
+    """A walk through the pairs of one file."""
+
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        self._path = path
+        self._data = data
+        self._end = len(data)
+        self._at = 0
+        self._key = ""
+        self._wide = True
+
+    def pairs(self) -> tuple[dict[str, Any], dict[int, str]]:
+        """All pairs, and the spelling of the tokens that other pairs point to."""
+        if self._data[:4] != MAGIC:
+            _refuse(self._path, "", "it does not begin as a GGUF file does")
+        self._at = 4
+        version = self._number(4)
+        if version not in (2, 3):
+            _refuse(self._path, "version", f"version {version} of the format is not known")
+        self._number(10)
+        count = self._number(10)
+        if count > _MAX_PAIRS:
+            self._bad("metadata_kv_count", f"{count} entries are too many")
+        raw: dict[str, Any] = {}
+        offsets: array[int] | None = None
+        for _ in range(count):
+            key, value, places = self._pair()
+            if key in raw:
+                self._bad(key, "it is there twice")
+            raw[key] = value
+            if key == "tokenizer.ggml.tokens":
+                offsets = places
+        return raw, self._spellings(raw, offsets)
+
+    def _pair(self) -> tuple[str, Any, array[int] | None]:
+        self._key = ""
+        key = self._string(_MAX_KEY)
+        self._key = key
+        kind = self._number(4)
+        if kind == _ARRAY:
+            value, places = self._array(0)
+            return key, value, places
+        return key, self._value(kind), None
+
+    def _value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self._string(_MAX_STRING)
+        if kind not in _SCALARS:
+            self._bad(self._key, f"type {kind} is not known")
+        return self._number(kind)
+
+    def _array(self, depth: int) -> tuple[dict[str, Any], array[int] | None]:
+        """A summary of an array, and where each of its strings lies."""
+        kind, count = self._number(4), self._number(10)
+        if count > _MAX_ITEMS or depth > _MAX_DEPTH:
+            self._bad(self._key, f"{count} items are too many")
+        if kind == _STRING:
+            places = self._string_places(count)
+            first: list[Any] = [self._text_at(place)[:_SHOWN_TEXT] for place in places[:_SHOWN_ITEMS]]
+            return {"items": count, "first": first}, places
+        if kind == _ARRAY:
+            first = [self._array(depth + 1)[0] for _ in range(count)][:_SHOWN_ITEMS]
+            return {"items": count, "first": first}, None
+        if kind not in _SCALARS:
+            self._bad(self._key, f"type {kind} is not known")
+        start = self._skip(_SIZES[kind] * count)
+        shown = min(count, _SHOWN_ITEMS)
+        return {"items": count, "first": list(struct.unpack_from(f"<{shown}{_SCALARS[kind]}", self._data, start))}, None
+
+    def _string_places(self, count: int) -> array[int]:
+        """Offsets of `count` strings. A tight loop: there are hundreds of thousands in a vocabulary."""
+        data, at, end = self._data, self._at, self._end
+        unpack = struct.Struct("<Q").unpack_from
+        places = array("Q")
+        for _ in range(count):
+            if at + 8 > end:
+                self._ends()
+            places.append(at)
+            length = unpack(data, at)[0]
+            at += 8 + length
+            if length > _MAX_STRING or at > end:
+                self._ends()
+        self._at = at
+        return places
+
+    def _spellings(self, raw: Mapping[str, Any], places: array[int] | None) -> dict[int, str]:
+        out: dict[int, str] = {}
+        for which in ("bos", "eos"):
+            token = raw.get(f"tokenizer.ggml.{which}_token_id")
+            if places is not None and isinstance(token, int) and 0 <= token < len(places):
+                out[token] = self._text_at(places[token])
+        return out
+
+    def _text_at(self, place: int) -> str:
+        length = struct.unpack_from("<Q", self._data, place)[0]
+        return self._data[place + 8:place + 8 + length].decode("utf-8", "replace")
+
+    def _string(self, limit: int) -> str:
+        length = self._number(10)
+        if length > limit:
+            self._bad(self._key, f"a text of {length} bytes is too long")
+        start = self._skip(length)
+        return self._data[start:start + length].decode("utf-8", "replace")
+
+    def _number(self, kind: int) -> Any:
+        start = self._skip(_SIZES[kind])
+        return struct.unpack_from("<" + _SCALARS[kind], self._data, start)[0]
+
+    def _skip(self, count: int) -> int:
+        start = self._at
+        if count > self._end - start:
+            self._ends()
+        self._at = start + count
+        return start
+
+    def _ends(self) -> NoReturn:
+        self._bad(self._key, "the file ends in the middle of it")
+
+    def _bad(self, key: str, why: str) -> NoReturn:
+        _refuse(self._path, key, why)
+
+
+def _described(path: Path, size: int, raw: dict[str, Any], tokens: dict[int, str]) -> GgufInfo:
+    architecture = _text(raw, "general.architecture")
+    part, parts, all_parts = split_parts(path)
+    others = [p for p in all_parts if p != path]
+    bos, eos = _integer(raw, "tokenizer.ggml.bos_token_id"), _integer(raw, "tokenizer.ggml.eos_token_id")
+    file_type = _integer(raw, "general.file_type")
+    vocabulary = raw.get("tokenizer.ggml.tokens")
+    add_bos = raw.get("tokenizer.ggml.add_bos_token")
+    return GgufInfo(
+        path=path, size_bytes=size + sum(p.stat().st_size for p in others if p.is_file()),
+        architecture=architecture, name=_text(raw, "general.name"),
+        context_length=_integer(raw, f"{architecture}.context_length"),
+        block_count=_integer(raw, f"{architecture}.block_count"),
+        chat_template=_text(raw, "tokenizer.chat_template"), tokenizer=_text(raw, "tokenizer.ggml.model"),
+        vocabulary=vocabulary["items"] if isinstance(vocabulary, dict) else None,
+        bos_id=bos, eos_id=eos,
+        bos_token=tokens.get(bos, "") if bos is not None else "",
+        eos_token=tokens.get(eos, "") if eos is not None else "",
+        add_bos=add_bos if isinstance(add_bos, bool) else None,
+        quantisation=FILE_TYPES.get(file_type & 1023, "") if file_type is not None else "", file_type=file_type,
+        parameters=_integer(raw, "general.parameter_count"), size_label=_text(raw, "general.size_label"),
+        part=part, parts=parts, missing_parts=tuple(p.name for p in others if not p.is_file()),
+        raw={key: _shown(value) for key, value in raw.items()},
+    )
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _SHOWN_TEXT:
+        return value[:_SHOWN_TEXT] + "…"
+    return value
+
+
+def _text(raw: Mapping[str, Any], key: str) -> str:
+    value = raw.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _integer(raw: Mapping[str, Any], key: str) -> int | None:
+    value = raw.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _refuse(path: Path, key: str, why: str) -> NoReturn:
+    if key:
+        raise BadInput(
+            notice("{file} is damaged at {field}: {reason}.", file=path.name, field=key[:80], reason=why),
+            notice("Download it again."), file=str(path), field=key[:200],
+        )
+    raise BadInput(notice("{file} is not a model: {reason}.", file=path.name, reason=why), file=str(path))

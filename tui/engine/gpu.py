@@ -1,0 +1,44 @@
+"""A GPU that is there but that the installed llama.cpp cannot use: seen here, with the command that mends it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+
+from tui.domain.notice import Notice, notice
+
+_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD"}
+_OPTION = {"NVIDIA": "GGML_CUDA", "AMD": "GGML_VULKAN", "Apple": "GGML_METAL"}
+_SUPPORTED = "llama-cpp-python>=0.3.36,<0.3.37"
+
+
+def visible_gpu(root: Path = Path("/")) -> str:
+    """NVIDIA, AMD or Apple when such a GPU shows in the system at `root`; else empty."""
+    if sys.platform == "darwin":
+        return "Apple" if platform.machine() == "arm64" else ""
+    if any((root / "dev").glob("nvidia[0-9]*")) or any((root / "proc/driver/nvidia/gpus").glob("*")):
+        return "NVIDIA"
+    if (root / "dev/dxg").exists() and (root / "usr/lib/wsl/lib/libcuda.so.1").exists():
+        return "NVIDIA"
+    for vendor in sorted((root / "sys/class/drm").glob("renderD*/device/vendor")):
+        try:
+            name = _VENDORS.get(vendor.read_text("ascii", "replace").strip(), "")
+        except OSError:
+            continue
+        if name:
+            return name
+    return ""
+
+
+def unused_gpu_notice(gpu_build: bool, root: Path = Path("/")) -> Notice | None:
+    """What to tell when a GPU is visible and the build has no support for any; None when all is well."""
+    maker = "" if gpu_build else visible_gpu(root)
+    if not maker:
+        return None
+    command = f"CMAKE_ARGS='-D{_OPTION[maker]}=on' pip install --force-reinstall --no-cache-dir '{_SUPPORTED}'"
+    return notice(
+        "There is a GPU by {maker}, but the installed llama.cpp was built for the processor alone, which is much"
+        " slower. To use it: {command} (the README says where ready-made builds are).",
+        maker=maker, command=command,
+    )

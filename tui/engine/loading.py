@@ -1,0 +1,151 @@
+"""A model from a file to a context that has proven itself, stepping down where memory is short. Worker side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tui.domain.errors import EngineError
+from tui.domain.notice import Notice, notice
+from tui.engine import bindings
+from tui.engine.bindings import AbortFlag, Context, Model
+from tui.engine.generate import Generator
+from tui.engine.settings import BATCH_CPU, BATCH_GPU, DEFAULT_CONTEXT, LEAST_CONTEXT, EngineSettings
+from tui.engine.tokenise import Tokeniser
+
+#: Seconds between two marks of progress.
+_TELL_EVERY = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready for requests, and what a person should know of how it came to be."""
+
+    model: Model
+    context: Context
+    tokeniser: Tokeniser
+    generator: Generator
+    gpu_layers: int
+    threads: int
+    notices: tuple[Notice, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        vocab = self.model.vocab
+        return {
+            "description": self.model.description, "context": self.context.size,
+            "trained_context": self.model.trained_context, "chat_template": self.model.chat_template,
+            "adds_bos": vocab.adds_bos, "bos": vocab.text(vocab.bos), "eos": vocab.text(vocab.eos),
+            "special_tokens": list(self.tokeniser.special_tokens), "notices": [n.to_json() for n in self.notices],
+            "details": {
+                "layers": self.model.layers, "gpu_layers": self.gpu_layers, "parameters": self.model.parameters,
+                "model_bytes": self.model.size, "vocabulary": vocab.size, "batch": self.context.batch,
+                "threads": self.threads, "recurrent": self.model.recurrent, "gpu_build": bindings.uses_gpu(),
+                "system": bindings.system_info(),
+            },
+        }
+
+
+def load(
+    path: Path, settings: EngineSettings, *, extra_bufts: bool, flag: AbortFlag,
+    tell: Callable[[dict[str, Any]], None],
+) -> Loaded:
+    """Load, make a context, and prove both by a small decode. `tell` hears `loading` and `proving`.
+
+    Raises EngineError where llama.cpp refuses; where it crashes, this process ends, and the proxy knows from
+    what was told last how far it had come.
+    """
+    bindings.start_backend()
+    notices: list[Notice] = []
+    model, layers = _load_model(path, settings, extra_bufts, tell, notices)
+    if model.has_encoder:
+        raise EngineError(notice("This model translates from one text to another; it cannot continue one."))
+    gpu = bindings.uses_gpu() and layers != 0
+    threads = settings.threads()
+    context = _open_context(model, settings, BATCH_GPU if gpu else BATCH_CPU, threads, notices)
+    tokeniser = Tokeniser(model.vocab)
+    generator = Generator(context, tokeniser, flag)
+    tell({"is": "proving"})
+    generator.prove()
+    used = (layers if layers >= 0 else model.layers) if gpu else 0
+    return Loaded(model, context, tokeniser, generator, used, threads, tuple(notices))
+
+
+def _load_model(
+    path: Path, settings: EngineSettings, extra_bufts: bool, tell: Callable[[dict[str, Any]], None],
+    notices: list[Notice],
+) -> tuple[Model, int]:
+    """The model and the layers asked of the GPU: all, then half, then none, where it has no room."""
+    wanted = settings.n_gpu_layers
+    steps = [wanted] if not bindings.uses_gpu() or wanted == 0 else _fewer(path, wanted)
+    for layers in steps:
+        model = Model.load(path, gpu_layers=layers, extra_bufts=extra_bufts, progress=_sparing(tell))
+        if model is None:
+            continue
+        if layers != wanted:
+            notices.append(notice(
+                "The model did not fit on the GPU whole: {layers} of its {all} layers are there, and it is slower.",
+                layers=layers, all=model.layers,
+            ))
+        return model, layers
+    raise EngineError(
+        notice("llama.cpp could not load {file}.", file=path.name),
+        notice("It may be damaged, not wholly downloaded, or of a family that this llama.cpp does not know."),
+        kind="load",
+    )
+
+
+def _fewer(path: Path, wanted: int) -> list[int]:
+    from tui.engine.gguf import read_metadata
+
+    layers = wanted if wanted > 0 else read_metadata(path).block_count or 0
+    return [wanted, *([layers // 2] if layers > 1 else []), 0]
+
+
+def _sparing(tell: Callable[[dict[str, Any]], None]) -> Callable[[float], None]:
+    """Progress at most ten times a second: llama.cpp reports every tensor."""
+    last = -_TELL_EVERY
+
+    def progress(fraction: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _TELL_EVERY or fraction >= 1:
+            last = now
+            tell({"is": "loading", "fraction": round(fraction, 3)})
+
+    return progress
+
+
+def _open_context(
+    model: Model, settings: EngineSettings, batch: int, threads: int, notices: list[Notice],
+) -> Context:
+    """The context asked for, or half of it, and half again, until there is memory for it."""
+    trained = model.trained_context
+    wanted = settings.n_ctx or min(trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
+    if trained and wanted > trained:
+        notices.append(notice(
+            "The context of {tokens} tokens is larger than the {trained} that this model was trained for.",
+            tokens=wanted, trained=trained,
+        ))
+    batch = settings.n_batch or batch
+    size = wanted
+    while size >= min(wanted, LEAST_CONTEXT):
+        context = Context.create(
+            model, size=size, batch=batch, ubatch=settings.n_ubatch or batch, threads=threads,
+            flash=settings.flash_attn,
+        )
+        if context is not None:
+            if size < wanted:
+                notices.append(notice(
+                    "There was no memory for a context of {wanted} tokens; it has {tokens} instead.",
+                    wanted=wanted, tokens=context.size,
+                ))
+            return context
+        size //= 2
+    raise EngineError(
+        notice("There is no memory for a context of {tokens} tokens, nor for a smaller one.", tokens=wanted),
+        notice("Choose a smaller model, or end other programs that use memory."),
+        kind="memory",
+    )

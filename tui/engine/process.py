@@ -1,0 +1,186 @@
+"""The worker as seen from outside: start it, write to it, read from it, and say why it died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tui.domain.errors import EngineError
+from tui.domain.notice import Notice, notice
+from tui.engine import protocol
+
+#: Log kept from earlier starts, in bytes, before it is moved aside.
+_LOG_LIMIT = 2**20
+
+#: Seconds after the end of its pipe within which the worker ends by itself.
+_END_WITHIN = 2.5
+
+_WORDS = re.compile(r"error|fail|assert|abort|unable|unsupported|unknown|invalid|not enough|out of memory", re.I)
+_UNSAFE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
+
+#: What native code dies of by its own doing; SIGKILL and SIGTERM come from outside.
+CRASHES = frozenset(
+    getattr(signal, name) for name in ("SIGSEGV", "SIGILL", "SIGBUS", "SIGFPE", "SIGABRT") if hasattr(signal, name)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How the worker ended: `code` as subprocess gives it (negative: a signal), and what its log said last."""
+
+    code: int
+    log_line: str = ""
+    log_path: str = ""
+
+    @property
+    def crashed(self) -> bool:
+        return self.code < 0 and -self.code in CRASHES
+
+    @property
+    def reason(self) -> str:
+        """For people: the signal's name, or the exit code."""
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        try:
+            return signal.Signals(-self.code).name
+        except ValueError:
+            return f"signal {-self.code}"
+
+    def error(self, what: str) -> EngineError:
+        """`what` is a sentence with places {reason} and {log}."""
+        killed = hasattr(signal, "SIGKILL") and self.code == -signal.SIGKILL
+        illegal = hasattr(signal, "SIGILL") and self.code == -signal.SIGILL
+        remedy: Notice
+        if killed:
+            remedy = notice("The system may have run out of memory: choose a smaller model or a smaller context.")
+        elif illegal:
+            remedy = notice("This llama.cpp was built for another processor: install it again from source.")
+        elif self.log_line:
+            remedy = notice(
+                "Its log ends with: {line}. The engine starts again with the next message.", line=self.log_line,
+            )
+        else:
+            remedy = notice("The engine starts again with the next message. Its log: {log}", log=self.log_path)
+        return EngineError(
+            notice(what, reason=self.reason), remedy, kind="died", reason=self.reason, log=self.log_line,
+        )
+
+
+class WorkerProcess:
+    """One running worker. Lines are written without waiting: they are small, and the pipe is read at once."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log_path: Path, log_from: int) -> None:
+        self._process = process
+        self._log_path = log_path
+        self._log_from = log_from
+
+    @classmethod
+    async def start(cls, log_path: Path, env: Mapping[str, str]) -> WorkerProcess:
+        """Start a worker whose native output goes to `log_path`. Raises EngineError."""
+        try:
+            log_from, log = _open_log(log_path)
+        except OSError as error:
+            raise EngineError(
+                notice("The engine's log {file} cannot be written: {reason}", file=str(log_path), reason=str(error)),
+            ) from error
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "tui.engine.worker", stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE, stderr=log, env=_with_package(env),
+                limit=protocol.MAX_LINE, start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(
+                notice("The engine's process could not be started: {reason}", reason=str(error)), kind="start",
+            ) from error
+        finally:
+            os.close(log)
+        return cls(process, log_path, log_from)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.returncode is None
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Write one command; to a worker that is gone it is lost, and its reader hears of the death."""
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                self._process.stdin.write(protocol.encode(message))
+
+    async def read(self) -> dict[str, Any] | None:
+        """The next event, or None at the end."""
+        assert self._process.stdout is not None
+        try:
+            line = await self._process.stdout.readline()
+            return protocol.decode(line) if line.endswith(b"\n") else None
+        except (ValueError, ConnectionError):
+            return None
+
+    async def death(self) -> Death:
+        """Wait for the end and explain it. A worker whose pipe broke but which lives on is killed."""
+        code = await self._wait_or_kill()
+        return Death(code, self._last_words(), str(self._log_path))
+
+    async def stop(self) -> None:
+        """End it: the pipe closes, the worker leaves, or is killed."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        await self._wait_or_kill()
+
+    async def _wait_or_kill(self) -> int:
+        try:
+            return await asyncio.wait_for(self._process.wait(), _END_WITHIN)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            return await self._process.wait()
+
+    def last_words(self) -> str:
+        """The line of this worker's log that says most about a failure; empty when there is none."""
+        return self._last_words()
+
+    def _last_words(self) -> str:
+        try:
+            with self._log_path.open("rb") as log:
+                log.seek(max(self._log_from, self._log_path.stat().st_size - 16_384))
+                lines = log.read(16_384).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        lines = [line for line in lines if not line.startswith(("Fatal Python", "  File", "Extension modules"))]
+        telling = [line for line in lines if _WORDS.search(line)]
+        return clean(telling[-1]) if telling else ""
+
+
+def clean(line: str) -> str:
+    """A line of native output fit to be shown: no control characters, at most 200 characters."""
+    return _UNSAFE.sub("", line).strip()[:200]
+
+
+def _open_log(path: Path) -> tuple[int, int]:
+    """The end of the log so far, and a descriptor to write on from there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        path.replace(path.with_name(path.name + ".1"))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fstat(descriptor).st_size, descriptor
+
+
+def _with_package(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` in which the worker finds this very package first, installed or not."""
+    import tui
+
+    root = str(Path(tui.__file__).resolve().parents[1])
+    rest = env.get("PYTHONPATH", "")
+    return {**env, "PYTHONPATH": os.pathsep.join((root, rest)) if rest else root, "PYTHONUNBUFFERED": "1"}

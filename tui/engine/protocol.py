@@ -1,0 +1,53 @@
+"""What the proxy and the worker say to each other: one JSON object a line, over two pipes.
+
+To the worker, by `do`: `load` (path, settings, extra_bufts), `complete` (id, pieces, samplers, max_tokens,
+stop, bos), `count` (id, prompts), `abort` (id). The end of the pipe means: finish.
+
+From the worker, by `is`: `loading` (fraction), `proving`, `ready` (facts), `failed` (error); then with the id of
+a request `progress`, `text`, `finish` (outcome), `error`, `counted`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tui.domain.backend import CompletionRequest, Piece
+from tui.domain.samplers import Samplers
+
+#: The longest line either side takes, in bytes.
+MAX_LINE = 2**26
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError("not an object")
+    return message
+
+
+def pieces_to_json(pieces: Iterable[Piece]) -> list[list[Any]]:
+    return [[piece.text, piece.markup] for piece in pieces]
+
+
+def pieces_from_json(data: Sequence[Sequence[Any]]) -> tuple[Piece, ...]:
+    return tuple(Piece(text, markup) for text, markup in data)
+
+
+def request_to_json(request: CompletionRequest) -> dict[str, Any]:
+    return {
+        "do": "complete", "id": request.id, "pieces": pieces_to_json(request.pieces),
+        "samplers": request.samplers.to_json(), "max_tokens": request.max_tokens,
+        "stop": list(request.stop), "bos": request.bos,
+    }
+
+
+def samplers_from_json(data: Mapping[str, Any]) -> Samplers:
+    """The samplers as they were sent, without checking ranges again: the core has done so."""
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return Samplers(**values)

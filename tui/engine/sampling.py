@@ -1,0 +1,120 @@
+"""From sampler settings to llama.cpp's chain: which links, in which order, and what each must have seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.domain.samplers import SAMPLER_NAMES, Samplers
+from tui.engine.bindings import Chain, Context
+from tui.engine.tokenise import Tokeniser
+
+#: The one seed that llama.cpp reads as "draw one yourself", so that the reply could not be made again.
+_RANDOM_SEED = 2**32 - 1
+
+#: All canonical names: the chain here has a link for each.
+SUPPORTED = frozenset(SAMPLER_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """A chain ready for one reply. `seed` makes the same reply again; `clamped` holds what was not taken as given."""
+
+    chain: Chain
+    seed: int
+    clamped: Mapping[str, float]
+
+
+def build(samplers: Samplers, context: Context, tokeniser: Tokeniser, prompt: Sequence[int]) -> Sampling:
+    """The chain for `samplers`, having seen as much of `prompt` as its penalties look back on.
+
+    Neutral links are left out. At temperature 0 the likeliest token is taken, after bias and penalties alone.
+    """
+    seed, clamped = _seed(samplers.seed)
+    chain = Chain(context)
+    if biases := list(_biases(samplers.logit_bias, tokeniser, context.model.vocab.size)):
+        chain.add_logit_bias(biases)
+    greedy = samplers.temperature <= 0 and "temperature" in samplers.order
+    for name in samplers.order:
+        if not greedy or name in {"penalties", "dry"}:
+            _add(chain, name, samplers, context.size, seed)
+    if greedy:
+        chain.add_greedy()
+    else:
+        chain.add_draw(seed)
+    if reach := _looks_back(samplers, context.size):
+        for token in prompt[-reach:]:
+            chain.accept(token)
+    return Sampling(chain, seed, clamped)
+
+
+def _add(chain: Chain, name: str, s: Samplers, window: int, seed: int) -> None:
+    """One link, unless its settings change nothing."""
+    match name:
+        case "penalties" if _penalises(s):
+            chain.add_penalties(
+                _range(s.penalty_range, window), s.repetition_penalty, s.frequency_penalty, s.presence_penalty,
+            )
+        case "dry" if _dries(s):
+            chain.add_dry(
+                s.dry_multiplier, s.dry_base, s.dry_allowed_length, _range(s.dry_range, window),
+                s.dry_sequence_breakers,
+            )
+        case "top_n_sigma" if s.top_n_sigma > 0:
+            chain.add_top_n_sigma(s.top_n_sigma)
+        case "top_k" if s.top_k > 0:
+            chain.add_top_k(s.top_k)
+        case "top_p" if s.top_p < 1:
+            chain.add_top_p(s.top_p)
+        case "min_p" if s.min_p > 0:
+            chain.add_min_p(s.min_p)
+        case "xtc" if s.xtc_probability > 0:
+            chain.add_xtc(s.xtc_probability, s.xtc_threshold, seed)
+        case "temperature" if s.temperature != 1:
+            chain.add_temperature(s.temperature)
+        case _:
+            pass
+
+
+def _penalises(s: Samplers) -> bool:
+    neutral = s.repetition_penalty == 1 and s.frequency_penalty == 0 and s.presence_penalty == 0
+    return not neutral and s.penalty_range != 0
+
+
+def _dries(s: Samplers) -> bool:
+    return s.dry_multiplier > 0 and s.dry_range != 0
+
+
+def _range(tokens: int, window: int) -> int:
+    return window if tokens < 0 else min(tokens, window)
+
+
+def _looks_back(s: Samplers, window: int) -> int:
+    """How many prompt tokens the chain must have seen."""
+    penalties = _range(s.penalty_range, window) if "penalties" in s.order and _penalises(s) else 0
+    dry = _range(s.dry_range, window) if "dry" in s.order and _dries(s) else 0
+    return max(penalties, dry)
+
+
+def _seed(wanted: int) -> tuple[int, dict[str, float]]:
+    if wanted < 0:
+        return int.from_bytes(os.urandom(4)) % _RANDOM_SEED, {}
+    if wanted >= _RANDOM_SEED:
+        return _RANDOM_SEED - 1, {"seed": float(_RANDOM_SEED - 1)}
+    return wanted, {}
+
+
+def _biases(bias: Mapping[str, float], tokeniser: Tokeniser, size: int) -> Iterator[tuple[int, float]]:
+    """Tokens with their biases: `#id`, a control token by its name, or every token of a text. -100 forbids."""
+    for text, value in bias.items():
+        number = text[1:]
+        if text.startswith("#") and number.isascii() and number.isdigit():
+            tokens = [int(number)] if len(number) < 9 else []
+        elif (control := tokeniser.control_token(text)) is not None:
+            tokens = [control]
+        else:
+            tokens = tokeniser.plain(text)
+        for token in tokens:
+            if 0 <= token < size:
+                yield token, value if value > -100 else float("-inf")

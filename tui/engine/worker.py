@@ -1,0 +1,222 @@
+"""The engine's own process: llama.cpp runs here, so that what it prints, blocks or breaks stays here.
+
+Started as `python -m tui.engine.worker` with its protocol on 0 and 1 and its log on 2. Three threads: the main
+one computes; a reader takes commands and raises the abort flag; a third counts tokens while the first computes.
+It ends with the pipe: two seconds after the core is gone, so is this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tui.domain.errors import EngineError
+from tui.domain.notice import notice
+from tui.engine import bindings, protocol
+from tui.engine.loading import Loaded, load
+from tui.engine.settings import EngineSettings
+
+#: Seconds that a computation gets to hear the abort flag when the core is gone, before the process just ends.
+_GRACE = 1.0
+
+
+class Channel:
+    """The way out to the proxy, for any thread. When nobody reads any more the process ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        data = memoryview(protocol.encode(message))
+        try:
+            with self._lock:
+                while data:
+                    data = data[os.write(self._descriptor, data):]
+        except OSError:
+            os._exit(0)
+
+
+class Desk:
+    """Who is being served: which requests wait, which one is computed, and which were called off."""
+
+    def __init__(self, flag: bindings.AbortFlag) -> None:
+        self._flag = flag
+        self._lock = threading.Lock()
+        self._waiting: set[str] = set()
+        self._called_off: set[str] = set()
+        self._current = ""
+        self._closing = False
+
+    def arrive(self, request: str) -> None:
+        with self._lock:
+            self._waiting.add(request)
+
+    def begin(self, request: str) -> None:
+        with self._lock:
+            self._waiting.discard(request)
+            self._current = request
+            if request in self._called_off or self._closing:
+                self._flag.set()
+            else:
+                self._flag.clear()
+
+    def end(self) -> None:
+        with self._lock:
+            self._called_off.discard(self._current)
+            self._current = ""
+
+    def abort(self, request: str) -> None:
+        with self._lock:
+            if request == self._current:
+                self._flag.set()
+            elif request in self._waiting:
+                self._called_off.add(request)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closing = True
+            self._flag.set()
+
+
+class Worker:
+    """Commands in, events out."""
+
+    def __init__(self, commands: BinaryIO, channel: Channel) -> None:
+        self._commands = commands
+        self._tell = channel.tell
+        self._flag = bindings.AbortFlag()
+        self._desk = Desk(self._flag)
+        self._work: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._counts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._finished = threading.Event()
+
+    def run(self) -> None:
+        """Serve until the pipe ends; the first command is `load`."""
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        command = self._work.get()
+        loaded = self._load(command) if command else None
+        if loaded is not None:
+            threading.Thread(target=self._count, args=(loaded,), name="counter", daemon=True).start()
+            while (command := self._work.get()) is not None:
+                self._complete(loaded, command)
+        self._finished.set()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in iter(lambda: self._commands.readline(protocol.MAX_LINE), b""):
+                self._take(protocol.decode(line))
+        self._desk.close()
+        self._work.put(None)
+        self._finished.wait(_GRACE)
+        os._exit(0)
+
+    def _take(self, command: dict[str, Any]) -> None:
+        match command["do"]:
+            case "abort":
+                self._desk.abort(command["id"])
+            case "count":
+                self._counts.put(command)
+            case "complete":
+                self._desk.arrive(command["id"])
+                self._work.put(command)
+            case _:
+                self._work.put(command)
+
+    def _load(self, command: dict[str, Any]) -> Loaded | None:
+        try:
+            wrong = bindings.differences(bindings.load_library())
+            if wrong:
+                raise EngineError(
+                    notice("The installed llama-cpp-python is not of the version that Traktir was made for."),
+                    notice("Install it again: {command}", command="pip install 'traktir[llama]'"),
+                    kind="bindings", differences=wrong,
+                )
+            loaded = load(
+                Path(command["path"]), EngineSettings.from_json(command["settings"]),
+                extra_bufts=command["extra_bufts"], flag=self._flag, tell=self._tell,
+            )
+        except EngineError as error:
+            self._tell({"is": "failed", "error": error.to_json()})
+            return None
+        except (ImportError, OSError, RuntimeError) as error:
+            self._tell({"is": "failed", "error": _unloadable(error).to_json()})
+            return None
+        self._tell({"is": "ready", "facts": loaded.to_json()})
+        return loaded
+
+    def _complete(self, loaded: Loaded, command: dict[str, Any]) -> None:
+        request = command["id"]
+
+        def text(shown: str) -> None:
+            self._tell({"is": "text", "id": request, "text": shown})
+
+        def progress(processed: int, total: int, cached: int) -> None:
+            self._tell({"is": "progress", "id": request, "at": (processed, total, cached)})
+
+        self._desk.begin(request)
+        try:
+            prompt = loaded.tokeniser.prompt(protocol.pieces_from_json(command["pieces"]), command["bos"])
+            outcome = loaded.generator.run(
+                prompt, protocol.samplers_from_json(command["samplers"]), command["max_tokens"], command["stop"],
+                text, progress,
+            )
+            self._tell({"is": "finish", "id": request, "outcome": outcome.to_json()})
+        except EngineError as error:
+            self._tell({"is": "error", "id": request, "error": error.to_json()})
+        finally:
+            self._desk.end()
+
+    def _count(self, loaded: Loaded) -> None:
+        while True:
+            command = self._counts.get()
+            counts = [len(loaded.tokeniser.encode(protocol.pieces_from_json(p))) for p in command["prompts"]]
+            self._tell({"is": "counted", "id": command["id"], "counts": counts})
+
+
+def _unloadable(error: Exception) -> EngineError:
+    return EngineError(
+        notice("llama.cpp could not be started: {reason}", reason=str(error)[:300]),
+        notice("Install it again: {command}", command="pip install --force-reinstall 'traktir[llama]'"),
+        kind="library",
+    )
+
+
+def _private_descriptors() -> tuple[BinaryIO, Channel]:
+    """Move the protocol away from 0 and 1, where native code might read and print, and leave null there."""
+    commands, events = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    return os.fdopen(commands, "rb"), Channel(events)
+
+
+def _no_core_dump() -> None:
+    """A crash is told to the person; a dump of the whole model on their disk would not help them."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def main() -> None:
+    commands, channel = _private_descriptors()
+    _no_core_dump()
+    faulthandler.enable()
+    try:
+        Worker(commands, channel).run()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(70)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
