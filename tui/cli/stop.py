@@ -1,0 +1,45 @@
+"""`traktir stop`: end the core cleanly."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+
+from tui.i18n import tr
+
+#: Seconds that the core has to put everything away.
+_PATIENCE = 20.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help=tr("also in the middle of a reply; what came is kept"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """End the core and wait until it is gone; 0 also when none runs. Raises Refused while a reply is being written."""
+    return asyncio.run(_stop(args.force))
+
+
+async def _stop(force: bool) -> int:
+    from tui.client.connection import Connection
+    from tui.client.launch import find_core
+    from tui.domain.errors import ConnectionLost
+
+    target = await find_core()
+    if target is None:
+        print(tr("No core is running for this home."), file=sys.stderr)
+        return 0
+    connection = await Connection.open(target)
+    try:
+        await connection.call("stop", force=force)
+        with contextlib.suppress(ConnectionLost):
+            for _ in range(int(_PATIENCE / 0.05)):
+                await connection.greet()
+                await asyncio.sleep(0.05)
+            print(tr("The core was asked to end but is still there."), file=sys.stderr)
+            return 1
+    finally:
+        await connection.close()
+    return 0

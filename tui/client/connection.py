@@ -1,0 +1,200 @@
+"""The client's end of the line: calls, and a stream of events that mends itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tui.domain.errors import BadInput, ConnectionLost, TraktirError
+from tui.domain.notice import notice
+from tui.wire import PING_SECONDS, PROTOCOL
+from tui.wire.codec import decode, encode
+from tui.wire.ids import new_id
+from tui.wire.sse import FrameReader
+from tui.wire.target import Target
+
+#: Seconds for an answer to a call. A summary runs the model, so this is long.
+CALL_TIMEOUT = 600.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+
+Revive = Callable[[], Awaitable[Target]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: `data` has a key `type` (see `tui.wire`); `id` is where to resume after it, "" for our own."""
+
+    id: str
+    data: dict[str, Any]
+
+
+class Connection:
+    """Speaks with one core. Make it with `open`; every method must be used on that event loop.
+
+    `hello` is the core's greeting. `revive`, where given, starts the core again after it died. After a `stop` or a
+    signal nothing but a call does that: somebody wanted it to end.
+    """
+
+    def __init__(self, target: Target, revive: Revive | None = None, ping_s: float = PING_SECONDS) -> None:
+        self.target = target
+        self.hello: dict[str, Any] = {}
+        self._revive = revive
+        self._silence_s = 2.5 * ping_s
+        self._client_id = new_id()
+        self._http = _http(target, self._client_id)
+
+    @classmethod
+    async def open(cls, target: Target, *, revive: Revive | None = None, ping_s: float = PING_SECONDS) -> Connection:
+        """Connect and exchange hellos. Raises ConnectionLost, or Refused for a wrong token."""
+        connection = cls(target, revive, ping_s)
+        try:
+            connection.hello = await connection.greet()
+            _check_protocol(connection.hello)
+            return connection
+        except BaseException:
+            await connection.close()
+            raise
+
+    async def greet(self) -> dict[str, Any]:
+        """Ask who is there: protocol, build, epoch, event, pid, home, busy, clients, standalone."""
+        found = await self._request("GET", "/v1/hello", timeout=10.0)
+        return dict(found)
+
+    async def call(self, method: str, /, **params: Any) -> Any:
+        """Run a method of the core. Raises the TraktirError that the core answers, or ConnectionLost.
+
+        If nobody listens any more and the core can be revived, it is, and asked once more: nothing had been sent.
+        """
+        try:
+            return await self._request("POST", f"/v1/call/{method}", encode(params), CALL_TIMEOUT)
+        except ConnectionLost as lost:
+            if not (lost.details.get("unsent") and await self._raise_the_dead()):
+                raise
+            return await self._request("POST", f"/v1/call/{method}", encode(params), CALL_TIMEOUT)
+
+    async def events(self, after: str | None = None) -> AsyncIterator[Event]:
+        """All events after the id `after` (from now on without one), without end, over losses of the connection.
+
+        Beside the core's own come `{"type": "link", "state": "lost" | "back"}`, and `{"type": "reset"}` where something
+        may have been missed. Raises TraktirError only if the core refuses (a wrong token, another protocol).
+        """
+        stream = _Stream(after)
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                async for event in self._listen(stream):
+                    yield event
+            if not stream.lost:
+                stream.lost = True
+                yield Event("", {"type": "link", "state": "lost"})
+            await asyncio.sleep(stream.pause * random.uniform(0.7, 1.0))
+            stream.pause = min(stream.pause * 2, _LONGEST_PAUSE)
+            if not stream.stopped:
+                await self._raise_the_dead()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _listen(self, stream: _Stream) -> AsyncIterator[Event]:
+        headers = {"Last-Event-ID": stream.last} if stream.last else {}
+        timeout = httpx.Timeout(10.0, read=self._silence_s)
+        async with self._http.stream("GET", "/v1/events", headers=headers, timeout=timeout) as response:
+            if response.status_code != 200:
+                _answer(response.status_code, await response.aread())
+            if stream.lost:
+                yield Event("", {"type": "link", "state": "back"})
+                if not stream.last:
+                    yield Event("", {"type": "reset"})
+            stream.lost = stream.stopped = False
+            reader = FrameReader()
+            async for chunk in response.aiter_bytes():
+                stream.pause = _FIRST_PAUSE
+                for frame in reader.feed(chunk):
+                    stream.last = frame.id or stream.last
+                    if frame.data:
+                        data = decode(frame.data)
+                        if data["type"] == "bye":
+                            stream.stopped = data.get("why") in ("stop", "signal")
+                        yield Event(frame.id, data)
+
+    async def _request(self, verb: str, path: str, body: bytes | None = None, timeout: float = 10.0) -> Any:
+        limits = httpx.Timeout(10.0, read=timeout, write=60.0)
+        try:
+            response = await self._http.request(verb, path, content=body, timeout=limits)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
+            raise ConnectionLost(
+                notice("No core answers at {target}.", target=str(self.target)),
+                notice("Start Traktir again, or check the address."),
+                unsent=True,
+            ) from problem
+        except httpx.TransportError as problem:
+            raise ConnectionLost(
+                notice("The connection to the core broke ({reason}).", reason=str(problem) or type(problem).__name__),
+                notice("Nothing that was stored is lost. Try again."),
+            ) from problem
+        return _answer(response.status_code, response.content)
+
+    async def _raise_the_dead(self) -> bool:
+        if self._revive is None:
+            return False
+        try:
+            target = await self._revive()
+        except TraktirError:
+            return False                           # tried again later; the loss of the link is already told
+        if target != self.target:
+            old, self._http, self.target = self._http, _http(target, self._client_id), target
+            await old.aclose()
+        return True
+
+
+class _Stream:
+    """Where a stream of events stands."""
+
+    def __init__(self, after: str | None) -> None:
+        self.last = after or ""
+        self.lost = False
+        self.stopped = False
+        self.pause = _FIRST_PAUSE
+
+
+def _http(target: Target, client_id: str) -> httpx.AsyncClient:
+    headers = {"X-Client-Id": client_id, "Content-Type": "application/json"}
+    if target.token:
+        headers["Authorization"] = f"Bearer {target.token}"
+    limits = httpx.Limits(max_connections=32, keepalive_expiry=30.0)
+    uds = str(target.socket) if target.socket else None
+    transport = httpx.AsyncHTTPTransport(uds=uds, limits=limits, trust_env=False)
+    base = "http://core" if uds else str(target.url)
+    return httpx.AsyncClient(transport=transport, base_url=base, headers=headers, trust_env=False)
+
+
+def _answer(status: int, content: bytes) -> Any:
+    """The result that the core sent. Raises the error that it sent, or BadInput for what is no core's answer."""
+    try:
+        answer = decode(content)
+        if "ok" in answer:
+            return answer["ok"]
+        error = TraktirError.from_json(answer["error"])
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(
+            notice("What answers there is not a Traktir core (HTTP status {status}).", status=status),
+            notice("Check the address."),
+        ) from None
+    raise error
+
+
+def _check_protocol(hello: dict[str, Any]) -> None:
+    if hello.get("protocol") != PROTOCOL:
+        raise ConnectionLost(
+            notice(
+                "The core speaks protocol {theirs}, this program {ours}: one of them is older.",
+                theirs=str(hello.get("protocol")), ours=PROTOCOL,
+            ),
+            notice("Bring both to the same version of Traktir."),
+            protocol=hello.get("protocol"),
+        )
