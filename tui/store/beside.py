@@ -1,0 +1,72 @@
+"""What lies beside the trees: plans with their state, drafts, small settings of the core."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tui.store import applying
+from tui.store.text import clean, dump, load
+
+
+def set_plan(
+    connection: sqlite3.Connection, chat_id: str, node: str, state: Mapping[str, Any], plan: Mapping[str, Any] | None
+) -> None:
+    """Keep the plan state (and the plan) of the turn that made `node`. Raises NotFound."""
+    chat = applying.chat_key(connection, chat_id)
+    connection.execute(
+        "INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?)",
+        (chat, clean(node), _pack(state), None if plan is None else _pack(plan)),
+    )
+
+
+def plan_state(connection: sqlite3.Connection, chat_id: str, path: Sequence[str]) -> dict[str, Any] | None:
+    """The state kept with the last node of `path` (root first) that has one."""
+    chat = applying.chat_key(connection, chat_id)
+    for node in reversed(path):
+        row = connection.execute("SELECT state FROM plans WHERE chat = ? AND node = ?", (chat, clean(node))).fetchone()
+        if row is not None:
+            return _unpack(row[0])
+    return None
+
+
+def plan(connection: sqlite3.Connection, chat_id: str, node: str) -> dict[str, Any] | None:
+    chat = applying.chat_key(connection, chat_id)
+    row = connection.execute("SELECT plan FROM plans WHERE chat = ? AND node = ?", (chat, clean(node))).fetchone()
+    return None if row is None or row[0] is None else _unpack(row[0])
+
+
+def set_draft(connection: sqlite3.Connection, chat_id: str, text: str) -> None:
+    """Keep what is typed but not sent; an empty text forgets it."""
+    if text:
+        connection.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?)", (clean(chat_id), clean(text)))
+    else:
+        connection.execute("DELETE FROM drafts WHERE chat = ?", (clean(chat_id),))
+
+
+def draft(connection: sqlite3.Connection, chat_id: str) -> str:
+    row = connection.execute("SELECT text FROM drafts WHERE chat = ?", (clean(chat_id),)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def set_value(connection: sqlite3.Connection, key: str, value: Any) -> None:
+    """Keep a JSON value; None forgets it."""
+    if value is None:
+        connection.execute("DELETE FROM settings WHERE key = ?", (f"core.{key}",))
+    else:
+        connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (f"core.{key}", dump(value)))
+
+
+def value(connection: sqlite3.Connection, key: str) -> Any:
+    row = connection.execute("SELECT value FROM settings WHERE key = ?", (f"core.{key}",)).fetchone()
+    return None if row is None else load(row[0])
+
+
+def _pack(data: Mapping[str, Any]) -> bytes:
+    return zlib.compress(dump(data).encode(), 6)
+
+
+def _unpack(packed: bytes) -> dict[str, Any]:
+    return dict(load(zlib.decompress(packed).decode()))

@@ -1,0 +1,108 @@
+"""What SQLite and the disk say, as sentences for a person.
+
+`StoreError.details["kind"]` is one of: disk_full, read_only, busy, corrupt, newer, foreign, locked, locked_elsewhere,
+closed, io.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+from tui.domain.errors import StoreError
+from tui.domain.notice import notice
+from tui.store.backup import backups
+
+#: Below this many free bytes a failed write counts as a full disk, whatever the system called it.
+_FULL_BELOW = 256 * 1024
+
+
+def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
+    """The StoreError that tells a person about `error`, met while working on the database `path`."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if isinstance(error, sqlite3.ProgrammingError):
+        return closed(path)
+    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _is_full(path)):
+        return disk_full(path)
+    if name.startswith("SQLITE_READONLY") or (
+        name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _is_read_only(path)
+    ):
+        return read_only(path)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreError(
+            notice("The database {file} is in use by another program.", file=str(path)),
+            notice("Close what has it open (a database browser, a backup), then try again."),
+            kind="busy", file=str(path),
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return corrupt(path)
+    return StoreError(
+        notice("The database {file} cannot be read or written ({reason}).", file=str(path), reason=str(error)),
+        notice("Look at the disk it lies on, then try again."),
+        kind="io", file=str(path),
+    )
+
+
+def from_os(error: OSError, path: Path) -> StoreError:
+    """The StoreError for a system call that failed on `path` or beside it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(path)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return read_only(path)
+    return StoreError(
+        notice("{file} cannot be used ({reason}).", file=str(path), reason=error.strerror or str(error)),
+        kind="io", file=str(path),
+    )
+
+
+def disk_full(path: Path) -> StoreError:
+    return StoreError(
+        notice("The disk that holds {file} is full, so this was not saved.", file=str(path)),
+        notice("Free some space and try again; nothing that was saved before is lost."),
+        kind="disk_full", file=str(path),
+    )
+
+
+def read_only(path: Path) -> StoreError:
+    return StoreError(
+        notice("{file} cannot be written: the disk or the folder is read-only.", file=str(path)),
+        notice("Make it writable, or let TRAKTIR_HOME name another folder."),
+        kind="read_only", file=str(path),
+    )
+
+
+def closed(path: Path) -> StoreError:
+    return StoreError(notice("The database {file} is closed.", file=str(path)), kind="closed", file=str(path))
+
+
+def corrupt(path: Path) -> StoreError:
+    """Names the copies that could take the broken file's place, newest first."""
+    copies = [str(copy) for copy in backups(path)]
+    remedy = (
+        notice("Move it away and put the newest good copy in its place: {copies}", copies=", ".join(copies[:3]))
+        if copies
+        else notice("There is no backup copy of it; move it away to start afresh, and keep it for a rescue.")
+    )
+    return StoreError(
+        notice("The database {file} is damaged and was not touched.", file=str(path)), remedy,
+        kind="corrupt", file=str(path), backups=copies,
+    )
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _FULL_BELOW
+    except OSError:
+        return False
+
+
+def _is_read_only(path: Path) -> bool:
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        return True
+    try:
+        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):
+        return False

@@ -1,0 +1,47 @@
+"""Texts that are still growing."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from tui.domain.notice import notice
+from tui.store import applying, log
+from tui.store.text import clean, load
+
+
+def write(
+    connection: sqlite3.Connection, chat_id: str, node: str, revision: str, text: str, reasoning: str
+) -> None:
+    """Store how far a streaming text has come; one that is finished stays as it is."""
+    chat = applying.chat_key(connection, chat_id)
+    connection.execute(
+        """UPDATE revisions SET text = ?, reasoning = ?
+           WHERE chat = ? AND node = ? AND id = ? AND finish = 'streaming'""",
+        (clean(text), clean(reasoning), chat, clean(node), clean(revision)),
+    )
+
+
+def unfinished(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Chat, node and revision of every text that is marked as growing."""
+    return connection.execute(
+        """SELECT c.id, r.node, r.id FROM revisions r JOIN chats c ON c.pk = r.chat
+           WHERE r.finish = 'streaming' ORDER BY r.pk"""
+    ).fetchall()
+
+
+def cut_unfinished(connection: sqlite3.Connection) -> int:
+    """Mark what a dead core left growing as cut, through the log. Returns how many there were."""
+    left = unfinished(connection)
+    for chat_id, node, revision in left:
+        chat = applying.chat_key(connection, chat_id)
+        text, reasoning, generation = connection.execute(
+            "SELECT text, reasoning, generation FROM revisions WHERE chat = ? AND node = ? AND id = ?",
+            (chat, node, revision),
+        ).fetchone()
+        finish = {
+            "op": "finish_revision", "node": node, "revision": revision, "text": text, "finish": "cut",
+            "reasoning": reasoning, "generation": load(generation, {}),
+        }
+        label = notice("A reply was cut short when Traktir stopped")
+        log.commit(connection, chat_id, log.Entry([finish], (), label, undoable=False))
+    return len(left)
