@@ -11,7 +11,7 @@ from tui.domain.errors import NotFound, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, apply_all
 from tui.store import applying, trees
-from tui.store.text import clean, dump, load, now_ms
+from tui.store.text import dump, load, now_ms
 from tui.store.types import Change, ChangeKind
 
 _LATEST = "SELECT ops, inverse FROM changes WHERE id = :change OR target = :change ORDER BY id DESC LIMIT 1"
@@ -58,7 +58,7 @@ def undo_target(connection: sqlite3.Connection, chat_id: str) -> Change | None:
     return _change(
         connection,
         "SELECT id, label, kind FROM changes WHERE chat = ? AND undoable AND state = 'done' ORDER BY id DESC LIMIT 1",
-        chat, swapped=False,
+        chat,
     )
 
 
@@ -68,7 +68,7 @@ def redo_target(connection: sqlite3.Connection, chat_id: str) -> Change | None:
     return _change(
         connection,
         "SELECT id, label, kind FROM changes WHERE chat = ? AND undoable AND state = 'undone' ORDER BY id LIMIT 1",
-        chat, swapped=True,
+        chat,
     )
 
 
@@ -118,12 +118,11 @@ def _turn(connection: sqlite3.Connection, chat: int, entry: Entry) -> None:
         raise Refused(notice("That step was undone or redone a moment ago, so there is nothing to do."))
 
 
-def _change(connection: sqlite3.Connection, query: str, chat: int, *, swapped: bool) -> Change | None:
-    """A step with the operations of the last time it was done or undone. After an undo, what undoes the undo is what
-    redoes the step (adding a node that is there already would change nothing)."""
+def _change(connection: sqlite3.Connection, query: str, chat: int) -> Change | None:
+    """A step with the operations of the last time it was done or undone. What undoes the undo is what redoes the step
+    (adding a node that is there already would change nothing)."""
     row = connection.execute(query, (chat,)).fetchone()
     if row is None:
         return None
     ops, inverse = (tuple(load(text)) for text in connection.execute(_LATEST, {"change": row[0]}).fetchone())
-    label = Notice.from_json(load(clean(row[1])))
-    return Change(row[0], inverse if swapped else ops, ops if swapped else inverse, label, row[2])
+    return Change(row[0], ops, inverse, Notice.from_json(load(row[1])), row[2])

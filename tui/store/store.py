@@ -104,7 +104,7 @@ class Store:
         return await self._readers.run(lambda c: log.undo_target(c, chat_id))
 
     async def redo_target(self, chat_id: str) -> Change | None:
-        """What redo would bring back: apply its `ops`, commit with kind "redo" and its id as target."""
+        """What redo would bring back: apply its `inverse`, commit with kind "redo" and its id as target."""
         return await self._readers.run(lambda c: log.redo_target(c, chat_id))
 
     async def replay(self, chat_id: str) -> Chat:

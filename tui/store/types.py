@@ -23,8 +23,8 @@ class LockInfo:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A step that can be undone or redone. `id` is the step's own change; apply `ops` for what was asked:
-    to undo, `inverse`; to redo, `ops`."""
+    """A step that can be undone or redone. `id` is the step's own change. `ops` are what did (or undid) it last, and
+    `inverse` what takes that back: applying `inverse` undoes what is done, and redoes what is undone."""
 
     id: int
     ops: tuple[Op, ...]
