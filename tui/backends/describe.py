@@ -1,0 +1,228 @@
+"""What a server of a known kind tells of itself: model, version, context, template, tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from tui.backends import failures
+from tui.backends.dialects import Dialect
+from tui.backends.frames import whole
+from tui.backends.http import Answer, Http
+from tui.domain.backend import Capabilities
+from tui.domain.cleantext import clean_line
+from tui.domain.defuse import plausible
+from tui.domain.endpoint import Endpoint
+from tui.domain.errors import BackendError
+from tui.domain.notice import Notice, notice
+
+NAME_LIMIT = 120
+MODELS_LIMIT = 500
+TEMPLATE_LIMIT = 200_000
+
+Get = Callable[[str], Awaitable[Answer]]
+Facts = dict[str, Any]
+"""Fields of Capabilities found so far."""
+
+
+async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -> tuple[Capabilities, tuple[str, ...]]:
+    """Capabilities and the list of models. Raises BackendError when the server cannot be used."""
+    models, facts = await _models(get, http, dialect, endpoint.model)
+    facts |= await _READERS.get(dialect.name, _nothing)(get, http)
+    found = str(facts.get("model") or "")
+    facts["model"] = clean_line(endpoint.model, NAME_LIMIT) or found or (models[0] if models else "")
+    facts["details"] = {"server": dialect.label, **facts.get("details", {})}
+    if not endpoint.model and not dialect.serves_one and not dialect.public:
+        facts["details"]["send_model"] = facts["model"]
+    capabilities = Capabilities(dialect.name, **_mode(dialect, endpoint), **facts)
+    return _with_notices(capabilities, dialect, endpoint, http, models), models
+
+
+def _mode(dialect: Dialect, endpoint: Endpoint) -> Facts:
+    text = dialect.text is not None if endpoint.mode == "auto" else endpoint.mode == "text"
+    return {
+        "text_completion": text, "chat_completion": not text,
+        "prefill": text or dialect.continue_chat is not None,
+        "samplers": dialect.table.known,
+    }
+
+
+def _with_notices(
+    found: Capabilities, dialect: Dialect, endpoint: Endpoint, http: Http, models: tuple[str, ...],
+) -> Capabilities:
+    notices: list[Notice] = list(found.notices)
+    window = endpoint.context_length or found.context_length
+    if endpoint.context_length and found.context_length and endpoint.context_length > found.context_length:
+        window = found.context_length
+        notices.append(notice(
+            "The context of {set} tokens set for this connection is more than the server has; its {window} are used.",
+            set=endpoint.context_length, window=window))
+    if window is None:
+        notices.append(notice(
+            "{server} does not tell its context length. Set it for this connection, or a cautious guess is used.",
+            server=dialect.label))
+    if endpoint.mode == "text" and dialect.text is None:
+        notices.append(notice("{server} may wrap a text prompt in a template of its own; chat mode is safer.",
+                              server=dialect.label))
+    if endpoint.model and models and endpoint.model not in models and not dialect.serves_one:
+        notices.append(notice("{server} does not list the model {model}.", server=dialect.label, model=found.model))
+    if http.key_given and not http.address.secure and not http.address.private:
+        notices.append(notice("The key travels unencrypted to {address}.", address=http.address.shown))
+    return replace(found, context_length=window, notices=tuple(notices))
+
+
+async def _models(get: Get, http: Http, dialect: Dialect, chosen: str) -> tuple[tuple[str, ...], Facts]:
+    """Names from the OpenAI-like list, and the window where an entry tells it."""
+    if dialect.name == "koboldcpp":
+        return (), {}
+    answer = await get(f"{dialect.api(http.address)}/models")
+    data = answer.field("data")
+    if answer.status in {401, 403}:
+        raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(answer.data))
+    entries = [e for e in data if isinstance(e, dict)][:MODELS_LIMIT] if isinstance(data, list) else []
+    names = tuple(n for e in entries if (n := clean_line(str(e.get("id") or ""), NAME_LIMIT)))
+    used = next((e for e in entries if e.get("id") == chosen), None if dialect.public or not entries else entries[0])
+    return names, {"context_length": window} if used and (window := _window(used)) else {}
+
+
+def _window(entry: dict[str, Any]) -> int | None:
+    meta = entry.get("meta")
+    sources = (entry.get("max_model_len"), meta.get("n_ctx") if isinstance(meta, dict) else None,
+               entry.get("loaded_context_length"), entry.get("context_length"), entry.get("max_context_length"))
+    return next((n for s in sources if (n := whole(s))), None)
+
+
+async def _nothing(get: Get, http: Http) -> Facts:
+    return {}
+
+
+async def _llamacpp(get: Get, http: Http) -> Facts:
+    props = await get("/props")
+    data = props.data if isinstance(props.data, dict) else {}
+    if data.get("role") == "router":
+        raise BackendError(
+            notice("{address} is a router that serves several models and has none loaded by itself.",
+                   address=http.address.shown),
+            notice("Start llama-server with one model, or connect to that one."), kind="router", retryable=False)
+    settings = data.get("default_generation_settings")
+    bos, eos = _token(data.get("bos_token")), _token(data.get("eos_token"))
+    entries = (await get("/v1/models")).field("data")
+    meta = entries[0].get("meta") if isinstance(entries, list) and entries and isinstance(entries[0], dict) else None
+    facts = {
+        "model": _base_name(data.get("model_alias") or data.get("model_path")),
+        "version": clean_line(str(data.get("build_info") or ""), 60),
+        "context_length": whole(settings.get("n_ctx")) if isinstance(settings, dict) else None,
+        "trained_context": whole(meta.get("n_ctx_train")) if isinstance(meta, dict) else None,
+        "chat_template": _template(data.get("chat_template")), "bos_token": bos, "eos_token": eos,
+        "special_tokens": tuple(t for t in (bos, eos) if plausible(t)),
+        "exact_tokens": True, "adds_bos": await _adds_bos(http),
+        "details": {"slots": whole(data.get("total_slots"))},
+    }
+    return {k: v for k, v in facts.items() if v is not None}
+
+
+async def _adds_bos(http: Http) -> bool:
+    """Whether this model's tokenizer puts something before a text."""
+    answer = await http.ask(f"{http.address.root}/tokenize", {"content": "", "add_special": True})
+    tokens = answer.field("tokens")
+    return not isinstance(tokens, list) or bool(tokens)
+
+
+async def _llama_cpp_python(get: Get, http: Http) -> Facts:
+    """It tells neither context nor template. Its count of nothing is the count of BOS."""
+    answer = await http.ask(f"{http.address.root}/extras/tokenize/count", {"input": ""})
+    count = whole(answer.field("count"))
+    title = (await get("/openapi.json")).field("info")
+    version = title.get("version") if isinstance(title, dict) else ""
+    models = (await get("/v1/models")).field("data")
+    name = models[0].get("id") if isinstance(models, list) and models and isinstance(models[0], dict) else ""
+    return {
+        "model": _base_name(name), "version": clean_line(str(version or ""), 60), "exact_tokens": count is not None,
+        "adds_bos": count != 0,
+    }
+
+
+async def _koboldcpp(get: Get, http: Http) -> Facts:
+    model = await get("/api/v1/model")
+    if model.status in {401, 403} or str(model.field("result")) == "koboldcpp/protected-model":
+        raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(model.data))
+    props = await get("/props")
+    window = whole((await get("/api/extra/true_max_context_length")).field("value"))
+    facts: Facts = {
+        "model": clean_line(str(model.field("result") or "").removeprefix("koboldcpp/"), NAME_LIMIT),
+        "version": clean_line(str((await get("/api/extra/version")).field("version") or ""), 20),
+        "context_length": window or whole((await get("/api/v1/config/max_context_length")).field("value")),
+        "chat_template": _template(props.field("chat_template")), "exact_tokens": True,
+    }
+    return {k: v for k, v in facts.items() if v is not None}
+
+
+async def _tabby(get: Get, http: Http) -> Facts:
+    answer = await get("/v1/model")
+    parameters = answer.field("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    facts = {
+        "model": clean_line(str(answer.field("id") or ""), NAME_LIMIT),
+        "context_length": whole(parameters.get("max_seq_len")),
+        "chat_template": _template(parameters.get("prompt_template_content")),
+    }
+    return {k: v for k, v in facts.items() if v}
+
+
+async def _textgen(get: Get, http: Http) -> Facts:
+    name = (await get("/v1/internal/model/info")).field("model_name")
+    return {"model": clean_line(str(name or ""), NAME_LIMIT)}
+
+
+async def _ollama(get: Get, http: Http) -> Facts:
+    running = (await get("/api/ps")).field("models")
+    loaded = running[0] if isinstance(running, list) and running and isinstance(running[0], dict) else {}
+    facts: Facts = {
+        "version": clean_line(str((await get("/api/version")).field("version") or ""), 30),
+        "context_length": whole(loaded.get("context_length")),
+    }
+    return {k: v for k, v in facts.items() if v}
+
+
+async def _lmstudio(get: Get, http: Http) -> Facts:
+    """The model that is loaded, and with which context."""
+    entries = (await get("/api/v0/models")).field("data")
+    entries = entries if isinstance(entries, list) else []
+    loaded = [e for e in entries if isinstance(e, dict) and e.get("state") == "loaded"]
+    if not loaded:
+        return {}
+    name = clean_line(str(loaded[0].get("id") or ""), NAME_LIMIT)
+    facts = {"model": name, "context_length": whole(loaded[0].get("loaded_context_length"))}
+    return {k: v for k, v in facts.items() if v}
+
+
+async def _vllm(get: Get, http: Http) -> Facts:
+    version = (await get("/version")).field("version")
+    counted = await http.ask(f"{http.address.root}/tokenize", {"prompt": "a", "add_special_tokens": False})
+    return {
+        "version": clean_line(version, 30) if isinstance(version, str) else "",
+        "exact_tokens": whole(counted.field("count")) is not None,
+    }
+
+
+_READERS: dict[str, Callable[[Get, Http], Awaitable[Facts]]] = {
+    "llamacpp": _llamacpp, "llama_cpp_python": _llama_cpp_python, "koboldcpp": _koboldcpp, "tabby": _tabby,
+    "textgen": _textgen, "ollama": _ollama, "lmstudio": _lmstudio, "vllm": _vllm, "aphrodite": _vllm,
+}
+
+
+def _base_name(path: Any) -> str:
+    """A model's name: of a path only the last part, without .gguf."""
+    name = re.split(r"[/\\]", str(path or ""))[-1] if str(path or "").lower().endswith(".gguf") else str(path or "")
+    return clean_line(re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE), NAME_LIMIT)
+
+
+def _template(text: Any) -> str:
+    """A Jinja template as the model has it; old servers end it with a NUL."""
+    return text.rstrip("\0")[:TEMPLATE_LIMIT] if isinstance(text, str) else ""
+
+
+def _token(text: Any) -> str:
+    return text[:80] if isinstance(text, str) else ""

@@ -1,0 +1,64 @@
+"""The kinds of server that are known, as data: how each is called, and what it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tui.backends.address import Address
+from tui.backends.sampling import TABLES, Table
+
+Wire = Literal["openai", "llamacpp", "koboldcpp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One kind of server. `text` and `chat` say which wire completes that way, None where it should not;
+    `continue_chat` are the body keys that make it go on with a started reply, None where nothing does."""
+
+    name: str
+    label: str
+    text: Wire | None = None
+    chat: Wire | None = "openai"
+    continue_chat: Mapping[str, Any] | None = None
+    adds_bos: bool = True
+    ask_usage: bool = True                        # takes stream_options.include_usage
+    busy_with_one: bool = False                   # any other request disturbs the one that runs
+    empty_is_failure: bool = False                # reports failures as an empty success
+    serves_one: bool = False                      # has one model, whatever name is sent
+    public: bool = False                          # a service with many models, of which one must be chosen
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        return TABLES[self.name]
+
+    def api(self, address: Address) -> str:
+        """Where the OpenAI-like routes hang: as given for servers of no known layout."""
+        return address.api if self.public or self.name == "openai" else f"{address.root}/v1"
+
+
+_CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
+
+DIALECTS: Mapping[str, Dialect] = {
+    d.name: d
+    for d in (
+        Dialect("llamacpp", "llama.cpp server", text="llamacpp", continue_chat={}, serves_one=True),
+        Dialect("llama_cpp_python", "llama-cpp-python server", text="openai", ask_usage=False, busy_with_one=True,
+                serves_one=True),
+        Dialect("koboldcpp", "KoboldCpp", text="koboldcpp", serves_one=True),
+        Dialect("textgen", "text-generation-webui", text="openai", continue_chat={"continue_": True},
+                empty_is_failure=True, serves_one=True),
+        Dialect("tabby", "TabbyAPI", text="openai", continue_chat=_CONTINUE, serves_one=True),
+        Dialect("vllm", "vLLM", text="openai", continue_chat=_CONTINUE),
+        Dialect("aphrodite", "Aphrodite", text="openai", continue_chat=_CONTINUE),
+        Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE),
+        Dialect("lmstudio", "LM Studio", text="openai"),
+        Dialect("ollama", "Ollama"),
+        Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True),
+        Dialect("mistral", "Mistral", ask_usage=False, public=True),
+        Dialect("deepseek", "DeepSeek", public=True),
+        Dialect("openai", "OpenAI-compatible server"),
+    )
+}

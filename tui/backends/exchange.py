@@ -1,0 +1,162 @@
+"""One request to a server: sent, tried again where that is allowed, read to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tui.backends import failures, retry
+from tui.backends.frames import READERS, read_event
+from tui.backends.http import MAX_JSON, Http, parse_json
+from tui.backends.reply import Reply
+from tui.backends.sse import EventParser, ServerEvent, TooLong
+from tui.domain.backend import Event, Finish, Status
+from tui.domain.errors import BackendError
+from tui.domain.notice import notice
+
+IDLE_SECONDS = 300.0
+"""How long a stream may be silent once it has begun; comments count as a sign of life."""
+AFTERMATH_SECONDS = 5.0
+"""How long to wait for usage figures and the closing mark after the last word."""
+
+Emit = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Where a request goes, what it says, and which reader understands the answer."""
+
+    url: str
+    body: Mapping[str, Any]
+    wire: str
+
+
+class Rejected(Exception):
+    """The server answered with an error status; nothing was generated."""
+
+    def __init__(self, error: BackendError, headers: Mapping[str, str], body: Any) -> None:
+        super().__init__(str(error))
+        self.error, self.headers, self.body = error, headers, body
+
+
+class Exchange:
+    """Runs one Call into one Reply. `idle_seconds` as IDLE_SECONDS."""
+
+    def __init__(self, http: Http, call: Call, reply: Reply, emit: Emit, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._http, self._call, self._reply, self._emit = http, call, reply, emit
+        self._idle = idle_seconds
+        self._awake = False
+
+    async def run(self) -> Finish:
+        """Send until the server takes it, read, judge. Raises Rejected when it does not take it."""
+        attempt = loading = 0
+        while True:
+            try:
+                return await self._once()
+            except Rejected as refusal:
+                if refusal.error.details.get("kind") == "loading" and loading < retry.LOADING_TRIES:
+                    loading += 1
+                    await self._emit(Status(refusal.error.what))
+                    await asyncio.sleep(retry.LOADING_WAIT)
+                    continue
+                wait = retry.wait_before(attempt, refusal.headers, time.time()) if refusal.error.retryable else None
+                if wait is None:
+                    raise
+                attempt += 1
+                await self._count_down(wait, attempt, refusal.error)
+
+    async def _once(self) -> Finish:
+        broken: BackendError | None = None
+        try:
+            async with self._http.stream(self._call.url, self._call.body) as response:
+                if not 200 <= response.status_code < 300:
+                    raise await self._rejection(response)
+                broken = await self._read(response)
+        except BackendError as error:
+            broken = error
+        for event in self._reply.flush():
+            await self._emit(event)
+        return self._reply.finish(broken)
+
+    async def _rejection(self, response: httpx.Response) -> Rejected:
+        answer = await self._http.error_answer(response)
+        error = failures.from_status(
+            answer.status, answer.data, answer.text, self._http.address.shown, self._http.key_given)
+        return Rejected(error, answer.headers, answer.data)
+
+    async def _read(self, response: httpx.Response) -> BackendError | None:
+        """Take the stream until it ends or enough has come. Returns what broke it, if anything did."""
+        if "json" in response.headers.get("content-type", "").partition(";")[0]:
+            return await self._read_at_once(response)
+        parser = EventParser()
+        try:
+            async with aclosing(_bytes(response)) as stream:
+                while not self._reply.ended and (chunk := await self._chunk(stream)) is not None:
+                    await self._take(parser.feed(chunk))
+            await self._take(parser.close())
+        except TooLong:
+            return failures.too_big(self._http.address.shown)
+        except TimeoutError:
+            return failures.went_silent(self._http.address.shown, self._idle)
+        except httpx.HTTPError as error:
+            await self._take(_rest(parser))
+            return failures.not_reached(error, self._http.address.shown)
+        return None
+
+    async def _read_at_once(self, response: httpx.Response) -> BackendError | None:
+        """A server that does not stream: one JSON document."""
+        raw = bytearray()
+        async with aclosing(_bytes(response)) as stream:
+            while (chunk := await self._chunk(stream)) is not None:
+                raw += chunk
+                if len(raw) > MAX_JSON:
+                    return failures.too_big(self._http.address.shown)
+        text = raw.decode("utf-8", "replace")
+        await self._take([ServerEvent("message", text)] if parse_json(text) is not None else [])
+        return None
+
+    async def _chunk(self, stream: AsyncGenerator[bytes, None]) -> bytes | None:
+        """The next bytes, None at the end. The first may take as long as the prompt does; then silence has a
+        limit, and a short one once the reply is complete."""
+        limit = None if not self._awake else AFTERMATH_SECONDS if self._reply.complete else self._idle
+        async with asyncio.timeout(limit):
+            chunk = await anext(stream, None)
+        self._awake = True
+        return chunk
+
+    async def _take(self, events: list[ServerEvent]) -> None:
+        for event in events:
+            for delta in read_event(event, READERS[self._call.wire]):
+                if self._reply.ended:
+                    return
+                for said in self._reply.take(delta):
+                    await self._emit(said)
+
+    async def _count_down(self, seconds: float, attempt: int, error: BackendError) -> None:
+        """Say every second how long it still takes."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await self._emit(Status(notice(
+                "{what} Trying again in {seconds} s ({attempt} of {tries}).",
+                what=str(error.what), seconds=math.ceil(left), attempt=attempt, tries=retry.MAX_TRIES,
+            )))
+            await asyncio.sleep(min(1.0, left))
+
+
+async def _bytes(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async for chunk in response.aiter_raw():
+        yield chunk
+
+
+def _rest(parser: EventParser) -> list[ServerEvent]:
+    try:
+        return parser.close()
+    except TooLong:
+        return []

@@ -1,0 +1,172 @@
+"""What the frames of a stream say, for each wire: pure functions from one event to one `Delta`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tui.backends.http import parse_json
+from tui.backends.sse import ServerEvent
+from tui.domain.backend import Progress, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The meaning of one frame. `finish` is "" until the server names an end ("stop", "length", "error");
+    `done` is the end of the stream itself; `failure` is the body of an error frame, None where there is none.
+    `unmarked` says that frames of this server carry no end mark at all, so that silence is a regular end."""
+
+    text: str = ""
+    reasoning: str = ""
+    progress: Progress | None = None
+    usage: Usage | None = None
+    finish: str = ""
+    done: bool = False
+    failure: Any = None
+    stop_string: str = ""
+    seed: int | None = None
+    speed: float | None = None
+    unmarked: bool = False
+    understood: bool = True
+
+
+Reader = Callable[[Mapping[str, Any]], Delta]
+
+
+def read_event(event: ServerEvent, reader: Reader) -> list[Delta]:
+    """The deltas of one event. Several JSON documents on lines of one event are taken one by one."""
+    data = event.data.strip()
+    if not data:
+        return []
+    if data == "[DONE]":
+        return [Delta(done=True)]
+    whole = parse_json(data)
+    if whole is not None or "\n" not in data:
+        return [_read_body(event.name, whole, data, reader)]
+    return [delta for line in data.split("\n") for delta in read_event(ServerEvent(event.name, line), reader)]
+
+
+def _read_body(name: str, body: Any, data: str, reader: Reader) -> Delta:
+    if name == "error":
+        return Delta(failure=body if body is not None else data)
+    if not isinstance(body, dict):
+        return Delta(understood=False)
+    if body.get("error") or body.get("object") == "error" or ("detail" in body and "choices" not in body):
+        return Delta(failure=body)
+    return reader(body)
+
+
+_REASONING = ("reasoning_content", "reasoning")
+
+
+def read_openai(body: Mapping[str, Any]) -> Delta:
+    """A chunk of /v1/completions or /v1/chat/completions, or the whole answer of a server that did not stream."""
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    part: Mapping[str, Any] = next((choice[k] for k in ("delta", "message") if isinstance(choice.get(k), dict)), {})
+    timings = _mapping(body.get("timings"))
+    usage = _openai_usage(_mapping(body.get("usage")), timings)
+    return Delta(
+        text=_content(part.get("content")) or _string(choice.get("text")),
+        reasoning=next(filter(None, map(_string, map(part.get, _REASONING))), "") or _thinking(part.get("content")),
+        usage=usage,
+        finish=_finish(choice.get("finish_reason")),
+        speed=_number(timings.get("predicted_per_second")),
+        stop_string=_string(choice.get("stop_reason")),
+        understood="choices" in body or usage is not None,
+    )
+
+
+def read_llamacpp(body: Mapping[str, Any]) -> Delta:
+    """A frame of llama-server's own /completion."""
+    progress, timings = _mapping(body.get("prompt_progress")), _mapping(body.get("timings"))
+    stopped = body.get("stop") is True
+    return Delta(
+        text=_string(body.get("content")),
+        progress=Progress(
+            whole(progress.get("processed")) or 0, whole(progress.get("total")) or 0, whole(progress.get("cache")) or 0,
+        ) if progress else None,
+        usage=Usage(
+            whole(body.get("tokens_evaluated")), whole(timings.get("cache_n")), whole(body.get("tokens_predicted")),
+        ) if stopped else None,
+        finish=("length" if body.get("stop_type") == "limit" else "stop") if stopped else "",
+        done=stopped,
+        stop_string=_string(body.get("stopping_word")),
+        seed=whole(_mapping(body.get("generation_settings")).get("seed")),
+        speed=_number(timings.get("predicted_per_second")),
+        understood="content" in body,
+    )
+
+
+def read_koboldcpp(body: Mapping[str, Any]) -> Delta:
+    """A frame of /api/extra/generate/stream, or the whole answer of /api/v1/generate."""
+    results = body.get("results")
+    first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else body
+    return Delta(
+        text=_string(first.get("token")) or _string(first.get("text")),
+        finish=_finish(first.get("finish_reason")),
+        unmarked="finish_reason" not in first,
+        understood="token" in first or "text" in first,
+    )
+
+
+def whole(value: Any) -> int | None:
+    """A count from a stranger: None unless it is a whole number that is not absurd."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
+        return None
+    return int(value)
+
+
+def _openai_usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage | None:
+    if not usage and not timings:
+        return None
+    prompt, cached = whole(usage.get("prompt_tokens")), whole(timings.get("cache_n"))
+    if prompt is None and (new := whole(timings.get("prompt_n"))) is not None:
+        prompt = new + (cached or 0)
+    if cached is None:
+        cached = whole(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    if cached is None:
+        cached = whole(usage.get("prompt_cache_hit_tokens"))
+    completion = whole(usage.get("completion_tokens"))
+    return Usage(prompt, cached, completion if completion is not None else whole(timings.get("predicted_n")))
+
+
+def _finish(reason: Any) -> str:
+    """Every server's word for an end, as "stop", "length" or "error"; "" where it is none."""
+    if not isinstance(reason, str) or reason in {"", "null"}:
+        return ""
+    if reason in {"length", "max_tokens", "model_length"}:
+        return "length"
+    return "error" if reason == "error" else "stop"
+
+
+def _content(content: Any) -> str:
+    """Text of a message: a string, or a list of parts of which only text counts."""
+    if isinstance(content, list):
+        parts = (p for p in content if isinstance(p, dict) and p.get("type") in {"text", None})
+        return "".join(_string(p.get("text")) for p in parts)
+    return _string(content)
+
+
+def _thinking(content: Any) -> str:
+    if not isinstance(content, list):
+        return ""
+    parts = [p.get("thinking") for p in content if isinstance(p, dict) and p.get("type") == "thinking"]
+    return "".join(p if isinstance(p, str) else _content(p) for p in parts)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return number if number is not None and 0 < number < 1e9 else None
+
+
+READERS: Mapping[str, Reader] = {"openai": read_openai, "llamacpp": read_llamacpp, "koboldcpp": read_koboldcpp}

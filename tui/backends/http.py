@@ -1,0 +1,190 @@
+"""HTTP to one server, with the limits that strangers need: short waits, small answers, no redirects.
+
+The only module that talks to httpx. Failures leave it as BackendError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from tui.backends import failures
+from tui.backends.address import Address
+from tui.domain.endpoint import Endpoint
+from tui.domain.errors import BadInput
+from tui.domain.notice import notice
+
+CONNECT_SECONDS = 5.0
+WRITE_SECONDS = 30.0
+ASK_SECONDS = 3.0
+EVENT_STREAM = "text/event-stream"
+MAX_JSON = 8 << 20
+MAX_ERROR_BODY = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer. `data` is its JSON, None where it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def field(self, name: str) -> Any:
+        """A key of a JSON object, None where there is no object or no such key."""
+        return self.data.get(name) if isinstance(self.data, dict) else None
+
+
+class Http:
+    """Calls to one endpoint. A stream has a connection of its own, so that closing it is seen at once and no
+    request meets a connection that the server has just given up; questions share one for two seconds."""
+
+    def __init__(self, endpoint: Endpoint, address: Address) -> None:
+        self.address = address
+        self.key_given = bool(endpoint.api_key.strip())
+        self._headers = _headers(endpoint)
+        self._verify = endpoint.verify_tls and address.secure
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    async def ask(self, url: str, body: Any = None, *, seconds: float = ASK_SECONDS, limit: int = MAX_JSON) -> Answer:
+        """GET, or POST where there is a body, within `seconds` in all. Any HTTP status is an Answer, except a
+        redirect. Raises BackendError."""
+        try:
+            async with asyncio.timeout(seconds), self._open(url, body, "application/json") as response:
+                raw = await self._read(response, limit)
+        except TimeoutError as error:
+            raise failures.not_reached(error, self.address.shown) from None
+        text = raw.decode("utf-8", "replace")
+        return Answer(response.status_code, response.headers, parse_json(text), text)
+
+    @asynccontextmanager
+    async def stream(self, url: str, body: Any) -> AsyncIterator[httpx.Response]:
+        """POST for an event stream. The caller reads `response.aiter_raw()`, guarded by `translated`."""
+        async with self._open(url, body, EVENT_STREAM) as response:
+            yield response
+
+    async def error_answer(self, response: httpx.Response) -> Answer:
+        """What came instead of a stream; at most 64 KiB of it, within three seconds."""
+        raw = b""
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                async for chunk in response.aiter_raw():
+                    raw += chunk
+                    if len(raw) >= MAX_ERROR_BODY:
+                        break
+        except (TimeoutError, httpx.HTTPError):
+            pass                                                # the status alone must do
+        text = raw[:MAX_ERROR_BODY].decode("utf-8", "replace")
+        return Answer(response.status_code, response.headers, parse_json(text), text)
+
+    async def close(self) -> None:
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+    @asynccontextmanager
+    async def _open(self, url: str, body: Any, accept: str) -> AsyncIterator[httpx.Response]:
+        """One request. Lone surrogates of a body travel as `\\udXXX` escapes, which JSON allows."""
+        with self.translated():
+            client = self._client(streaming=accept == EVENT_STREAM)
+            content = None if body is None else json.dumps(body).encode()
+            headers = {"Accept": accept} | ({} if body is None else {"Content-Type": "application/json"})
+            method = "GET" if body is None else "POST"
+            async with client.stream(method, url, content=content, headers=headers) as response:
+                if response.is_redirect or 300 <= response.status_code < 400:
+                    raise failures.redirected(self.address.shown, response.headers.get("location", "?"))
+                yield response
+
+    async def _read(self, response: httpx.Response, limit: int) -> bytes:
+        raw = bytearray()
+        async for chunk in response.aiter_raw():
+            raw += chunk
+            if len(raw) > limit:
+                raise failures.too_big(self.address.shown)
+        return bytes(raw)
+
+    def _client(self, streaming: bool) -> httpx.AsyncClient:
+        if streaming not in self._clients:
+            limits = httpx.Limits(max_keepalive_connections=0 if streaming else 2, keepalive_expiry=2.0)
+            transport = httpx.AsyncHTTPTransport(
+                verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
+                socket_options=_KEEPALIVE)
+            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
+            self._clients[streaming] = httpx.AsyncClient(
+                transport=transport, timeout=timeout, headers=self._headers, follow_redirects=False, trust_env=False)
+        return self._clients[streaming]
+
+    def translated(self) -> Translated:
+        return Translated(self.address.shown)
+
+
+class Translated:
+    """A block from which failures of the network come out as BackendError."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, httpx.HTTPError | httpx.InvalidURL | httpx.StreamError | ImportError | OSError) and not (
+            isinstance(error, TimeoutError)
+        ):
+            raise failures.not_reached(error, self._address) from None
+
+
+def parse_json(text: str) -> Any:
+    """JSON, or None where it is none; keep-alive blank lines around it are fine."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {"User-Agent": "traktir", "Accept-Encoding": "identity"}
+    if key := endpoint.api_key.strip():
+        headers["Authorization"] = f"Bearer {key}"
+    headers |= endpoint.headers
+    for name, value in headers.items():
+        if not (name.isascii() and value.isascii() and value.isprintable()):
+            secret = name == "Authorization"
+            what = (
+                notice("The key holds characters that no header can carry.") if secret
+                else notice("The header {name} holds characters that no header can carry.", name=name[:60])
+            )
+            raise BadInput(what, notice("Copy it again, without line breaks and quotation marks."), field=name[:60])
+    return headers
+
+
+def _proxy(address: Address) -> str | None:
+    """The environment's proxy for this address; never for this machine itself."""
+    if address.loopback or proxy_bypass(address.host):
+        return None
+    found = getproxies()
+    return found.get("https" if address.secure else "http") or found.get("all")
+
+
+def _keepalive() -> list[tuple[int, int, int]]:
+    """Have the kernel notice a peer that vanished while we wait for a slow prompt."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), seconds))
+    return options
+
+
+_KEEPALIVE = _keepalive()

@@ -1,0 +1,255 @@
+"""A server somewhere as a Backend: one request at a time, stopped at the source, never raising out of a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from weakref import WeakValueDictionary
+
+from tui.backends import failures, retry
+from tui.backends.address import parse_address
+from tui.backends.calls import Target, prompt_text, write_call
+from tui.backends.dialects import DIALECTS
+from tui.backends.exchange import IDLE_SECONDS, Call, Exchange, Rejected
+from tui.backends.frames import whole
+from tui.backends.http import Http
+from tui.backends.probe import ProbeResult, probe_over
+from tui.backends.refusals import named_key
+from tui.backends.reply import Reply, Setting
+from tui.backends.tokens import TokenCounter, hidden_markers
+from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status, Usage
+from tui.domain.endpoint import Endpoint
+from tui.domain.errors import BackendError, TraktirError
+from tui.domain.notice import notice
+
+log = logging.getLogger(__name__)
+
+ABORT_SECONDS = 2.0
+_QUEUE = 1024
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One reply under way."""
+
+    request: CompletionRequest
+    events: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
+    task: asyncio.Task[None] | None = None
+    reply: Reply | None = None
+    aborted: bool = False
+
+
+class RemoteBackend:
+    """The Backend behind an Endpoint. Connects when first used; `idle_seconds` as in `exchange`.
+
+    Raises BadInput at once when the address or the key cannot be used.
+    """
+
+    def __init__(self, endpoint: Endpoint, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.endpoint = endpoint
+        self.address = parse_address(endpoint.url)
+        self._http = Http(endpoint, self.address)
+        self._idle_seconds = idle_seconds
+        self._target: Target | None = None
+        self._counter: TokenCounter | None = None
+        self._markers: frozenset[str] = frozenset()
+        self._runs: set[_Run] = set()
+        self._connecting = asyncio.Lock()
+
+    async def probe(self) -> ProbeResult:
+        """Ask the server afresh what it is. Raises BackendError when nothing answers."""
+        return await probe_over(self._http, self.endpoint)
+
+    async def capabilities(self) -> Capabilities:
+        """What the server told when it was first reached. Raises BackendError, also while it loads its model."""
+        return (await self._reach()).capabilities
+
+    async def count_tokens(self, prompts: Sequence[Sequence[Piece]]) -> list[int]:
+        """Tokens of each prompt as it would be sent, without BOS. Raises BackendError when nothing answers."""
+        target = await self._reach()
+        assert self._counter is not None
+        texts = [prompt_text(pieces, self._special(target)) for pieces in prompts]
+        return await self._counter.count(texts, busy=_gate(self.address.root).locked())
+
+    async def abort(self, request_id: str) -> None:
+        """Stop that reply here and at the server; it ends with Finish("cut"). Unknown ids are ignored."""
+        for run in [r for r in self._runs if r.request.id == request_id]:
+            run.aborted = True
+            if run.task is not None:
+                run.task.cancel()
+
+    async def close(self) -> None:
+        """Stop what runs and close the connections."""
+        tasks = [run.task for run in self._runs if run.task is not None]
+        for run in self._runs:
+            run.aborted = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._http.close()
+
+    async def complete(self, request: CompletionRequest) -> AsyncIterator[Event]:
+        """Stream one reply. Closing the iterator stops the server too."""
+        run = _Run(request)
+        self._runs.add(run)
+        run.task = asyncio.create_task(self._produce(run))
+        try:
+            while True:
+                event = await run.events.get()
+                yield event
+                if isinstance(event, Finish):
+                    return
+        finally:
+            run.task.cancel()
+            await asyncio.gather(run.task, return_exceptions=True)
+            self._runs.discard(run)
+
+    async def _produce(self, run: _Run) -> None:
+        """Put the whole reply into the run's queue, whatever happens, with exactly one Finish at its end."""
+        try:
+            finish = await self._answer(run)
+        except asyncio.CancelledError:
+            if not run.aborted:
+                raise
+            for event in run.reply.flush() if run.reply else ():
+                await run.events.put(event)
+            finish = run.reply.aborted() if run.reply else Finish("cut")
+        except TraktirError as error:
+            finish = Finish("error", error=error if isinstance(error, BackendError) else _as_backend_error(error))
+        except Exception as error:
+            log.exception("a reply from %s failed", self.address.shown)
+            finish = Finish("error", error=failures.unforeseen(self.address.shown, error))
+        await run.events.put(finish)
+
+    async def _answer(self, run: _Run) -> Finish:
+        gate = _gate(self.address.root)
+        if gate.locked():
+            await run.events.put(Status(notice("Waiting for another request to this server to finish.")))
+        async with gate:
+            target = await self._wait_until_ready(run)
+            special = await self._learn_markers(target, run.request)
+            for _ in range(3):
+                try:
+                    return await self._exchange(run, target, special)
+                except Rejected as refusal:
+                    better = self._without_rejected(target, refusal)
+                    if better is None:
+                        return self._refused(refusal)
+                    target = self._target = better
+                    await run.events.put(Status(refusal.error.what))
+            raise failures.unforeseen(self.address.shown, RuntimeError("one setting after another is rejected"))
+
+    async def _exchange(self, run: _Run, target: Target, special: frozenset[str]) -> Finish:
+        key = f"TKTR{uuid.uuid4().hex[:16]}"
+        call, translation = write_call(run.request, target, special, key)
+        text = _text_of(run.request, target)
+        assert self._counter is not None
+        setting = Setting(
+            self.address.shown, target.capabilities.context_length, self._counter.estimate(text),
+            target.dialect.empty_is_failure,
+        )
+        reply = run.reply = Reply(run.request, translation, setting, time.monotonic)
+        finish: Finish | None = None
+        try:
+            finish = await Exchange(self._http, call, reply, run.events.put, self._idle_seconds).run()
+        finally:
+            if not reply.server_ended:
+                await self._stop_at_source(call, key)
+        if finish.error is not None and finish.error.details.get("kind") == "unreachable":
+            self._target = None                                 # another server may come up there
+        if finish.usage.prompt_tokens:
+            self._counter.learn(text, finish.usage.prompt_tokens)
+        return await self._kobold_figures(finish) if call.wire == "koboldcpp" and reply.server_ended else finish
+
+    async def _stop_at_source(self, call: Call, key: str) -> None:
+        """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request."""
+        if call.wire != "koboldcpp":
+            return
+        try:
+            await self._http.ask(f"{self.address.root}/api/extra/abort", {"genkey": key}, seconds=ABORT_SECONDS)
+        except BackendError as error:
+            log.info("abort at %s: %s", self.address.shown, error)
+
+    async def _kobold_figures(self, finish: Finish) -> Finish:
+        """KoboldCpp's stream carries no figures; it tells those of its last reply on another route."""
+        try:
+            perf = await self._http.ask(f"{self.address.root}/api/extra/perf", seconds=1.0)
+        except BackendError:
+            return finish
+        usage = Usage(whole(perf.field("last_input_count")), None, whole(perf.field("last_token_count")))
+        return replace(finish, usage=usage, seed=whole(perf.field("last_seed")))
+
+    def _refused(self, refusal: Rejected) -> Finish:
+        if refusal.error.details.get("status") == 404:
+            self._target = None                                 # not the server it was
+        return Finish("error", error=refusal.error)
+
+    def _without_rejected(self, target: Target, refusal: Rejected) -> Target | None:
+        """The same server, without the setting that it names as unacceptable; None when it names none."""
+        key = named_key(refusal.error.details.get("status"), refusal.body)
+        if not key or key in target.rejected_keys:
+            return None
+        names = {name for name, knob in target.dialect.table.knobs.items() if knob.wire == key}
+        return replace(
+            target, rejected_keys=target.rejected_keys | {key}, unknown_samplers=target.unknown_samplers | names)
+
+    async def _reach(self) -> Target:
+        """The server's description, asked for once. Raises its problem as BackendError."""
+        async with self._connecting:
+            if self._target is None:
+                found = await self.probe()
+                if found.problem is not None:
+                    raise found.problem
+                dialect = DIALECTS[found.dialect]
+                self._counter = TokenCounter(self._http, dialect, found.capabilities.exact_tokens)
+                self._target = Target(self.endpoint, self.address, dialect, found.capabilities)
+            return self._target
+
+    async def _wait_until_ready(self, run: _Run) -> Target:
+        for _ in range(retry.LOADING_TRIES):
+            try:
+                return await self._reach()
+            except BackendError as error:
+                if error.details.get("kind") != "loading":
+                    raise
+                await run.events.put(Status(error.what))
+                await asyncio.sleep(retry.LOADING_WAIT)
+        return await self._reach()
+
+    async def _learn_markers(self, target: Target, request: CompletionRequest) -> frozenset[str]:
+        """Have llama-server itself say which strings in foreign text it would take for special tokens."""
+        if target.dialect.name == "llamacpp":
+            foreign = [p.text for p in request.pieces if not p.markup] + [m.content for m in request.messages]
+            suspects = [t for t in foreign if any(c in t for c in "<[{|｜")]
+            defused = [prompt_text([Piece(t)], self._special(target)) for t in suspects]
+            if defused:
+                self._markers |= await hidden_markers(self._http, defused)
+        return self._markers
+
+    def _special(self, target: Target) -> tuple[str, ...]:
+        return (*target.capabilities.special_tokens, *self._markers)
+
+
+class _Gate(asyncio.Lock):
+    """One request at a time for each server, whoever asks."""
+
+
+_GATES: WeakValueDictionary[tuple[int, str], _Gate] = WeakValueDictionary()
+
+
+def _gate(root: str) -> _Gate:
+    return _GATES.setdefault((id(asyncio.get_running_loop()), root), _Gate())
+
+
+def _text_of(request: CompletionRequest, target: Target) -> str:
+    if target.capabilities.text_completion:
+        return "".join(p.text for p in request.pieces)
+    return "\n".join(m.content for m in request.messages)
+
+
+def _as_backend_error(error: TraktirError) -> BackendError:
+    return BackendError(error.what, error.remedy, **error.details)
