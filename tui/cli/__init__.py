@@ -1,5 +1,67 @@
-"""The command line: argument parsing, one module a subcommand."""
+"""The command line: argument parsing, one module a subcommand, imported only when it is called.
+
+Exit status: 0 done, 1 it failed (one line on stderr), 2 the call's words are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+#: Subcommand → (module, one line of help). A module has `add_arguments(parser)` and `run(args) -> int`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("serve", "run the core in the foreground"),
+    "status": ("status", "what runs, which model, who is attached"),
+    "stop": ("stop", "end the core cleanly"),
+    "say": ("say", "one turn without the terminal UI; the reply streams to stdout"),
+    "chats": ("chats", "list, show, search, export, delete and undo chats"),
+    "import": ("importing", "take in cards, lorebooks, chats and presets"),
+    "export": ("exporting", "write a card, lorebook, chat or preset to a file"),
+    "characters": ("characters", "list, show and check characters"),
+    "lorebooks": ("lorebooks", "list, show and check lorebooks"),
+    "presets": ("presets", "list, show and check templates, samplers and prompts"),
+    "profiles": ("profiles", "list, show, check and use profiles"),
+    "templates": ("templates", "list, show, check and detect prompt formats"),
+    "prompt": ("prompt", "render a prompt, or show the plan of a chat's next turn"),
+    "lore": ("lore", "try which lorebook entries fire"),
+    "models": ("models", "list GGUF files and say what is in one"),
+    "probe": ("probe", "find out which backend answers at an address"),
+    "doctor": ("doctor", "check the installation, the terminal, the store and the model"),
+}
 
 
-def main() -> int:
-    return 0
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    _use_utf8()
+    name = words[0] if words and words[0] in COMMANDS else None
+    module_name = COMMANDS[name][0] if name else "opening"
+    module = importlib.import_module(f"tui.cli.{module_name}")
+    parser = _parser(name)
+    module.add_arguments(parser)
+    args = parser.parse_args(words[1:] if name else words)
+    from tui.cli.output import guarded
+
+    return guarded(module.run, args)
+
+
+def _parser(name: str | None) -> argparse.ArgumentParser:
+    if name:
+        return argparse.ArgumentParser(prog=f"traktir {name}", description=COMMANDS[name][1])
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {n:{width}}  {text}" for n, (_, text) in COMMANDS.items())
+    return argparse.ArgumentParser(
+        prog="traktir", description="Roleplay with language models, in the terminal.",
+        epilog=f"commands:\n{listing}\n\ntraktir COMMAND --help says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _use_utf8() -> None:
+    """UTF-8 in and out whatever the locale."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="replace")

@@ -1,0 +1,124 @@
+"""`traktir chats`: list, show, search, export, delete, restore, undo."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from typing import Any
+
+from tui.cli.output import add_json, json_line, line, say_aside, sentence
+from tui.cli.session import Session, add_connect, on_core, write_file
+from tui.domain.chat import Chat, Node
+from tui.domain.notice import notice
+from tui.domain.operations import node_from_json
+from tui.i18n import tr
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="chats, the last used first")
+    listing.add_argument("--character", metavar="C")
+    listing.add_argument("--trash", action="store_true", help="those that were deleted")
+    show = verbs.add_parser("show", help="print a chat")
+    show.add_argument("id")
+    how = show.add_mutually_exclusive_group()
+    how.add_argument("--path", action="store_true", help="the visible path (default)")
+    how.add_argument("--tree", action="store_true", help="the whole tree")
+    search = verbs.add_parser("search", help="full text over all branches of all chats")
+    search.add_argument("query")
+    export = verbs.add_parser("export", help="write a chat to a file")
+    export.add_argument("id")
+    export.add_argument("-o", "--output", metavar="FILE", help="- is standard output", default="-")
+    export.add_argument("--format", choices=("jsonl", "txt"), default="jsonl")
+    acts = {"delete": "put a chat into the trash", "restore": "take it out again", "undo": "take the last change back"}
+    for verb, text in acts.items():
+        verbs.add_parser(verb, help=text).add_argument("id")
+    for sub in verbs.choices.values():
+        add_connect(sub)
+        add_json(sub)
+
+
+def run(args: argparse.Namespace) -> int:
+    act = {
+        "list": _list, "show": _show, "search": _search, "export": _export, "delete": _delete, "restore": _restore,
+        "undo": _undo,
+    }[args.verb]
+    return on_core(args, lambda session: act(session, args))
+
+
+async def _list(session: Session, args: argparse.Namespace) -> int:
+    found = (await session.call("chats.list", character=args.character, trashed=args.trash))["chats"]
+    for chat in found:
+        if args.json:
+            json_line({"type": "chat", **chat})
+        else:
+            when = datetime.datetime.fromtimestamp(chat["updated_ms"] / 1000).strftime("%Y-%m-%d %H:%M")
+            line(f"{chat['id']}  {when}  {chat['messages']:5}  {chat['name']} · {chat['title']}  {chat['last'][:60]}")
+    return 0
+
+
+async def _show(session: Session, args: argparse.Namespace) -> int:
+    snapshot = await session.call("chats.open", id=args.id)
+    nodes = {n["id"]: node_from_json(n) for n in snapshot["nodes"]}
+    chat = Chat(args.id, 0, head=snapshot["chat"]["head"], nodes=nodes)
+    if args.tree:
+        _print_tree(chat, {n.id for n in chat.path()}, args.json)
+        return 0
+    for node in chat.path():
+        _print_node(node, args.json, 0)
+    return 0
+
+
+def _print_tree(chat: Chat, on_path: set[str], as_json: bool) -> None:
+    waiting: list[tuple[Node, int]] = [(n, 0) for n in reversed(chat.children(None))]
+    while waiting:
+        node, depth = waiting.pop()
+        _print_node(node, as_json, depth, marked=node.id in on_path)
+        children = chat.children(node.id)
+        deeper = depth + 1 if len(children) > 1 else depth
+        waiting.extend((child, deeper) for child in reversed(children))
+
+
+def _print_node(node: Node, as_json: bool, depth: int, *, marked: bool = True) -> None:
+    if as_json:
+        json_line({
+            "type": "message", "node": node.id, "parent": node.parent, "role": node.role, "name": node.name,
+            "text": node.text, "finish": node.revision.finish, "hidden": node.hidden, "depth": depth, "on_path": marked,
+        })
+        return
+    indent = "    " * depth
+    line(f"{indent}{'●' if marked else '○'} {node.name}  {node.id}")
+    for text in node.text.split("\n"):
+        line(f"{indent}  {text}")
+    line()
+
+
+async def _search(session: Session, args: argparse.Namespace) -> int:
+    for hit in (await session.call("chats.search", query=args.query))["hits"]:
+        if args.json:
+            json_line({"type": "hit", **hit})
+        else:
+            line(f"{hit['chat']}  {hit['title']}  {hit['name']}: {hit['snippet'].replace(chr(2), '[').replace(chr(3), ']')}")
+    return 0
+
+
+async def _export(session: Session, args: argparse.Namespace) -> int:
+    result = await session.call("chats.export", id=args.id, format=args.format)
+    return write_file(result, args.output)
+
+
+async def _delete(session: Session, args: argparse.Namespace) -> int:
+    gone: dict[str, Any] = await session.call("chats.delete", id=args.id)
+    say_aside(notice("The chat is in the trash: {messages} messages; the last: {last}", **gone))
+    return 0
+
+
+async def _restore(session: Session, args: argparse.Namespace) -> int:
+    await session.call("chats.restore", id=args.id)
+    return 0
+
+
+async def _undo(session: Session, args: argparse.Namespace) -> int:
+    done = await session.call("chats.undo", id=args.id)
+    say_aside(tr("Taken back: {label}", label=sentence(done["label"])))
+    return 0

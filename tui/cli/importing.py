@@ -1,0 +1,106 @@
+"""`traktir import`: the client reads the files, the core takes their bytes."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tui.cli.output import add_json, json_line, line, say_aside, sentence
+from tui.cli.session import Session, add_connect, on_core
+from tui.domain.errors import BadInput, TraktirError
+from tui.domain.notice import notice
+
+#: Bytes of one file at most; the largest real cards are some tens of megabytes.
+LIMIT = 48 * 1024 * 1024
+#: Files of a folder at most.
+MOST_FILES = 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="files or folders; - is standard input")
+    add_connect(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    return on_core(args, lambda session: _import(session, args))
+
+
+async def _import(session: Session, args: argparse.Namespace) -> int:
+    failed = False
+    for path in args.paths:
+        for name, source in _files(path):
+            for result in await _one(session, name, source):
+                failed |= result.get("error") is not None
+                _report(result, args.json)
+    return 1 if failed else 0
+
+
+async def _one(session: Session, name: str, source: Path | None) -> list[dict[str, Any]]:
+    try:
+        data = sys.stdin.buffer.read(LIMIT + 1) if source is None else _read(source)
+        if len(data) > LIMIT:
+            raise BadInput(notice("{file} is larger than {limit} MiB.", file=name, limit=LIMIT >> 20), file=name)
+        answer = await session.call("import", name=name, data_base64=base64.b64encode(data).decode("ascii"))
+    except TraktirError as error:
+        return [{"type": "file", "path": name, "kind": None, "name": "", "warnings": [], "error": error.to_json()}]
+    files: list[dict[str, Any]] = answer["files"]
+    return files
+
+
+def _files(path: str) -> Iterator[tuple[str, Path | None]]:
+    """A file, or the files of a folder; links to folders are not followed."""
+    if path == "-":
+        yield "-", None
+        return
+    root = Path(path)
+    if not root.is_dir():
+        yield _shown(root), root
+        return
+    count = 0
+    for folder, folders, names in os.walk(root, followlinks=False):
+        folders.sort()
+        for name in sorted(names):
+            count += 1
+            if count > MOST_FILES:
+                say_aside(notice("{file} holds more than {n} files; the rest was left out.", file=path, n=MOST_FILES))
+                return
+            file = Path(folder) / name
+            yield _shown(file), file
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of an ordinary file. Raises BadInput naming it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise BadInput(notice("{file} is not an ordinary file.", file=_shown(path)), file=_shown(path))
+            return file.read(LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(notice("{file} cannot be read: {reason}.", file=_shown(path), reason=reason)) from error
+
+
+def _shown(path: Path) -> str:
+    """A path as text that can travel, whatever bytes its name holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        flat = {**result, "warnings": [sentence(w) for w in result["warnings"]]}
+        json_line(flat)
+    elif result.get("error"):
+        error = TraktirError.from_json(result["error"])
+        say_aside(f"{result['path']}: {error}")
+    else:
+        line(f"{result['path']}: {result['kind']} {result['name']} ({result.get('id', '')})")
+        for warning in result["warnings"]:
+            say_aside(f"{result['path']}: {sentence(warning)}")

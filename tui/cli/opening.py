@@ -1,0 +1,54 @@
+"""`traktir` alone: open the terminal UI."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tui.cli.session import add_connect, target_of
+from tui.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from tui.client.connection import Connection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from tui import __version__
+
+    parser.add_argument("--character", metavar="NAME", help="open the last chat with this character, or a new one")
+    parser.add_argument("--chat", metavar="ID", help="open this chat")
+    parser.add_argument("--profile", metavar="NAME", help="backend, template, samplers and prompt to use")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--version", action="version", version=f"traktir {__version__}")
+    add_connect(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused("The terminal UI needs a terminal.", "Use traktir say to talk from a script.")
+    from tui.ui.app import UiOptions, run
+
+    ends: list[Callable[[], None]] = []
+
+    async def connect() -> Connection:
+        """Called after the first frame is on the screen: what it imports must not delay that."""
+        from tui.client.connection import Connection
+        from tui.client.launch import ensure_core
+
+        target, stop = await target_of(args)
+        if stop is not None:
+            ends.append(stop)
+        return await Connection.open(target, revive=None if args.connect or stop else ensure_core)
+
+    try:
+        return run(
+            UiOptions(
+                connect=connect, character=args.character, chat=args.chat, profile=args.profile,
+                mouse=False if args.no_mouse else None,
+            )
+        )
+    finally:
+        for end in ends:
+            end()

@@ -1,0 +1,62 @@
+"""What commands print, and how they fail: results on stdout, one sentence on stderr, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tui.domain.cleantext import clean
+from tui.domain.errors import TraktirError
+from tui.domain.notice import Notice
+from tui.i18n import language_from_environment, tr_notice, use_language
+
+
+def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command; an error meant for people becomes one line on stderr and exit status 1."""
+    use_language(language_from_environment())
+    try:
+        return run(args)
+    except TraktirError as error:
+        fail(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def fail(error: TraktirError) -> None:
+    """One line: what happened and how to mend it."""
+    sentence = tr_notice(error.what)
+    if error.remedy is not None:
+        sentence += " " + tr_notice(error.remedy)
+    say_aside(sentence)
+
+
+def say_aside(text: str | Notice) -> None:
+    """Progress and notices go to stderr."""
+    sentence = tr_notice(text) if isinstance(text, Notice) else text
+    print(f"traktir: {clean(sentence, multiline=False)}", file=sys.stderr, flush=True)
+
+
+def line(text: str = "") -> None:
+    """A line of a result, safe for a terminal."""
+    print(clean(text), flush=True)
+
+
+def json_line(data: Mapping[str, Any]) -> None:
+    print(json.dumps(data, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def sentence(data: Mapping[str, Any] | None) -> str:
+    """A notice that came over the wire, in the language in use."""
+    return tr_notice(Notice.from_json(data)) if data else ""

@@ -1,0 +1,106 @@
+"""`traktir prompt`: render messages in a format, or show the plan of a chat's next turn."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tui.cli.output import add_json, json_line, line, say_aside, sentence
+from tui.cli.session import Session, add_connect, on_core
+from tui.domain.backend import ChatMessage
+from tui.domain.errors import BadInput
+from tui.domain.notice import notice
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    render = verbs.add_parser("render", help="print exactly the prompt text of a list of messages")
+    render.add_argument("--template", required=True, metavar="T")
+    render.add_argument("--messages", required=True, metavar="FILE", help="a JSON list of {role, content, name?}; - reads stdin")
+    render.add_argument("--mode", default="", metavar="M")
+    render.add_argument("--clock", default="", metavar="ISO", help="the time for formats that write the date")
+    render.add_argument("--no-generation", action="store_true", help="without the opener of a reply")
+    render.add_argument("--continue", action="store_true", dest="continue_last", help="the last message is a reply begun")
+    show = verbs.add_parser("show", help="the plan of the next turn")
+    show.add_argument("--chat", required=True, metavar="ID")
+    show.add_argument("--text", default="", help="as if this had been said")
+    show.add_argument("--raw", action="store_true", help="the rendered text only")
+    add_connect(show)
+    add_json(show)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.verb == "render":
+        return _render(args)
+    return on_core(args, lambda session: _show(session, args))
+
+
+def _render(args: argparse.Namespace) -> int:
+    from tui.cli.local import library
+    from tui.domain.prompt.render import render_messages, text_of
+
+    bos, pieces = render_messages(
+        library().template(args.template), _messages(args.messages), generation=not args.no_generation,
+        continue_last=args.continue_last, mode=args.mode, clock=args.clock,
+    )
+    sys.stdout.write(text_of(pieces, bos))
+    sys.stdout.flush()
+    return 0
+
+
+def _messages(file: str) -> list[ChatMessage]:
+    from tui.cli.templates import read_text
+
+    text = sys.stdin.read() if file == "-" else read_text(Path(file), 64 << 20)
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = getattr(error, "lineno", "?")
+        raise BadInput(notice("{file} is not JSON (line {line}).", file=file, line=at), file=file) from None
+    if not isinstance(data, list):
+        raise BadInput(notice("{file} must be a list of messages.", file=file), file=file)
+    return [_message(item, file, number) for number, item in enumerate(data, 1)]
+
+
+def _message(item: Any, file: str, number: int) -> ChatMessage:
+    if not isinstance(item, dict) or item.get("role") not in ("system", "user", "assistant"):
+        raise BadInput(
+            notice("{file}: message {number} needs a role (system, user or assistant).", file=file, number=number),
+            file=file, field="role",
+        )
+    content, name = item.get("content"), item.get("name", "")
+    if not isinstance(content, str) or not isinstance(name, str):
+        raise BadInput(
+            notice("{file}: message {number} needs a content that is text.", file=file, number=number),
+            file=file, field="content",
+        )
+    return ChatMessage(item["role"], content, name)
+
+
+async def _show(session: Session, args: argparse.Namespace) -> int:
+    plan = await session.call("prompt.show", chat=args.chat, text=args.text)
+    if args.raw:
+        sys.stdout.write(plan["text"])
+        return 0
+    for segment in plan["segments"]:
+        if args.json:
+            json_line({"type": "segment", **segment, "why": sentence(segment["why"]) or None})
+        else:
+            mark = " " if segment["included"] else "-"
+            reused = "=" if segment["reused"] else " "
+            why = f"  ({sentence(segment['why'])})" if segment["why"] else ""
+            line(f"{mark}{reused}{segment['tokens']:6}  {segment['volatility']:8} {segment['role']:10} {segment['source']}{why}")
+    for hit in plan["lore"]:
+        if args.json:
+            json_line({"type": "entry", **hit, "why": sentence(hit["why"]) or None})
+    summary = {k: plan[k] for k in ("tokens", "context", "reserve", "expected_reuse", "first_change", "template")}
+    if args.json:
+        json_line({"type": "plan", **summary})
+    else:
+        line("{tokens} of {context} tokens, {reserve} kept for the reply, {expected_reuse} expected in the cache".format(**summary))
+    for told in plan["notices"]:
+        say_aside(sentence(told))
+    return 0

@@ -1,0 +1,104 @@
+"""The core's entry object: wires services together and routes calls to them. It decides nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tui import __version__, paths
+from tui.core.chats import Chats
+from tui.core.connection import Connection
+from tui.core.dispatch import Dispatcher
+from tui.core.events import EventHub, Listener
+from tui.core.library import Library
+from tui.core.memory import Memory
+from tui.core.methods import register
+from tui.core.planning import Planner
+from tui.core.settings import Settings
+from tui.core.turns import Turns
+from tui.store import LockInfo, Store
+
+#: Seconds between looks at whether an idle model should be unloaded.
+_HOUSEKEEPING = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CoreConfig:
+    """Where the core keeps its things; the defaults are the user's own folders."""
+
+    data: Path | None = None
+    config: Path | None = None
+    socket: str = ""                              # told to others who find the store locked
+
+
+class Core:
+    """What the server serves. Make it with `Core.start`."""
+
+    def __init__(self, store: Store, config: Path) -> None:
+        self.events = EventHub()
+        self.attached = 0                         # clients listening now; the server keeps it
+        self.store = store
+        self.settings = Settings(config)
+        self.library = Library(config)
+        self.connection = Connection(self.library, self.settings, self.events)
+        self.chats = Chats(store, self.events)
+        self.planner = Planner(store, self.library, self.settings, self.connection)
+        self.turns = Turns(
+            store, self.chats, self.planner, self.connection, self.events, attached=lambda: self.attached
+        )
+        self.memory = Memory(self.chats, self.planner, self.connection, self.events)
+        self._started = time.monotonic()
+        self._dispatcher = Dispatcher()
+        register(self._dispatcher, self)
+        self._housekeeping = asyncio.create_task(self._keep_house())
+
+    @classmethod
+    async def start(cls, config: CoreConfig | None = None) -> Core:
+        """Open the store and everything above it. Raises StoreError."""
+        config = config or CoreConfig()
+        data = config.data or paths.data_dir()
+        owner = LockInfo(host=socket.gethostname(), pid=os.getpid(), socket=config.socket)
+        store = await Store.open(data / "traktir.db", owner=owner)
+        return cls(store, config.config or paths.config_dir())
+
+    async def call(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Run a method of the API. Raises TraktirError."""
+        return await self._dispatcher.call(method, params)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        return self.events.subscribe(listener)
+
+    def busy(self) -> bool:
+        """Whether something is being generated."""
+        return self.turns.busy() or self.memory.busy()
+
+    def environment(self, values: Mapping[str, str]) -> None:
+        """Variables that a client hands over (a key, a device list), kept in memory only."""
+        self.connection.environment.update(values)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(), "version": __version__, "uptime_s": round(time.monotonic() - self._started, 1),
+            "clients": self.attached, "busy": self.busy(), "writing_in": self.turns.writing_in(),
+        }
+
+    async def close(self) -> None:
+        """Store what is being written, marked cut, and let go of everything."""
+        self._housekeeping.cancel()
+        await self.turns.close()
+        await self.connection.close()
+        await self.store.close()
+
+    async def _keep_house(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(_HOUSEKEEPING)
+                if not self.busy():
+                    await self.connection.unload_idle()

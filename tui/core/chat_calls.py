@@ -1,0 +1,233 @@
+"""The calls of the API that read and change chats."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import asdict
+from typing import Any
+
+from tui.core.chats import Chats, head_after_delete, new_node, now_ms
+from tui.core.connection import Connection
+from tui.core.dispatch import Handler
+from tui.core.library import Library
+from tui.core.memory import Memory
+from tui.core.planning import Planner
+from tui.core.settings import Settings
+from tui.core.snapshots import card_to_json
+from tui.core.turns import Turns
+from tui.domain.card import Card
+from tui.domain.chat import CHAT_FIELDS, Chat, Node, Revision
+from tui.domain.errors import BadInput, NotFound
+from tui.domain.macros import MacroContext, expand
+from tui.domain.notice import Notice, notice
+from tui.domain.operations import Op, node_to_json
+from tui.domain.prompt.render import text_of
+from tui.domain.samplers import parse_value
+from tui.store import Store
+from tui.wire.ids import new_id
+
+
+class ChatCalls:
+    """`chats.*`, `turn.*`, `node.*`, `summary.*`, `prompt.show`, `samplers.*`."""
+
+    def __init__(
+        self, store: Store, chats: Chats, turns: Turns, memory: Memory, planner: Planner, library: Library,
+        settings: Settings, connection: Connection,
+    ) -> None:
+        self._store = store
+        self._chats = chats
+        self._turns = turns
+        self._memory = memory
+        self._planner = planner
+        self._library = library
+        self._settings = settings
+        self._connection = connection
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "chats.list": self.list_chats, "chats.create": self.create, "chats.open": self.open,
+            "chats.set": self.set_field, "chats.delete": self.delete, "chats.restore": self.restore,
+            "chats.search": self.search, "chats.undo": self.undo, "chats.redo": self.redo,
+            "chats.draft": self.draft, "chats.head": self.head,
+            "turn.say": self._turns.say, "turn.reply": self._turns.reply, "turn.continue": self._turns.continue_,
+            "turn.stop": self.stop,
+            "node.edit": self.edit, "node.current": self.current, "node.delete": self.delete_nodes,
+            "node.hide": self.hide, "node.generation": self.generation,
+            "summary.make": self._memory.make, "summary.edit": self._memory.edit,
+            "summary.remove": self.remove_summary, "summary.restore": self.restore_summary,
+            "prompt.show": self.show_prompt, "samplers.get": self.get_samplers, "samplers.set": self.set_samplers,
+        }
+
+    async def list_chats(
+        self, query: str = "", character: str | None = None, trashed: bool = False, limit: int = 200
+    ) -> dict[str, Any]:
+        found = await self._store.list_chats(query=query, character=character, trashed=trashed, limit=limit)
+        return {"chats": [asdict(info) for info in found]}
+
+    async def create(self, id: str, character: str, title: str = "", profile: str = "") -> dict[str, Any]:  # noqa: A002
+        """A new chat with a character; its greetings become the first message's versions."""
+        card = self._library.card(character)
+        fields: dict[str, Any] = {"character": character, "card": card_to_json(card), "title": title or card.display_name}
+        if profile:
+            fields["profile"] = self._library.profile(profile).id
+        empty = Chat(id=id, created_ms=now_ms(), updated_ms=now_ms(), fields=fields)
+        nodes = self._greetings(empty, card)
+        head = next(iter(nodes), None)
+        await self._chats.add(Chat(id, empty.created_ms, empty.updated_ms, head, fields, nodes))
+        return await self.open(id)
+
+    def _greetings(self, chat: Chat, card: Card) -> dict[str, Node]:
+        who = str(self._settings.get("persona_name"))
+        context = MacroContext(user=who, char=card.display_name, clock=_clock().isoformat(), seed=chat.created_ms)
+        nodes: dict[str, Node] = {}
+        for seq, greeting in enumerate(card.greetings):
+            revision = Revision(new_id(), expand(greeting, context), now_ms())
+            node = new_node(chat, new_id(), None, "assistant", card.display_name, revision, seq=seq)
+            nodes[node.id] = node
+        return nodes
+
+    async def open(self, id: str, head: str | None = None) -> dict[str, Any]:  # noqa: A002
+        """The whole chat; `away` says what was finished while nobody looked."""
+        if head is not None:
+            await self.head(id, head)
+        snapshot = await self._chats.snapshot(id)
+        away = await self._store.get_value(f"away:{id}")
+        if away:
+            await self._store.set_value(f"away:{id}", None)
+        return snapshot | {"turn": self._turns.last.get(id), "away": away, "writing": id in self._turns.writing_in()}
+
+    async def set_field(self, id: str, field: str, value: Any = None) -> None:  # noqa: A002
+        if field not in CHAT_FIELDS - {"card", "deleted"}:
+            raise BadInput(notice("A chat has no field called {name}.", name=field[:40]), field=field[:40])
+        if field == "profile" and value:
+            self._library.profile(str(value))
+        if field == "template" and value:
+            self._library.template(str(value))
+        await self._chats.commit(id, [{"op": "set_field", "field": field, "value": value}], _field_label(field))
+
+    async def delete(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """Put a chat into the trash."""
+        chat = await self._chats.get(id)
+        await self._turns.stop(id)
+        path = chat.path()
+        await self._chats.commit(
+            id, [{"op": "set_field", "field": "deleted", "value": True}], notice("deleting the chat"), undoable=False
+        )
+        return {"messages": len(path), "last": path[-1].text[:200] if path else ""}
+
+    async def restore(self, id: str) -> None:  # noqa: A002
+        await self._chats.commit(
+            id, [{"op": "set_field", "field": "deleted", "value": None}], notice("restoring the chat"), undoable=False
+        )
+
+    async def search(self, query: str, limit: int = 50) -> dict[str, Any]:
+        return {"hits": [asdict(hit) for hit in await self._store.search(query, limit)]}
+
+    async def undo(self, id: str) -> dict[str, Any]:  # noqa: A002
+        await self._turns.stop(id)
+        chat, label = await self._chats.undo(id)
+        return {"label": label.to_json(), "head": chat.head}
+
+    async def redo(self, id: str) -> dict[str, Any]:  # noqa: A002
+        chat, label = await self._chats.undo(id, redo=True)
+        return {"label": label.to_json(), "head": chat.head}
+
+    async def draft(self, id: str, text: str) -> None:  # noqa: A002
+        await self._store.set_draft(id, text)
+
+    async def head(self, id: str, head: str | None) -> None:  # noqa: A002
+        """Store the path that is on view, for the next time."""
+        await self._chats.commit(id, [{"op": "set_head", "head": head}], notice("moving"), undoable=False, durable=False)
+
+    async def stop(self, chat: str) -> dict[str, Any]:
+        stopped = await self._memory.stop(chat)
+        return {"stopped": await self._turns.stop(chat) or stopped}
+
+    async def edit(self, chat: str, node: str, revision: str, text: str) -> None:
+        """A new revision of a message; what came after it stays."""
+        new = Revision(revision, text, now_ms(), kind="edit")
+        op: Op = {"op": "add_revision", "node": node, "revision": asdict(new)}
+        await self._chats.commit(chat, [op], notice("the edit"))
+
+    async def current(self, chat: str, node: str, revision: str) -> None:
+        op: Op = {"op": "set_current", "node": node, "revision": revision}
+        await self._chats.commit(chat, [op], notice("choosing an earlier text"))
+
+    async def delete_nodes(self, chat: str, nodes: list[str]) -> dict[str, Any]:
+        tree = await self._chats.get(chat)
+        head = head_after_delete(tree, nodes)
+        ops: list[Op] = [{"op": "mark", "node": n, "mark": "deleted", "value": True} for n in nodes]
+        if head != tree.head:
+            ops.append({"op": "set_head", "head": head})
+        label = notice("deleting {n} messages", n=len(nodes)) if len(nodes) > 1 else notice("deleting a message")
+        after = await self._chats.commit(chat, ops, label)
+        return {"head": after.head}
+
+    async def hide(self, chat: str, nodes: list[str], value: bool) -> None:
+        ops: list[Op] = [{"op": "mark", "node": n, "mark": "hidden", "value": value} for n in nodes]
+        await self._chats.commit(chat, ops, notice("hiding messages") if value else notice("showing messages"))
+
+    async def generation(self, chat: str, node: str, revision: str = "") -> dict[str, Any]:
+        """How a reply was made, and the plan it was made from."""
+        tree = await self._chats.get(chat)
+        if node not in tree.nodes:
+            raise NotFound("That message is not in this chat.")
+        found = [r for r in tree.nodes[node].revisions if r.id == (revision or tree.nodes[node].current)]
+        return {
+            "generation": dict(found[0].generation) if found else {}, "plan": await self._store.plan(chat, node),
+            "node": node_to_json(tree.nodes[node]),
+        }
+
+    async def remove_summary(self, chat: str, summary: str) -> None:
+        await self._memory.mark(chat, summary, removed=True)
+
+    async def restore_summary(self, chat: str, summary: str) -> None:
+        await self._memory.mark(chat, summary, removed=False)
+
+    async def show_prompt(self, chat: str, text: str = "", head: str | None = None) -> dict[str, Any]:
+        """The plan of the next reply, with `text` as if it had been said."""
+        tree = await self._chats.get(chat)
+        path = tree.path(head)
+        if text.strip():
+            who = self._planner.speakers(tree)
+            parent = path[-1].id if path else None
+            path.append(new_node(tree, new_id(), parent, "user", who.user, Revision(new_id(), text, now_ms())))
+        link = await self._connection.link(tree.fields.get("profile"), template_id=tree.fields.get("template"))
+        prepared = await self._planner.prepare(tree, path, link, clock=_clock())
+        plan = prepared.plan
+        return {
+            "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
+            "tokens": prepared.prompt_tokens, "context": link.context, "reserve": prepared.turn.budget.reserve,
+            "expected_reuse": plan.expected_reuse, "first_change": plan.first_change, "stops": list(plan.stops),
+            "notices": [n.to_json() for n in plan.notices], "template": link.template.id,
+            "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.bos),
+        }
+
+    async def get_samplers(self, chat: str) -> dict[str, Any]:
+        tree = await self._chats.get(chat)
+        return {"samplers": self._planner.samplers(tree).to_json(), "own": dict(tree.fields.get("samplers") or {})}
+
+    async def set_samplers(self, chat: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Sampler values of this chat over its preset; None takes the preset's again."""
+        tree = await self._chats.get(chat)
+        own = dict(tree.fields.get("samplers") or {})
+        for name, value in values.items():
+            if value is None:
+                own.pop(name, None)
+            else:
+                parsed = parse_value(name, value)
+                own[name] = list(parsed) if isinstance(parsed, tuple) else parsed
+        await self.set_field(chat, "samplers", own or None)
+        return await self.get_samplers(chat)
+
+
+def _clock() -> datetime.datetime:
+    return datetime.datetime.now().astimezone()
+
+
+def _field_label(field: str) -> Notice:
+    labels = {
+        "title": notice("the title"), "persona": notice("the persona"), "persona_text": notice("the persona"),
+        "profile": notice("the profile"), "samplers": notice("the samplers"), "note": notice("the author's note"),
+    }
+    return labels.get(field, notice("the change of {field}", field=field))

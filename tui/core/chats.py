@@ -1,0 +1,153 @@
+"""Chats as trees: open, change by operations, undo, search. The only place that changes a chat."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tui.core.events import EventHub
+from tui.core.snapshots import chat_to_json, tree_to_json
+from tui.domain.chat import Chat, Node, Revision, Role
+from tui.domain.errors import NotFound, Refused
+from tui.domain.notice import Notice, notice
+from tui.domain.operations import Op, apply_all, node_to_json, summary_to_json
+from tui.store import Store
+
+#: Chats kept in memory; a chat of 5,000 messages takes about 10 MB.
+_OPEN_CHATS = 8
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Chats:
+    """Holds recently used trees in memory; the store holds them all."""
+
+    def __init__(self, store: Store, events: EventHub) -> None:
+        self._store = store
+        self._events = events
+        self._open: OrderedDict[str, Chat] = OrderedDict()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def get(self, chat_id: str) -> Chat:
+        """The tree as it now is. Raises NotFound."""
+        chat = self._open.get(chat_id)
+        if chat is None:
+            chat = await self._store.load_chat(chat_id)
+            chat = self._open.setdefault(chat_id, chat)
+            while len(self._open) > _OPEN_CHATS:
+                self._open.popitem(last=False)
+        self._open.move_to_end(chat_id)
+        return chat
+
+    async def add(self, chat: Chat) -> None:
+        await self._store.create_chat(chat)
+        self._open[chat.id] = chat
+        self._events.emit("chats")
+
+    async def commit(
+        self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
+    ) -> Chat:
+        """Apply operations as one change, store it, tell everybody. Raises and changes nothing when it cannot."""
+        async with self._lock(chat_id):
+            return await self._commit(chat_id, ops, label, undoable=undoable, durable=durable)
+
+    async def undo(self, chat_id: str, *, redo: bool = False) -> tuple[Chat, Notice]:
+        """Take the last change back (or redo what was taken back). Raises Refused when there is none."""
+        async with self._lock(chat_id):
+            find = self._store.redo_target if redo else self._store.undo_target
+            change = await find(chat_id)
+            if change is None:
+                raise Refused("There is nothing to redo in this chat." if redo else "There is nothing to undo in this chat.")
+            chat = await self._commit(
+                chat_id, change.inverse, change.label, kind="redo" if redo else "undo", target=change.id
+            )
+            return chat, change.label
+
+    def growing(self, chat_id: str, node_id: str, revision_id: str, text: str, reasoning: str) -> None:
+        """Keep the tree in memory abreast of a text that is being written."""
+        chat = self._open.get(chat_id)
+        node = chat.nodes.get(node_id) if chat is not None else None
+        if chat is None or node is None:
+            return
+        revisions = tuple(
+            replace(r, text=text, reasoning=reasoning) if r.id == revision_id else r for r in node.revisions
+        )
+        # The dictionary is changed in place: copying it for every piece of a reply would cost more than the reply.
+        dict.__setitem__(chat.nodes, node_id, replace(node, revisions=revisions))  # type: ignore[arg-type]
+
+    async def snapshot(self, chat_id: str) -> dict[str, Any]:
+        """Everything that a client needs to draw the chat."""
+        chat = await self.get(chat_id)
+        undo, redo = await self._store.undo_target(chat_id), await self._store.redo_target(chat_id)
+        return tree_to_json(chat) | {
+            "draft": await self._store.draft(chat_id),
+            "undo": undo.label.to_json() if undo else None,
+            "redo": redo.label.to_json() if redo else None,
+        }
+
+    def _lock(self, chat_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(chat_id, asyncio.Lock())
+
+    async def _commit(
+        self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
+        kind: str = "do", target: int | None = None,
+    ) -> Chat:
+        before = await self.get(chat_id)
+        after, inverses = apply_all(before, ops)
+        if after is before:
+            return before
+        after = replace(after, updated_ms=now_ms())
+        await self._store.commit(
+            chat_id, ops, inverses, label=label, undoable=undoable, kind=kind, target=target, durable=durable
+        )
+        self._open[chat_id] = after
+        self._tell(before, after)
+        return after
+
+    def _tell(self, before: Chat, after: Chat) -> None:
+        for node_id, node in after.nodes.items():
+            if before.nodes.get(node_id) is not node:
+                self._events.emit("node", chat=after.id, node=node_to_json(node))
+        for summary_id, summary in after.summaries.items():
+            if before.summaries.get(summary_id) is not summary:
+                self._events.emit("summary", chat=after.id, summary=summary_to_json(summary))
+        if before.head != after.head:
+            self._events.emit("head", chat=after.id, head=after.head)
+        if before.fields != after.fields:
+            self._events.emit("chat", chat=after.id, fields=chat_to_json(after)["fields"])
+            self._events.emit("chats")
+
+
+def next_seq(chat: Chat) -> int:
+    return max((n.seq for n in chat.nodes.values()), default=-1) + 1
+
+
+def new_node(
+    chat: Chat, node_id: str, parent: str | None, role: Role, name: str, revision: Revision, *, seq: int | None = None
+) -> Node:
+    """A node for `chat`. Raises NotFound when its parent is not there."""
+    if parent is not None and parent not in chat.nodes:
+        raise NotFound(notice("The message to answer is not in this chat any more."), node=parent[:40])
+    return Node(
+        id=node_id, parent=parent, role=role, name=name, created_ms=revision.created_ms,
+        seq=next_seq(chat) if seq is None else seq, revisions=(revision,), current=revision.id,
+    )
+
+
+def head_after_delete(chat: Chat, gone: Iterable[str]) -> str | None:
+    """Where the view goes when nodes are deleted: another version of the last one, else the head stays."""
+    dead = set(gone)
+    if chat.head is None or chat.head not in dead:
+        return chat.head
+    node = chat.nodes[chat.head]
+    others = [n for n in chat.versions(node) if n.id not in dead]
+    if not others:
+        return chat.head
+    earlier = [n for n in others if n.seq < node.seq]
+    return chat.leaf_below((earlier or others)[-1].id)

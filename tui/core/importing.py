@@ -1,0 +1,139 @@
+"""Taking files in: the kind is read from the bytes; one that cannot be taken is named, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from tui.core.chats import Chats, now_ms
+from tui.core.events import EventHub
+from tui.core.library import Library
+from tui.core.snapshots import card_to_json
+from tui.domain.card import Card
+from tui.domain.chat import Chat, Node, Revision
+from tui.domain.errors import BadInput, TraktirError
+from tui.domain.notice import Notice, notice
+from tui.formats.card_read import read_card
+from tui.formats.chat_read import ChatFile, ImportedMessage, read_chat
+from tui.formats.detect import detect_kind
+from tui.formats.lore_read import read_lore_file
+from tui.wire.ids import new_id
+
+_Taker = Callable[[str, bytes], "_Taken"]
+_Taken = dict[str, Any]
+_CONTAINERS = {
+    "png": ".png", "json": ".json", "yaml": ".yaml", "charx": ".charx", "jpeg": ".jpg", "webp": ".webp",
+}
+_PRESETS = {"template": "templates", "samplers": "samplers", "prompt": "prompts", "profile": "profiles"}
+
+
+class Importer:
+    """One file in, one or more results out (a file may hold several chats)."""
+
+    def __init__(self, library: Library, chats: Chats, events: EventHub) -> None:
+        self._library = library
+        self._chats = chats
+        self._events = events
+
+    async def take(self, name: str, data: bytes) -> list[dict[str, Any]]:
+        """Import `data`, called `name` by its owner. Never raises for bad data: the result carries the error."""
+        base = PurePath(name.replace("\\", "/")).name
+        try:
+            kind = await asyncio.to_thread(detect_kind, data, base)
+            if kind == "chat":
+                return await self._chat_files(name, data, base)
+            taken = await asyncio.to_thread(self._file, str(kind or ""), base, data)
+        except TraktirError as error:
+            return [{"type": "file", "path": name, "kind": None, "name": "", "warnings": [], "error": error.to_json()}]
+        self._events.emit("library", kind=taken["folder"])
+        return [{"type": "file", "path": name, "error": None, **taken}]
+
+    def _file(self, kind: str, base: str, data: bytes) -> _Taken:
+        takers: dict[str, _Taker] = {"card": self._card, "lorebook": self._lorebook}
+        if kind in takers:
+            return takers[kind](base, data)
+        if kind in _PRESETS:
+            return self._preset(kind, base, data)
+        raise BadInput(
+            notice("{file} is nothing that Traktir can read.", file=base),
+            notice("It takes character cards, lorebooks, chats and presets."), file=base,
+        )
+
+    def _card(self, base: str, data: bytes) -> _Taken:
+        file = read_card(data, base)
+        item = self._library.folders["characters"].save(file.card.name, _CONTAINERS[file.container], data)
+        return _taken("card", "characters", item.id, file.card.name, file.notes, spec=file.spec)
+
+    def _lorebook(self, base: str, data: bytes) -> _Taken:
+        file = read_lore_file(data, base)
+        name = file.book.name or PurePath(base).stem
+        suffix = ".yaml" if base.lower().endswith((".yaml", ".yml")) else ".json"
+        item = self._library.folders["lorebooks"].save(name, suffix, data)
+        blank = sum(1 for e in file.book.entries if not e.keys and not e.constant)
+        notes = (*file.notes, *((notice("{n} entries have no keys and never fire.", n=blank),) if blank else ()))
+        return _taken("lorebook", "lorebooks", item.id, name, notes, entries=len(file.book.entries))
+
+    def _preset(self, kind: str, base: str, data: bytes) -> _Taken:
+        folder = _PRESETS[kind]
+        item = self._library.folders[folder].save(PurePath(base).stem, ".yaml", data)
+        return _taken(kind, folder, item.id, getattr(item.value, "label", "") or item.id, ())
+
+    async def _chat_files(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        for file in await asyncio.to_thread(read_chat, data, base):
+            chat = self._chat(file)
+            await self._chats.add(chat)
+            results.append(
+                {"type": "file", "path": name, "error": None}
+                | _taken("chat", "chats", chat.id, file.title or file.character, file.notes, messages=len(file.messages))
+            )
+        return results
+
+    def _chat(self, file: ChatFile) -> Chat:
+        name = file.character or "Character"
+        fields: dict[str, Any] = {
+            "title": file.title or name, "character": "", "card": card_to_json(Card(name=name)),
+        }
+        for item in self._library.items("characters"):
+            card = getattr(item.value, "card", None)
+            if card is not None and file.character in (card.name, card.display_name):
+                fields |= {"character": item.id, "card": card_to_json(card)}
+                break
+        if file.user:
+            fields["persona"] = file.user
+        chat = Chat(new_id(), now_ms(), now_ms(), None, fields)
+        nodes: dict[str, Node] = {}
+        parent: str | None = None
+        for message in file.messages:
+            parent = _add(nodes, parent, message)
+        return replace(chat, head=parent, nodes=nodes)
+
+
+def _add(nodes: dict[str, Node], parent: str | None, message: ImportedMessage) -> str:
+    """Add a message and its swipes as siblings. Returns the id of the one that was on view."""
+    texts = list(message.swipes) or [message.text]
+    chosen = message.swipe_index if 0 <= message.swipe_index < len(texts) else 0
+    texts[chosen] = message.text
+    ids: list[str] = []
+    for text in texts:
+        created = message.created_ms or now_ms()
+        revision = Revision(new_id(), text, created)
+        node = Node(
+            new_id(), parent, message.role, message.name, created, len(nodes), (revision,), revision.id,
+            hidden=message.hidden,
+        )
+        nodes[node.id] = node
+        ids.append(node.id)
+    return ids[chosen]
+
+
+def _taken(
+    kind: str, folder: str, item_id: str, name: str, notes: tuple[Notice, ...], **more: Any
+) -> dict[str, Any]:
+    warnings = [n.to_json() for n in notes]
+    return {"kind": kind, "folder": folder, "id": item_id, "name": name, "warnings": warnings, **more}
+
+

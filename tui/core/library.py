@@ -1,0 +1,102 @@
+"""Characters, lorebooks and presets: the user's own files over those that ship, read again when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tui import resources
+from tui.domain.card import Card
+from tui.domain.errors import NotFound
+from tui.domain.lore import Lorebook
+from tui.domain.notice import Notice, notice
+from tui.domain.profile import Profile, PromptPreset
+from tui.domain.samplers import Samplers
+from tui.domain.template import Template
+from tui.formats.card_read import CardFile
+from tui.formats.library import Item
+from tui.formats.library import Library as Folder
+from tui.formats.presets import SamplerPreset
+
+T = TypeVar("T")
+PRESET_KINDS = ("templates", "samplers", "prompts", "profiles")
+KINDS = ("characters", "lorebooks", *PRESET_KINDS)
+
+
+class Library:
+    """Typed access to all folders. Cheap to ask: a folder is only looked at, files are read when they changed."""
+
+    def __init__(self, config: Path) -> None:
+        shipped = resources.presets_dir()
+        self.folders: dict[str, Folder] = {
+            "characters": Folder(resources.characters_dir(), config / "characters", "characters"),
+            "lorebooks": Folder(config / "none", config / "lorebooks", "lorebooks"),
+        }
+        for kind in PRESET_KINDS:
+            self.folders[kind] = Folder(shipped / kind, config / "presets" / kind, kind)
+
+    def card(self, card_id: str) -> Card:
+        return self.card_file(card_id).card
+
+    def card_file(self, card_id: str) -> CardFile:
+        return self._get("characters", card_id, CardFile)
+
+    def lorebook(self, book_id: str) -> Lorebook:
+        return self._get("lorebooks", book_id, Lorebook)
+
+    def lorebooks(self, ids: Iterable[str]) -> tuple[Lorebook, ...]:
+        """Those of `ids` that are there."""
+        found = {i.id: i.value for i in self.items("lorebooks") if isinstance(i.value, Lorebook)}
+        return tuple(found[i] for i in ids if i in found)
+
+    def template(self, template_id: str) -> Template:
+        """By id or alias. Raises NotFound."""
+        for template in self.templates():
+            if template_id == template.id or template_id in template.aliases:
+                return template
+        raise _missing("templates", template_id)
+
+    def templates(self) -> tuple[Template, ...]:
+        return tuple(i.value for i in self.items("templates") if isinstance(i.value, Template))
+
+    def samplers(self, preset_id: str) -> Samplers:
+        return Samplers().with_values(self._get("samplers", preset_id, SamplerPreset).values)
+
+    def prompt(self, preset_id: str) -> PromptPreset:
+        return self._get("prompts", preset_id, PromptPreset)
+
+    def profile(self, profile_id: str) -> Profile:
+        return self._get("profiles", profile_id, Profile)
+
+    def items(self, kind: str) -> list[Item]:
+        """Everything of a kind, broken files among them."""
+        folder = self.folders[kind]
+        folder.refresh()
+        return folder.list()
+
+    def problems(self) -> list[Notice]:
+        return [i.problem for kind in KINDS for i in self.items(kind) if i.problem is not None]
+
+    def _get(self, kind: str, item_id: str, expected: type[T]) -> T:
+        for item in self.items(kind):
+            if item.id == item_id:
+                if isinstance(item.value, expected):
+                    return item.value
+                if item.problem is not None:
+                    raise NotFound(item.problem, kind=kind, id=item_id)
+        raise _missing(kind, item_id)
+
+
+_NAMES: dict[str, Callable[[str], Notice]] = {
+    "characters": lambda name: notice("There is no character called {name}.", name=name),
+    "lorebooks": lambda name: notice("There is no lorebook called {name}.", name=name),
+    "templates": lambda name: notice("There is no template called {name}.", name=name),
+    "samplers": lambda name: notice("There is no sampler preset called {name}.", name=name),
+    "prompts": lambda name: notice("There is no prompt preset called {name}.", name=name),
+    "profiles": lambda name: notice("There is no profile called {name}.", name=name),
+}
+
+
+def _missing(kind: str, item_id: str, **details: Any) -> NotFound:
+    return NotFound(_NAMES[kind](item_id[:80]), kind=kind, id=item_id[:80], **details)

@@ -1,0 +1,187 @@
+"""The calls of the API about characters, lorebooks and presets, and what comes in and goes out as files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from tui.core.chats import Chats
+from tui.core.dispatch import Handler
+from tui.core.importing import Importer
+from tui.core.library import PRESET_KINDS, Library
+from tui.core.settings import Settings
+from tui.core.snapshots import card_to_json
+from tui.domain.errors import BadInput, NotFound
+from tui.domain.notice import notice
+from tui.formats.card_read import CardFile
+from tui.formats.card_write import card_json, card_png
+from tui.formats.chat_write import chat_jsonl, chat_text
+from tui.formats.files import read_bounded
+from tui.formats.library import Item
+from tui.formats.lore_write import lorebook_json
+
+#: Card fields that `characters.edit` may change.
+EDITABLE = (
+    "name", "description", "personality", "scenario", "first_mes", "mes_example", "creator_notes", "system_prompt",
+    "post_history_instructions", "alternate_greetings", "tags", "creator", "character_version", "nickname",
+)
+
+
+class LibraryCalls:
+    """`characters.*`, `lorebooks.*`, `presets.*`, `import`, `chats.export`."""
+
+    def __init__(self, library: Library, settings: Settings, chats: Chats, importer: Importer) -> None:
+        self._library = library
+        self._settings = settings
+        self._chats = chats
+        self._importer = importer
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "characters.list": self.characters, "characters.get": self.character,
+            "characters.export": self.export_character, "characters.edit": self.edit_character,
+            "characters.delete": self.delete_character,
+            "lorebooks.list": self.lorebooks, "lorebooks.get": self.lorebook, "lorebooks.delete": self.delete_lorebook,
+            "lorebooks.export": self.export_lorebook,
+            "presets.list": self.presets, "presets.get": self.preset, "presets.export": self.export_preset,
+            "presets.save": self.save_preset,
+            "import": self.import_file, "chats.export": self.export_chat,
+        }
+
+    async def characters(self) -> dict[str, Any]:
+        return {"characters": [_character_line(item) for item in self._library.items("characters")]}
+
+    async def character(self, id: str) -> dict[str, Any]:  # noqa: A002
+        file = self._library.card_file(id)
+        return {"id": id, "card": card_to_json(file.card), "warnings": [n.to_json() for n in file.notes]}
+
+    async def export_character(self, id: str, format: str = "png") -> dict[str, Any]:  # noqa: A002
+        file = self._library.card_file(id)
+        if format not in ("png", "json"):
+            raise BadInput(notice("A card can be exported as png or json, not {value}.", value=format[:20]), field="format")
+        data = card_png(file) if format == "png" else card_json(file)
+        return _file(f"{id}.{format}", data)
+
+    async def edit_character(self, id: str, fields: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
+        """Change fields of a card; a shipped one becomes the user's own copy. Unknown fields of the file stay."""
+        unknown = sorted(set(fields) - set(EDITABLE))
+        if unknown:
+            raise BadInput(notice("A card has no field called {field}.", field=unknown[0][:60]), field=unknown[0][:60])
+        file = self._library.card_file(id)
+        folder = self._library.folders["characters"]
+        if file.container == "png":
+            folder.save(id, ".png", card_png(file, fields), replace=True)
+        else:
+            folder.save(id, ".json", card_json(file, fields), replace=True)
+        return {"id": id}
+
+    async def delete_character(self, id: str) -> None:  # noqa: A002
+        self._library.folders["characters"].delete(id)
+
+    async def lorebooks(self) -> dict[str, Any]:
+        return {
+            "lorebooks": [
+                {
+                    "id": i.id, "name": getattr(i.value, "name", "") or i.id, "source": i.source,
+                    "entries": len(i.value.entries) if i.value is not None else 0, "problem": _problem(i),
+                }
+                for i in self._library.items("lorebooks")
+            ]
+        }
+
+    async def lorebook(self, id: str) -> dict[str, Any]:  # noqa: A002
+        book = self._library.lorebook(id)
+        entries = [
+            {
+                "uid": e.uid, "keys": list(e.keys), "secondary_keys": list(e.secondary_keys), "content": e.content,
+                "comment": e.comment, "enabled": e.enabled, "constant": e.constant, "order": e.order,
+                "position": e.position, "depth": e.depth,
+            }
+            for e in book.entries
+        ]
+        return {"id": id, "name": book.name, "entries": entries}
+
+    async def export_lorebook(self, id: str) -> dict[str, Any]:  # noqa: A002
+        return _file(f"{id}.json", lorebook_json(self._library.lorebook(id)))
+
+    async def delete_lorebook(self, id: str) -> None:  # noqa: A002
+        self._library.folders["lorebooks"].delete(id)
+
+    async def presets(self, kind: str) -> dict[str, Any]:
+        in_use = self._settings.get("profile") if kind == "profiles" else None
+        return {
+            "presets": [
+                {
+                    "id": i.id, "label": getattr(i.value, "label", "") or i.id, "source": i.source,
+                    "problem": _problem(i), "in_use": i.id == in_use,
+                }
+                for i in self._preset_items(kind)
+            ]
+        }
+
+    async def preset(self, kind: str, id: str) -> dict[str, Any]:  # noqa: A002
+        """A preset as its file says it."""
+        for item in self._preset_items(kind):
+            if item.id == id:
+                return {"id": id, "source": item.source, "text": _text(item), "problem": _problem(item)}
+        raise NotFound(notice("There is no preset called {name}.", name=id[:80]))
+
+    async def export_preset(self, kind: str, id: str) -> dict[str, Any]:  # noqa: A002
+        return _file(f"{id}.yaml", (await self.preset(kind, id))["text"].encode())
+
+    async def save_preset(self, kind: str, id: str, text: str) -> dict[str, Any]:  # noqa: A002
+        """Write the user's own version of a preset. Raises BadInput naming line and field, and then nothing changes."""
+        self._preset_items(kind)
+        item = self._library.folders[kind].save(id, ".yaml", text.encode(), replace=True)
+        return {"id": item.id}
+
+    async def import_file(self, name: str, data_base64: str) -> dict[str, Any]:
+        """Take a file in; what it is shows from its bytes."""
+        return {"files": await self._importer.take(name, _decoded(data_base64))}
+
+    async def export_chat(self, id: str, format: str = "jsonl") -> dict[str, Any]:  # noqa: A002
+        """A chat as SillyTavern's JSONL (path and swipes), or as plain text."""
+        chat = await self._chats.get(id)
+        if format == "jsonl":
+            return _file(f"{id}.jsonl", chat_jsonl(chat))
+        if format == "txt":
+            return _file(f"{id}.txt", chat_text(chat))
+        raise BadInput(notice("A chat can be exported as jsonl or txt, not {value}.", value=format[:20]), field="format")
+
+    def _preset_items(self, kind: str) -> list[Item]:
+        if kind not in PRESET_KINDS:
+            raise BadInput(notice("There are no presets of the kind {name}.", name=kind[:40]), field="kind")
+        return self._library.items(kind)
+
+
+def _text(item: Item) -> str:
+    return read_bounded(item.path).decode("utf-8", "replace")
+
+
+def _problem(item: Item) -> dict[str, Any] | None:
+    return item.problem.to_json() if item.problem is not None else None
+
+
+def _file(name: str, data: bytes) -> dict[str, Any]:
+    return {"filename": name, "data_base64": base64.b64encode(data).decode("ascii")}
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput(notice("{field} is not base64.", field="data_base64"), field="data_base64") from None
+
+
+def _character_line(item: Item) -> dict[str, Any]:
+    file = item.value
+    line: dict[str, Any] = {"id": item.id, "source": item.source, "problem": _problem(item), "name": item.id}
+    if isinstance(file, CardFile):
+        card = file.card
+        line |= {
+            "name": card.display_name, "tags": list(card.tags), "creator": card.creator,
+            "notes": card.creator_notes.strip().split("\n\n")[0][:300], "greetings": len(card.greetings),
+            "entries": len(card.book.entries) if card.book else 0, "spec": file.spec,
+        }
+    return line

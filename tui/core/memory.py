@@ -1,0 +1,122 @@
+"""Summaries: made by the model of a range of messages, edited by the person, taken away and brought back."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from tui.core.chats import Chats, now_ms
+from tui.core.connection import Connection, Link
+from tui.core.events import EventHub
+from tui.core.planning import SIDE_JOB_TOKENS, Planner
+from tui.domain.backend import CompletionRequest, Finish, Progress, Text
+from tui.domain.chat import Chat, Node, Summary
+from tui.domain.errors import BackendError, BadInput, NotFound, Refused
+from tui.domain.notice import notice
+from tui.domain.operations import Op, summary_to_json
+from tui.domain.samplers import Samplers
+
+#: Facts want little chance: a low temperature, nothing that distorts.
+_SAMPLERS = Samplers(temperature=0.3, min_p=0.1, max_tokens=SIDE_JOB_TOKENS)
+
+
+class Memory:
+    """Use cases of summaries. One summary at a time in each chat."""
+
+    def __init__(self, chats: Chats, planner: Planner, connection: Connection, events: EventHub) -> None:
+        self._chats = chats
+        self._planner = planner
+        self._connection = connection
+        self._events = events
+        self._making: dict[str, tuple[Link, str]] = {}
+
+    def busy(self) -> bool:
+        return bool(self._making)
+
+    async def make(self, chat: str, id: str, first: str = "", last: str = "") -> dict[str, Any]:  # noqa: A002
+        """Have the model summarise the visible messages from `first` to `last` (default: all but the last four)."""
+        tree = await self._chats.get(chat)
+        if id in tree.summaries:
+            return {"summary": summary_to_json(tree.summaries[id])}
+        if chat in self._making:
+            raise Refused("A summary of this chat is being written already.")
+        nodes = _range(tree, first, last)
+        text = await self._write(tree, nodes)
+        covers = tuple((n.id, n.current) for n in nodes)
+        summary = Summary(id, covers, (text,), now_ms())
+        op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
+        await self._chats.commit(chat, [op], notice("the summary"))
+        return {"summary": summary_to_json(summary)}
+
+    async def edit(self, chat: str, summary: str, text: str) -> None:
+        if not text.strip():
+            raise BadInput(notice("A summary cannot be empty; remove it instead."), field="text")
+        await self._chats.commit(
+            chat, [{"op": "edit_summary", "summary": summary, "text": text}], notice("the edit of a summary")
+        )
+
+    async def mark(self, chat: str, summary: str, *, removed: bool) -> None:
+        label = notice("removing a summary") if removed else notice("restoring a summary")
+        await self._chats.commit(chat, [{"op": "mark_summary", "summary": summary, "value": removed}], label)
+
+    async def stop(self, chat: str) -> bool:
+        """Stop the summary being written; nothing of it is kept."""
+        if chat not in self._making:
+            return False
+        link, request = self._making[chat]
+        await link.backend.abort(request)
+        return True
+
+    async def _write(self, tree: Chat, nodes: Sequence[Node]) -> str:
+        link = await self._connection.link(
+            tree.fields.get("profile"),
+            lambda s: self._status(tree.id, notice=s.notice.to_json(), fraction=s.fraction),
+            template_id=tree.fields.get("template"),
+        )
+        clock = datetime.datetime.now().astimezone()
+        pieces, messages, bos = await self._planner.summary_prompt(tree, nodes, link, clock=clock)
+        request = CompletionRequest(
+            id=f"{tree.id}/summary", pieces=pieces, messages=messages, samplers=_SAMPLERS,
+            max_tokens=SIDE_JOB_TOKENS, stop=link.template.stop, bos=bos,
+        )
+        self._making[tree.id] = (link, request.id)
+        try:
+            return await self._collect(tree.id, link, request)
+        finally:
+            del self._making[tree.id]
+            self._events.emit("turn", chat=tree.id, node=None, state="summarised")
+
+    async def _collect(self, chat: str, link: Link, request: CompletionRequest) -> str:
+        text = ""
+        async for event in link.backend.complete(request):
+            if isinstance(event, Text):
+                text += event.text
+            elif isinstance(event, Progress):
+                self._status(chat, processed=event.processed, total=event.total, cached=event.cached)
+            elif isinstance(event, Finish):
+                if event.error is not None:
+                    raise event.error
+                if event.reason == "cut":
+                    raise Refused("The summary was stopped; nothing has changed.")
+        self._connection.touch(link)
+        if not text.strip():
+            raise BackendError(notice("The model wrote no summary."), notice("Write one yourself with /memory."))
+        return text.strip()
+
+    def _status(self, chat: str, **data: Any) -> None:
+        self._events.emit("turn", chat=chat, node=None, state="summarising", **data)
+
+
+def _range(tree: Chat, first: str, last: str) -> list[Node]:
+    """The visible messages of the stored path from `first` to `last`."""
+    path = [n for n in tree.path() if not n.hidden]
+    ids = [n.id for n in path]
+    for wanted in (first, last):
+        if wanted and wanted not in ids:
+            raise NotFound(notice("That message is not on the visible path."), node=wanted[:40])
+    start = ids.index(first) if first else 0
+    end = ids.index(last) if last else len(ids) - 5
+    if end < start or not path:
+        raise Refused("There is too little to summarise yet.")
+    return path[start : end + 1]

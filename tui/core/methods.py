@@ -1,0 +1,34 @@
+"""Every call of the API, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tui.core.chat_calls import ChatCalls
+from tui.core.dispatch import Dispatcher
+from tui.core.importing import Importer
+from tui.core.library_calls import LibraryCalls
+from tui.core.model_calls import ModelCalls
+
+if TYPE_CHECKING:
+    from tui.core.app import Core
+
+
+def register(dispatcher: Dispatcher, core: Core) -> None:
+    """Teach `dispatcher` all methods of `core`."""
+    importer = Importer(core.library, core.chats, core.events)
+    for calls in (
+        ChatCalls(
+            core.store, core.chats, core.turns, core.memory, core.planner, core.library, core.settings, core.connection
+        ),
+        ModelCalls(core.connection, core.library, core.settings),
+        LibraryCalls(core.library, core.settings, core.chats, importer),
+    ):
+        dispatcher.add(calls.handlers())
+
+    async def status() -> dict[str, Any]:
+        counts = await core.store.counts()
+        notices = [n.to_json() for n in core.store.notices]
+        return core.status() | {"connection": core.connection.describe(), "store": {**counts, "notices": notices}}
+
+    dispatcher.add({"status": status})

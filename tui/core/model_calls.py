@@ -1,0 +1,114 @@
+"""The calls of the API about models, servers, profiles and settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tui.core.connection import Connection, model_path
+from tui.core.dispatch import Handler
+from tui.core.library import Library
+from tui.core.settings import SETTINGS, Settings
+from tui.domain.errors import BadInput, NotFound
+from tui.domain.notice import notice
+from tui.domain.profile import Profile
+from tui.formats.presets import write_profile
+
+#: The profile that the first-run and connection screens write; the user's own copy, never a file they made.
+OWN_PROFILE = "mine"
+
+
+class ModelCalls:
+    """`connection.*`, `models.*`, `profiles.use`, `templates.pin`, `settings.*`, `env.hand`."""
+
+    def __init__(self, connection: Connection, library: Library, settings: Settings) -> None:
+        self._connection = connection
+        self._library = library
+        self._settings = settings
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "connection.get": self.get, "connection.probe": self.probe, "connection.use": self.use,
+            "models.scan": self.scan, "models.load": self.load, "models.unload": self.unload,
+            "profiles.use": self.use_profile, "templates.pin": self.pin,
+            "settings.get": self.get_settings, "settings.set": self.set_setting, "env.hand": self.hand,
+        }
+
+    async def get(self, profile: str = "") -> dict[str, Any]:
+        return self._connection.describe(profile or None)
+
+    async def probe(
+        self, url: str, kind: str = "auto", key_env: str = "", key_file: str = "", model: str = ""
+    ) -> dict[str, Any]:
+        """Look at what answers at an address; nothing is changed."""
+        from tui.backends.probe import probe
+
+        spec = {"url": url, "kind": kind, "key_env": key_env, "key_file": key_file, "model": model}
+        return (await probe(self._connection.endpoint(spec))).to_json()
+
+    async def use(
+        self, kind: str, model: str = "", url: str = "", key_env: str = "", key_file: str = "", mode: str = "",
+        context_length: int = 0, template: str = "auto",
+    ) -> dict[str, Any]:
+        """Make a model or a server the default: written to a profile of its own. The starter has one that ships."""
+        if kind == "embedded" and model in ("", "starter"):
+            return await self.use_profile("starter")
+        if kind == "embedded" and not Path(model).expanduser().is_file():
+            raise NotFound(notice("There is no model file {file}.", file=model), notice("Check the path."))
+        if kind != "embedded" and not url:
+            raise BadInput(notice("A server needs an address."), field="url")
+        backend = {
+            "kind": kind, "model": str(model_path(model)) if kind == "embedded" else model, "url": url,
+            "key_env": key_env, "key_file": key_file, "mode": mode, "context_length": context_length,
+        }
+        profile = Profile(
+            OWN_PROFILE, label=Path(model).stem if kind == "embedded" else url,
+            backend={k: v for k, v in backend.items() if v}, template=template,
+        )
+        self._library.folders["profiles"].save(OWN_PROFILE, ".yaml", write_profile(profile), replace=True)
+        return await self.use_profile(OWN_PROFILE)
+
+    async def scan(self, folders: list[str] | None = None) -> dict[str, Any]:
+        """GGUF files in the usual folders and in `folders`."""
+        import asyncio
+
+        from tui.engine.discover import scan
+
+        extra = [Path(f).expanduser() for f in folders or ()]
+        found = await asyncio.to_thread(scan, extra)
+        return {"models": [model.to_json() for model in found]}
+
+    async def load(self, profile: str = "") -> dict[str, Any]:
+        await self._connection.link(profile or None)
+        return self._connection.describe(profile or None)
+
+    async def unload(self) -> dict[str, Any]:
+        return {"unloaded": await self._connection.unload()}
+
+    async def use_profile(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """Make a profile the default. A chat's own choice is set with `chats.set`."""
+        self._library.profile(id)
+        self._settings.set("profile", id)
+        self._settings.set("chosen", True)
+        self._connection.forget()
+        return {"connection": self._connection.describe()}
+
+    async def pin(self, template: str) -> dict[str, Any]:
+        await self._connection.pin(template)
+        return {"connection": self._connection.describe()}
+
+    async def get_settings(self) -> dict[str, Any]:
+        return {
+            "settings": self._settings.all(),
+            "problems": [p.to_json() for p in (*self._settings.problems.values(), *self._library.problems())],
+        }
+
+    async def set_setting(self, name: str, value: Any) -> dict[str, Any]:
+        if name not in SETTINGS:
+            raise BadInput(notice("There is no setting called {field}.", field=name[:60]), field=name[:60])
+        self._settings.set(name, value)
+        return {"settings": self._settings.all()}
+
+    async def hand(self, values: dict[str, Any]) -> None:
+        """Variables for this core's memory only, from a client's environment."""
+        self._connection.environment.update({k: str(v) for k, v in values.items()})

@@ -1,0 +1,109 @@
+"""Settings of the core: what the user wrote in `settings.toml`, and the program's own overlay over it.
+
+The user's file is only read. What the program changes goes to `settings.overlay.toml`, which wins.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tui.domain.errors import BadInput
+from tui.domain.notice import Notice, notice
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its type, default, and for numbers the range."""
+
+    kind: type
+    default: Any
+    low: float = float("-inf")
+    high: float = float("inf")
+
+
+#: Every setting of the core by name.
+SETTINGS: Mapping[str, Setting] = {
+    "persona_name": Setting(str, "Guest"),                # what {{user}} stands for
+    "persona_description": Setting(str, ""),
+    "profile": Setting(str, "starter"),                   # the profile of chats that name none
+    "chosen": Setting(bool, False),                       # whether the first-run screen was answered
+    "unload_minutes": Setting(float, 30.0, 0.0, 10_000.0),  # an idle model leaves memory after this; 0: never
+    "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
+}
+
+
+class Settings:
+    """Reads both files again when they change; a broken one keeps its last good values and is named."""
+
+    def __init__(self, folder: Path) -> None:
+        self._user, self._overlay = folder / "settings.toml", folder / "settings.overlay.toml"
+        self._read: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
+        self.problems: dict[str, Notice] = {}
+
+    def get(self, name: str) -> Any:
+        for path in (self._overlay, self._user):
+            values = self._values(path)
+            if name in values:
+                return values[name]
+        return SETTINGS[name].default
+
+    def all(self) -> dict[str, Any]:
+        return {name: self.get(name) for name in SETTINGS}
+
+    def set(self, name: str, value: Any) -> None:
+        """Change a setting in the overlay. Raises BadInput naming the field."""
+        checked = _check(name, value, "settings")
+        values = {**self._values(self._overlay), name: checked}
+        _write_toml(self._overlay, values)
+
+    def _values(self, path: Path) -> dict[str, Any]:
+        try:
+            stat = path.stat()
+        except OSError:
+            return {}
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        known = self._read.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        values = known[1] if known is not None else {}
+        try:
+            values = {n: _check(n, v, path.name) for n, v in tomllib.loads(path.read_text("utf-8")).items()}
+            self.problems.pop(path.name, None)
+        except BadInput as problem:
+            self.problems[path.name] = problem.what
+        except (OSError, ValueError) as problem:
+            self.problems[path.name] = notice(
+                "{file} cannot be read ({reason}); the last good values stay.", file=path.name, reason=str(problem)[:200]
+            )
+        self._read[path] = (stamp, values)
+        return values
+
+
+def _check(name: str, value: Any, file: str) -> Any:
+    setting = SETTINGS.get(name)
+    if setting is None:
+        raise BadInput(notice("{file}: there is no setting called {field}.", file=file, field=name[:60]), field=name[:60])
+    if setting.kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, setting.kind) or (setting.kind is float and not setting.low <= value <= setting.high):
+        raise BadInput(notice("{file}: {field} has a value that does not fit.", file=file, field=name), field=name)
+    return value
+
+
+def _write_toml(path: Path, values: Mapping[str, Any]) -> None:
+    """Write whole, then rename: a crash leaves the old file or the new one."""
+    import tomli_w
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(tomli_w.dumps(dict(values)).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
