@@ -73,6 +73,7 @@ class GgufInfo:
     file_type: int | None = None
     parameters: int | None = None
     size_label: str = ""
+    tensors: int = 0
     part: int = 1
     parts: int = 1
     missing_parts: tuple[str, ...] = ()
@@ -93,12 +94,13 @@ def read_metadata(path: Path) -> GgufInfo:
             if size < 24:
                 _refuse(path, "", "it is too short to be a GGUF file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                raw, tokens = _Reader(path, data).pairs()
+                reader = _Reader(path, data)
+                raw, tokens = reader.pairs()
     except (OSError, ValueError) as error:
         raise BadInput(
             notice("{file} cannot be read: {reason}", file=path.name, reason=_reason(error)), file=str(path),
         ) from error
-    return _described(path, size, raw, tokens)
+    return _described(path, size, reader.tensors, raw, tokens)
 
 
 def split_parts(path: Path) -> tuple[int, int, tuple[Path, ...]]:
@@ -120,7 +122,7 @@ class _Reader:
         self._end = len(data)
         self._at = 0
         self._key = ""
-        self._wide = True
+        self.tensors = 0
 
     def pairs(self) -> tuple[dict[str, Any], dict[int, str]]:
         """All pairs, and the spelling of the tokens that other pairs point to."""
@@ -130,7 +132,7 @@ class _Reader:
         version = self._number(4)
         if version not in (2, 3):
             _refuse(self._path, "version", f"version {version} of the format is not known")
-        self._number(10)
+        self.tensors = self._number(10)
         count = self._number(10)
         if count > _MAX_PAIRS:
             self._bad("metadata_kv_count", f"{count} entries are too many")
@@ -233,7 +235,7 @@ class _Reader:
         _refuse(self._path, key, why)
 
 
-def _described(path: Path, size: int, raw: dict[str, Any], tokens: dict[int, str]) -> GgufInfo:
+def _described(path: Path, size: int, tensors: int, raw: dict[str, Any], tokens: dict[int, str]) -> GgufInfo:
     architecture = _text(raw, "general.architecture")
     part, parts, all_parts = split_parts(path)
     others = [p for p in all_parts if p != path]
@@ -254,7 +256,7 @@ def _described(path: Path, size: int, raw: dict[str, Any], tokens: dict[int, str
         add_bos=add_bos if isinstance(add_bos, bool) else None,
         quantisation=FILE_TYPES.get(file_type & 1023, "") if file_type is not None else "", file_type=file_type,
         parameters=_integer(raw, "general.parameter_count"), size_label=_text(raw, "general.size_label"),
-        part=part, parts=parts, missing_parts=tuple(p.name for p in others if not p.is_file()),
+        tensors=tensors, part=part, parts=parts, missing_parts=tuple(p.name for p in others if not p.is_file()),
         raw={key: _shown(value) for key, value in raw.items()},
     )
 

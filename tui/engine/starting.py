@@ -111,6 +111,11 @@ def _checked(path: Path) -> GgufInfo:
             ),
             notice("Download all parts into one folder."), kind="file", file=str(path),
         )
+    if info.part == 1 and not info.tensors:
+        raise EngineError(
+            notice("{file} holds a vocabulary without weights: it can only count tokens.", file=path.name),
+            kind="file", file=str(path),
+        )
     if not info.makes_text:
         raise EngineError(
             notice(
