@@ -1,0 +1,247 @@
+"""Folders of files that people edit: presets, characters, lorebooks. Their own shadow the shipped ones by name.
+
+Files are read again when they change. A broken one keeps its last good version and carries what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tui.domain.errors import BadInput, NotFound, Refused, TraktirError
+from tui.domain.notice import Notice, notice
+from tui.formats import presets
+from tui.formats.card_read import CardFile, read_card
+from tui.formats.files import FILE_LIMIT, PRESET_LIMIT, read_bounded, safe_id, shown_name, slug, write_atomic
+from tui.formats.lore_read import read_lorebook
+
+__all__ = ["Item", "Library", "LibraryKind", "safe_id"]
+
+LibraryKind = Literal["templates", "samplers", "prompts", "profiles", "characters", "lorebooks"]
+Source = Literal["shipped", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry. `value` is None where the file never could be read; `problem` says what is wrong with the file as
+    it stands now (then `value` is its last good version, or the shipped one that it shadows)."""
+
+    id: str
+    source: Source
+    value: Any
+    problem: Notice | None
+    path: Path
+
+    def text(self) -> str:
+        """The file as it stands, for presets and other text files. Raises BadInput when it is gone."""
+        return read_bounded(self.path, PRESET_LIMIT).decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    stamp: tuple[int, int]
+    value: Any
+    problem: Notice | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    what: str                                      # for messages
+    suffixes: tuple[str, ...]
+    limit: int
+    read: Callable[[bytes, Path], Any]
+
+
+def _light_card(data: bytes, path: Path) -> CardFile:
+    """A card without the bytes it came in, which `card_read.whole_file` fetches: hundreds of pictures need not stay
+    in memory."""
+    file = read_card(data, shown_name(path))
+    return dataclasses.replace(file, original=b"", picture=None, json_text="", path=str(path))
+
+
+def _preset(read: Callable[[bytes, str, str], Any]) -> Callable[[bytes, Path], Any]:
+    return lambda data, path: read(data, path.stem, shown_name(path))
+
+
+_YAML = (".yaml", ".yml")
+_KINDS: Mapping[str, _Kind] = {
+    "templates": _Kind("prompt format", _YAML, PRESET_LIMIT, _preset(presets.read_template)),
+    "samplers": _Kind("sampler preset", _YAML, PRESET_LIMIT, _preset(presets.read_samplers)),
+    "prompts": _Kind("prompt preset", _YAML, PRESET_LIMIT, _preset(presets.read_prompt)),
+    "profiles": _Kind("profile", _YAML, PRESET_LIMIT, _preset(presets.read_profile)),
+    "characters": _Kind(
+        "character", (".png", ".json", *_YAML, ".charx", ".webp", ".jpg", ".jpeg"), FILE_LIMIT,
+        _light_card,
+    ),
+    "lorebooks": _Kind(
+        "lorebook", (".json", *_YAML, ".lorebook"), FILE_LIMIT, lambda data, path: read_lorebook(data, shown_name(path))
+    ),
+}
+FILE_COUNT = 20_000
+
+
+class Library:
+    """One kind of files in two folders, `shipped` (read only) and `own`. Not safe for several threads at once."""
+
+    def __init__(self, shipped: Path, own: Path, kind: LibraryKind) -> None:
+        self._shipped, self._own = shipped, own
+        self._kind = _KINDS[kind]
+        self._seen: dict[Path, _Seen] = {}
+        self._items: dict[str, Item] | None = None
+
+    @property
+    def own(self) -> Path:
+        """The folder of the person's own files."""
+        return self._own
+
+    def refresh(self) -> builtins.list[Item]:
+        """Look at both folders and read what changed. Returns the items whose problem is new since the last look."""
+        before = {i.path: i.problem for i in (self._items or {}).values()}
+        found = [("shipped", path, stamp) for path, stamp in self._files(self._shipped)]
+        found += [("own", path, stamp) for path, stamp in self._files(self._own)]
+        self._seen = {path: self._look(path, stamp) for _, path, stamp in found}
+        items: dict[str, Item] = {}
+        for source, path, _ in found:
+            seen, name = self._seen[path], path.stem
+            value = seen.value
+            if value is None and name in items:
+                value = items[name].value              # the shipped one serves until the own one is mended
+            items[name] = Item(name, "own" if source == "own" else "shipped", value, seen.problem, path)
+        self._items = dict(sorted(items.items()))
+        return [i for i in items.values() if i.problem is not None and before.get(i.path) != i.problem]
+
+    def list(self) -> builtins.list[Item]:
+        """All items by id, as of the last refresh (the first call refreshes)."""
+        return builtins.list(self._all().values())
+
+    def get(self, id: str) -> Item:  # noqa: A002
+        """One item. Raises NotFound."""
+        item = self._all().get(id)
+        if item is None:
+            raise NotFound(
+                notice("There is no {what} called {name}.", what=self._kind.what, name=shown_name(id[:100] or "?")),
+                notice("There are: {names}.", names=", ".join(sorted(self._all())[:20])) if self._all() else None,
+                id=id[:100],
+            )
+        return item
+
+    def data(self, id: str) -> bytes:  # noqa: A002
+        """The file of an item, whole. Characters are listed without their bytes; `read_card` of these has them.
+
+        Raises NotFound, BadInput.
+        """
+        return read_bounded(self.get(id).path, self._kind.limit)
+
+    def save(self, id: str, suffix: str, data: bytes, replace: bool = False) -> str:  # noqa: A002
+        """Write one of the person's own files; returns its id. `id` may be any name; what is made of it is safe.
+
+        Another file of that name stays unless `replace`: the new one gets a number. The same bytes again change
+        nothing. Raises BadInput (nothing is written) when the data cannot be read, StoreError when the disk refuses.
+        """
+        if suffix not in self._kind.suffixes:
+            raise BadInput(notice("A {what} is not kept in {suffix} files.", what=self._kind.what, suffix=suffix[:20]))
+        known = self._all().get(id) if replace else None
+        stem = known.path.stem if known is not None else safe_id(id, data)
+        self._kind.read(data, Path(stem + suffix))
+        stem, there = (stem, False) if replace else self._free(stem, suffix, data)
+        if not there:
+            path = self._own / (stem + suffix)
+            write_atomic(path, data)
+            self._seen.pop(path, None)
+            self._trash_twins(stem, path)
+        self.refresh()
+        return stem
+
+    def delete(self, id: str) -> Path:  # noqa: A002
+        """Move one of the person's own files to the folder `trash` beside them; returns where it is now.
+
+        Raises NotFound, and Refused for one that ships with the program.
+        """
+        item = self.get(id)
+        if item.source == "shipped":
+            raise Refused(
+                notice("{name} ships with the program and cannot be deleted.", name=item.id),
+                "Make one of your own with the same name; it takes its place.",
+            )
+        moved = self._to_trash(item.path)
+        self.refresh()
+        return moved
+
+    def _all(self) -> dict[str, Item]:
+        if self._items is None:
+            self.refresh()
+        return self._items or {}
+
+    def _files(self, folder: Path) -> builtins.list[tuple[Path, tuple[int, int]]]:
+        """Regular files of this kind in name order, links to files included, folders not."""
+        out = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or Path(entry.name).suffix.lower() not in self._kind.suffixes:
+                        continue
+                    try:
+                        if entry.is_file():
+                            status = entry.stat()
+                            out.append((Path(entry.path), (status.st_mtime_ns, status.st_size)))
+                    except OSError:
+                        continue                       # gone meanwhile, or a link in a circle
+                    if len(out) >= FILE_COUNT:
+                        break
+        except OSError:
+            return []
+        return sorted(out)
+
+    def _look(self, path: Path, stamp: tuple[int, int]) -> _Seen:
+        last = self._seen.get(path)
+        if last is not None and last.stamp == stamp:
+            return last
+        try:
+            data = read_bounded(path, self._kind.limit)
+            return _Seen(stamp, self._kind.read(data, path), None)
+        except TraktirError as error:
+            return _Seen(stamp, last.value if last else None, error.what)
+
+    def _free(self, stem: str, suffix: str, data: bytes) -> tuple[str, bool]:
+        """A stem nobody has (whatever its suffix and case), and whether the very same file is there already."""
+        taken = {path.stem.casefold(): path for folder in (self._shipped, self._own) for path, _ in self._files(folder)}
+        number = 1
+        name = stem
+        while (path := taken.get(name.casefold())) is not None:
+            if path.parent == self._own and path.suffix == suffix and self._same(path, data):
+                return path.stem, True
+            number += 1
+            name = f"{stem}-{number}"
+        return name, False
+
+    def _same(self, path: Path, data: bytes) -> bool:
+        try:
+            return read_bounded(path, self._kind.limit) == data
+        except BadInput:
+            return False
+
+    def _trash_twins(self, stem: str, keep: Path) -> None:
+        for path, _ in self._files(self._own):
+            if path.stem == stem and path != keep:
+                self._to_trash(path)
+
+    def _to_trash(self, path: Path) -> Path:
+        folder = self._own / "trash"
+        target = folder / f"{slug(path.stem) or 'file'}-{time.time_ns()}{path.suffix}"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.replace(path, target)
+        except OSError as error:
+            raise Refused(
+                notice(
+                    "{file} could not be moved to the trash: {reason}.", file=shown_name(path), reason=error.strerror
+                ),
+                "Check the rights of the folder.",
+            ) from None
+        return target

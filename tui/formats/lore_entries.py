@@ -1,0 +1,218 @@
+"""Lore entries of every dialect as `LoreEntry` (cards.md 4.5, 4.6, 5 and 7; sillytavern.md 1.2 and 2.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from tui.domain.lore import LoreEntry, LorePosition
+from tui.formats.coerce import Repairs, flag, mapping, maybe_flag, maybe_whole, plain_name, plain_text, whole
+from tui.formats.jsontext import NumberText
+
+ENTRY_LIMIT = 20_000
+KEY_LIMIT = 20_000
+
+_POSITIONS: dict[int, LorePosition] = {
+    0: "before_char", 1: "after_char", 2: "note_top", 3: "note_bottom", 4: "at_depth", 5: "examples_top",
+    6: "examples_bottom",
+}
+_ROLES: dict[Any, Literal["system", "user", "assistant"]] = {
+    0: "system", 1: "user", 2: "assistant", "system": "system", "user": "user", "assistant": "assistant",
+}
+#: What later pieces read: our name, and the names it has in files (card extensions, SillyTavern world).
+_EXTRA_NAMES = (
+    "group", "group_override", "group_weight", "use_group_scoring", "sticky", "cooldown", "delay",
+    "exclude_recursion", "prevent_recursion", "delay_until_recursion", "automation_id", "outlet_name", "vectorized",
+    "display_index", "triggers", "match_persona_description", "match_character_description",
+    "match_character_personality",
+    "match_character_depth_prompt", "match_scenario", "match_creator_notes", "character_filter",
+)
+_DECORATOR = re.compile(r"@@(@?)([A-Za-z_]+)[ \t]*(.*)")
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def raw_entries(book: Mapping[str, Any]) -> list[Any]:
+    """The entries of a book as a list, whichever way they are kept."""
+    found = book.get("entries")
+    if isinstance(found, Mapping):
+        return list(found.values())
+    return list(found) if isinstance(found, list) else []
+
+
+def read_entries(items: Sequence[Any], reader: Any, repairs: Repairs) -> Iterator[tuple[Any, LoreEntry]]:
+    """(raw entry, entry) for all that `reader` can read; uids are made unique. A bad entry costs only itself."""
+    taken: set[str] = set()
+    if len(items) > ENTRY_LIMIT:
+        repairs.add(
+            "The book has {count} entries; only the first {limit} are used.", count=len(items), limit=ENTRY_LIMIT
+        )
+    for number, item in enumerate(items[:ENTRY_LIMIT]):
+        if not isinstance(item, Mapping):
+            repairs.add("Entry {number} is not an entry; it was left out.", number=number + 1)
+            continue
+        uid = own_uid(item, number, taken)
+        entry = reader(item, uid, repairs)
+        if entry is not None:
+            yield item, entry
+
+
+def own_uid(item: Mapping[str, Any], number: int, taken: set[str]) -> str:
+    """The file's own id where it is a short word that nobody else has, else the entry's position."""
+    found = next((item[k] for k in ("uid", "id", "_id") if item.get(k) is not None), number)
+    uid = str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else str(number)
+    if not re.fullmatch(r"[\w.:-]{1,64}", uid) or uid in taken:
+        uid = f"n{number}"
+        while uid in taken:
+            uid += "x"
+    taken.add(uid)
+    return uid
+
+
+def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreEntry | None:
+    """An entry of a card book (V2, V3) or of a SillyTavern world, or of both at once (then the world's names win)."""
+    if item.get("mode") == "folder" or _is_folder(item):
+        return None
+    ext = mapping(item.get("extensions"))
+
+    def pick(*names: str) -> Any:
+        for name in names:
+            for source in (item, ext):
+                if source.get(name) is not None:
+                    return source[name]
+        return None
+
+    content, decorators = split_decorators(repairs.text(pick("content"), "content"))
+    keys = read_keys(pick("key", "keys"), "keys", repairs)
+    secondary = read_keys(pick("keysecondary", "secondary_keys"), "secondary_keys", repairs)
+    titles = (plain_name(repairs.text(pick(name), name), 200) for name in ("comment", "name"))
+    has_chance = flag(pick("useProbability", "use_probability"), True)
+    entry = LoreEntry(
+        uid=uid, keys=keys, secondary_keys=secondary, content=content, comment=next(filter(None, titles), ""),
+        enabled=not flag(item["disable"], False) if item.get("disable") is not None else flag(pick("enabled"), True),
+        constant=flag(pick("constant"), False),
+        selective=flag(pick("selective"), bool(secondary)),
+        logic=whole(pick("selectiveLogic", "selective_logic"), 0, 0, 3),
+        order=whole(pick("order", "insertion_order"), 100),
+        priority=maybe_whole(pick("priority")),
+        position=_position(item, ext), depth=whole(pick("depth"), 4, 0, 100_000), role=_role(pick("role")),
+        case_sensitive=maybe_flag(pick("caseSensitive", "case_sensitive")),
+        whole_words=maybe_flag(pick("matchWholeWords", "match_whole_words")),
+        use_regex=flag(pick("use_regex", "useRegex"), False) or any(is_pattern(k) for k in keys),
+        scan_depth=maybe_whole(pick("scanDepth", "scan_depth"), 0, 100_000),
+        probability=whole(pick("probability"), 100, 0, 100) if has_chance else 100,
+        ignore_budget=flag(pick("ignoreBudget", "ignore_budget"), False),
+        extra=_extra(pick, decorators),
+    )
+    return apply_decorators(entry, decorators)
+
+
+def _is_folder(item: Mapping[str, Any]) -> bool:
+    keys = item.get("keys") or item.get("key")
+    first = keys[0] if isinstance(keys, list) and keys else keys
+    return isinstance(first, str) and first.startswith("\uf000folder:")
+
+
+def read_keys(value: Any, field: str, repairs: Repairs) -> tuple[str, ...]:
+    """Keys without blanks around them, blank ones dropped: an empty key would match everything."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = [value]
+    found = repairs.texts(value, field, split=not (isinstance(value, str) and is_pattern(value)))
+    return tuple(k.strip() for k in found if k.strip())[:KEY_LIMIT]
+
+
+def is_pattern(key: str) -> bool:
+    """Whether a key has the form `/…/flags`; only then is it a pattern, whatever `use_regex` says (cards.md 5)."""
+    return len(key) > 2 and re.fullmatch(r"/.+/[a-z]*", key, re.DOTALL) is not None
+
+
+def _position(item: Mapping[str, Any], ext: Mapping[str, Any]) -> LorePosition:
+    value = ext.get("position") if ext.get("position") not in (None, "") else item.get("position")
+    if value in ("before_char", "after_char"):
+        return "before_char" if value == "before_char" else "after_char"
+    place = maybe_whole(value, 0, 99)
+    if place is not None:
+        return _POSITIONS.get(place, "after_char")
+    return "before_char" if "key" in item else "after_char"
+
+
+def _role(value: Any) -> Literal["system", "user", "assistant"]:
+    key = value.strip().casefold() if isinstance(value, str) else maybe_whole(value)
+    if isinstance(key, str) and key.isdigit():
+        key = int(key[:3])
+    return _ROLES.get(key, "system")
+
+
+def _extra(pick: Any, decorators: list[tuple[str, str]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in _EXTRA_NAMES:
+        value = pick(name, _camel(name))
+        if value not in (None, "", False, []):
+            out[name] = float(value) if isinstance(value, NumberText) else value
+    if decorators:
+        out["decorators"] = [list(pair) for pair in decorators]
+    return out
+
+
+def split_decorators(content: str) -> tuple[str, list[tuple[str, str]]]:
+    """The content without its leading `@@name value` lines, and those as (name, value); a fallback `@@@name` counts
+    only when the one above it is unknown here (cards.md 4.6)."""
+    lines = content.split("\n")
+    found: list[tuple[str, str]] = []
+    at, skip_fallbacks = 0, False
+    while at < len(lines) and (lines[at].startswith("@@") or (not lines[at].strip() and _more_decorators(lines, at))):
+        match = _DECORATOR.fullmatch(lines[at].strip())
+        at += 1
+        if match is None or (match[1] and skip_fallbacks):
+            continue
+        name, value = match[2].lower(), match[3].strip()
+        skip_fallbacks = name in _KNOWN
+        if skip_fallbacks and len(found) < 64 and (name in _REPEATABLE or all(n != name for n, _ in found)):
+            found.append((name, plain_text(value)[:1000]))
+    return ("\n".join(lines[at:]).lstrip("\n") if at else content), found
+
+
+def _more_decorators(lines: list[str], at: int) -> bool:
+    rest = lines[at + 1:at + 4]
+    return at > 0 and any(line.startswith("@@") for line in rest)
+
+
+_REPEATABLE = {"additional_keys", "exclude_keys"}
+_KNOWN = {
+    "activate_only_after", "activate_only_every", "keep_activate_after_match", "dont_activate_after_match", "depth",
+    "role", "scan_depth", "is_greeting", "position", "ignore_on_max_context", "additional_keys", "exclude_keys",
+    "activate", "dont_activate", "probability", "priority", "match_full_word", "match_partial_word",
+}
+_PLACES: dict[str, LorePosition] = {"before_desc": "before_char", "after_desc": "after_char"}
+
+
+def apply_decorators(entry: LoreEntry, decorators: list[tuple[str, str]]) -> LoreEntry:
+    """The decorators that say the same as a field of the entry; the others stay in `extra["decorators"]`."""
+    changes: dict[str, Any] = {}
+    for name, value in decorators:
+        if name == "depth" and (depth := maybe_whole(value, 0, 100_000)) is not None:
+            changes.setdefault("position", "at_depth")
+            changes["depth"] = depth
+        elif name == "role" and value in ("system", "user", "assistant"):
+            changes["role"] = value
+        elif name == "scan_depth" and (depth := maybe_whole(value, 0, 100_000)) is not None:
+            changes["scan_depth"] = depth
+        elif name == "position" and value in _PLACES:
+            changes["position"] = _PLACES[value]
+        elif name == "probability":
+            changes["probability"] = whole(value, entry.probability, 0, 100)
+        elif name == "priority":
+            changes["priority"] = maybe_whole(value)
+        elif name in ("match_full_word", "match_partial_word"):
+            changes["whole_words"] = name == "match_full_word"
+    names = {name for name, _ in decorators}
+    if "activate" in names:
+        changes["constant"] = True
+    elif "dont_activate" in names:
+        changes["enabled"] = False
+    return replace(entry, **changes) if changes else entry

@@ -1,0 +1,247 @@
+"""Preset files: prompt formats, samplers, prompts and profiles, from YAML to values and back.
+
+One generic decoder reads any of them by the types of its fields; what is wrong is named by file, line and field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, NoReturn, TypeVar
+
+import yaml
+
+from tui.domain.cleantext import clean_line
+from tui.domain.errors import BadInput
+from tui.domain.notice import notice
+from tui.domain.profile import Profile, PromptPreset
+from tui.domain.samplers import SAMPLER_NAMES, parse_value
+from tui.domain.template import Template
+from tui.formats.coerce import flag
+from tui.formats.yaml_read import Place, YamlFile, read_yaml
+
+T = TypeVar("T")
+
+#: What a profile may say about its backend; connection secrets are named, never held.
+BACKEND_FIELDS = ("kind", "model", "url", "key_env", "key_file", "mode", "context_length")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerPreset:
+    """Sampler settings by canonical name; a sampler that is not named keeps the program's default."""
+
+    id: str
+    label: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_template(data: bytes, id: str, filename: str = "") -> Template:  # noqa: A002
+    """A prompt format. Raises BadInput with file, line and field."""
+    reader = _Reader(data, filename or f"{id}.yaml")
+    template = reader.decode(Template, {"id": id})
+    return dataclasses.replace(template, modes={n: reader.mode(n, fields) for n, fields in template.modes.items()})
+
+
+def read_prompt(data: bytes, id: str, filename: str = "") -> PromptPreset:  # noqa: A002
+    """System prompt and story string. Raises BadInput with file, line and field."""
+    reader = _Reader(data, filename or f"{id}.yaml")
+    preset = reader.decode(PromptPreset, {"id": id})
+    for name in ("history_share", "lore_budget_share"):
+        if not 0.0 <= getattr(preset, name) <= 1.0:
+            reader.fail((name,), "{field} must lie between {low} and {high}.", low=0, high=1)
+    if not 0 <= preset.lore_scan_depth <= 1000:
+        reader.fail(("lore_scan_depth",), "{field} must lie between {low} and {high}.", low=0, high=1000)
+    return preset
+
+
+def read_profile(data: bytes, id: str, filename: str = "") -> Profile:  # noqa: A002
+    """Backend, template, samplers and prompt by name. Raises BadInput with file, line and field."""
+    reader = _Reader(data, filename or f"{id}.yaml")
+    profile = reader.decode(Profile, {"id": id})
+    backend: dict[str, Any] = {}
+    for key, value in profile.backend.items():
+        if key not in BACKEND_FIELDS:
+            reader.unknown(("backend", key), key, BACKEND_FIELDS)
+        if value is not None:
+            backend[key] = reader.value(int if key == "context_length" else str, value, ("backend", key))
+    if "kind" not in backend:
+        reader.fail(("backend",), "{field} needs a kind, such as embedded or openai.")
+    return dataclasses.replace(profile, backend=backend)
+
+
+def read_samplers(data: bytes, id: str, filename: str = "") -> SamplerPreset:  # noqa: A002
+    """Sampler settings, each checked against its range. Raises BadInput with file, line and field."""
+    reader = _Reader(data, filename or f"{id}.yaml")
+    values: dict[str, Any] = {}
+    label = ""
+    for key, value in reader.root.items():
+        if key == "label":
+            label = reader.value(str, value, (key,))
+        elif key in SAMPLER_NAMES:
+            values[key] = reader.sampler(key, value)
+        else:
+            reader.unknown((key,), key, ("label", *SAMPLER_NAMES))
+    return SamplerPreset(id, label, values)
+
+
+class _Reader:
+    """Decodes one YAML document by types and says where it goes wrong."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._name = name
+        self._file: YamlFile = read_yaml(data, name)
+        root = {} if self._file.value is None else self._file.value
+        if not isinstance(root, dict):
+            self.fail((), "{file} must hold fields with values, such as label: My preset.")
+        self.root: dict[str, Any] = root
+
+    def fail(self, place: Place, sentence: str, remedy: Any = None, **args: Any) -> NoReturn:
+        line = self._file.line(*place)
+        where = ".".join(str(p) for p in place)
+        known = {"file": self._name, "line": line, "field": clean_line(where, 80), **args}
+        sentence = sentence if "{file}" in sentence else "{file}, line {line}: " + sentence
+        raise BadInput(
+            notice(sentence, **known), remedy or "Mend that line and save the file; it is read again by itself.",
+            file=self._name, line=line, field=known["field"],
+        )
+
+    def unknown(self, place: Place, key: str, names: tuple[str, ...]) -> NoReturn:
+        near = difflib.get_close_matches(key[:60], names, 1, 0.6)
+        known = notice("Known are: {names}.", names=", ".join(names))
+        remedy = notice("Did you mean {name}?", name=near[0]) if near else known
+        self.fail(place, "there is no field called {field}.", remedy)
+
+    def decode(self, kind: type[T], given: Mapping[str, Any]) -> T:
+        fields = {k: v for k, v in self.root.items() if not (k == "id" and "id" in given)}
+        return self._dataclass(kind, fields, (), given)
+
+    def mode(self, name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that a mode of a template sets, in their types."""
+        hints = {k: v for k, v in _hints(Template).items() if k not in {"id", "modes", "detect", "aliases"}}
+        out: dict[str, Any] = {}
+        for key, value in overrides.items():
+            if key not in hints:
+                self.unknown(("modes", name, key), key, tuple(hints))
+            out[key] = self.value(hints[key], value, ("modes", name, key))
+        return out
+
+    def sampler(self, key: str, value: Any) -> Any:
+        if key == "logit_bias" and value is None:
+            value = {}
+        if isinstance(value, list) and not value and key in {"stop", "dry_sequence_breakers"}:
+            return ()
+        try:
+            return parse_value(key, value)
+        except BadInput as error:
+            self.fail((key,), error.what.id, error.remedy, **error.what.args)
+
+    def _dataclass(self, kind: Callable[..., T], value: Mapping[str, Any], place: Place, given: Mapping[str, Any]) -> T:
+        hints = _hints(kind)
+        out: dict[str, Any] = dict(given)
+        for key, item in value.items():
+            if key not in hints:
+                self.unknown((*place, key), key, tuple(h for h in hints if h not in given))
+            if item is None and not _optional(hints[key]):
+                continue                               # an empty field keeps its default
+            out[key] = self.value(hints[key], item, (*place, key))
+        return kind(**out)
+
+    def value(self, hint: Any, value: Any, place: Place) -> Any:
+        """`value` (strings, lists, mappings) as the type `hint` says."""
+        origin, args = typing.get_origin(hint), typing.get_args(hint)
+        if origin in (types.UnionType, typing.Union):
+            inner = next(a for a in args if a is not type(None))
+            return None if value is None or (inner is not str and value == "null") else self.value(inner, value, place)
+        if origin is Literal:
+            if value not in args:
+                self.fail(place, "{field} must be one of: {names}.", names=", ".join(map(str, args)))
+            return value
+        if origin is tuple:
+            return self._tuple(args[0], value, place)
+        if origin is not None and issubclass(origin, Mapping):
+            return self._mapping(args[1], value, place)
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            if not isinstance(value, dict):
+                self.fail(place, "{field} must hold fields of its own.")
+            return self._dataclass(hint, value, place, {})
+        return value if hint is Any else self._scalar(hint, value, place)
+
+    def _tuple(self, inner: Any, value: Any, place: Place) -> tuple[Any, ...]:
+        items = value if isinstance(value, list) else [value]
+        out = tuple(self.value(inner, item, (*place, n)) for n, item in enumerate(items))
+        if "" in out:
+            self.fail(place, "{field} holds an empty text.")
+        return out
+
+    def _mapping(self, inner: Any, value: Any, place: Place) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self.fail(place, "{field} must hold fields of its own.")
+        return {k: self.value(inner, v, (*place, k)) for k, v in value.items()}
+
+    def _scalar(self, hint: Any, value: Any, place: Place) -> Any:
+        if not isinstance(value, str):
+            self.fail(place, "{field} must be a single value.")
+        if hint is str:
+            return value
+        if hint is bool:
+            if flag(value, True) != flag(value, False):
+                self.fail(place, "{field} must be true or false.")
+            return flag(value, False)
+        try:
+            return int(value) if hint is int else float(value)
+        except ValueError:
+            self.fail(place, "{field} must be a number, not {value}.", value=clean_line(value, 40))
+
+
+@cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _optional(hint: Any) -> bool:
+    return type(None) in typing.get_args(hint)
+
+
+def write_profile(profile: Profile) -> bytes:
+    """A profile as YAML."""
+    return _dump({
+        "label": profile.label, "backend": dict(profile.backend), "template": profile.template,
+        "samplers": profile.samplers, "prompt": profile.prompt,
+    })
+
+
+def write_samplers(preset: SamplerPreset) -> bytes:
+    """A sampler preset as YAML."""
+    return _dump({"label": preset.label, **preset.values})
+
+
+def template_yaml(template: Template) -> bytes:
+    """A prompt format as YAML: only what differs from the defaults."""
+    out: dict[str, Any] = {}
+    for item in dataclasses.fields(template):
+        value = getattr(template, item.name)
+        default = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
+        if item.name != "id" and value != default:
+            out[item.name] = _plain(value)
+    return _dump(out)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {f.name: _plain(item) for f, item in pairs if item != f.default}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _dump(value: Mapping[str, Any]) -> bytes:
+    plain = {k: _plain(v) for k, v in value.items() if v is not None and v != ""}
+    return yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=100).encode()
