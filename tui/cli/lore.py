@@ -25,13 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from tui.cli.prompt import _messages
-    from tui.domain.lore_scan import scan_lore
+    from tui.domain.lore_scan import ScanSettings, scan_lore
+    from tui.domain.profile import PromptPreset
     from tui.formats.files import read_bounded
     from tui.formats.lore_read import read_lorebook
 
     books = [read_lorebook(read_bounded(path), path.name) for path in args.book]
     texts = [args.text] if args.text is not None else [m.content for m in _messages(args.messages)]
-    for hit in scan_lore(books, texts, estimate_tokens, context=args.context):
+    preset = PromptPreset("default")
+    settings = ScanSettings(preset.lore_scan_depth, int(args.context * preset.lore_budget_share))
+    for hit in scan_lore(books, texts, estimate_tokens, settings=settings):
         if hit.fired or args.all or args.json:
             _print(hit, args.json)
     return 0

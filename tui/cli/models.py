@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tui.cli.output import add_json, json_line, line
@@ -25,11 +26,10 @@ def _list(args: argparse.Namespace) -> int:
     from tui.engine.discover import scan
 
     for model in scan(args.folders):
-        data = model.to_json()
         if args.json:
-            json_line({"type": "model", **data})
+            json_line({"type": "model", **asdict(model), "path": str(model.path)})
         else:
-            line(f"{data['size'] / 1e9:7.2f} GB  {data['name']:40}  {data['path']}")
+            line(f"{model.size / 1e9:7.2f} GB  {model.name:40}  {model.path}")
     return 0
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tui.domain.cleantext import clean
+from tui.domain.cleantext import clean, clean_line
 from tui.domain.errors import TraktirError
 from tui.domain.notice import Notice
 from tui.i18n import language_from_environment, tr_notice, use_language
@@ -41,7 +41,7 @@ def fail(error: TraktirError) -> None:
 def say_aside(text: str | Notice) -> None:
     """Progress and notices go to stderr."""
     sentence = tr_notice(text) if isinstance(text, Notice) else text
-    print(f"traktir: {clean(sentence, multiline=False)}", file=sys.stderr, flush=True)
+    print(f"traktir: {clean_line(sentence)}", file=sys.stderr, flush=True)
 
 
 def line(text: str = "") -> None:

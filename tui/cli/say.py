@@ -69,19 +69,19 @@ async def _say(session: Session, args: argparse.Namespace, text: str, values: di
 async def _chat(session: Session, args: argparse.Namespace) -> dict[str, Any]:
     """The chat to speak in, made when it has to be."""
     if args.chat and args.chat != "new":
-        return await session.call("chats.open", id=args.chat)
+        return dict(await session.call("chats.open", id=args.chat))
     character = args.character
     if not args.chat:
         chats = (await session.call("chats.list", character=character, limit=1))["chats"]
         if chats:
-            return await session.call("chats.open", id=chats[0]["id"])
+            return dict(await session.call("chats.open", id=chats[0]["id"]))
     if not character:
         characters = (await session.call("characters.list"))["characters"]
         usable = [c["id"] for c in characters if not c["problem"]]
         if not usable:
             raise Refused("There is no character to talk to.", "Import a card with: traktir import FILE")
         character = "mira" if "mira" in usable else usable[0]
-    return await session.call("chats.create", id=new_id(), character=character)
+    return dict(await session.call("chats.create", id=new_id(), character=character))
 
 
 class _Writer:

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from tui.core.events import EventHub
 from tui.core.snapshots import chat_to_json, tree_to_json
@@ -15,7 +15,7 @@ from tui.domain.chat import Chat, Node, Revision, Role
 from tui.domain.errors import NotFound, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, apply_all, node_to_json, summary_to_json
-from tui.store import Store
+from tui.store import ChangeKind, Store
 
 #: Chats kept in memory; a chat of 5,000 messages takes about 10 MB.
 _OPEN_CHATS = 8
@@ -78,8 +78,8 @@ class Chats:
         revisions = tuple(
             replace(r, text=text, reasoning=reasoning) if r.id == revision_id else r for r in node.revisions
         )
-        # The dictionary is changed in place: copying it for every piece of a reply would cost more than the reply.
-        dict.__setitem__(chat.nodes, node_id, replace(node, revisions=revisions))  # type: ignore[arg-type]
+        # In place: copying the dictionary for every piece of a reply would cost more than the reply.
+        cast(dict[str, Node], chat.nodes)[node_id] = replace(node, revisions=revisions)
 
     async def snapshot(self, chat_id: str) -> dict[str, Any]:
         """Everything that a client needs to draw the chat."""
@@ -96,7 +96,7 @@ class Chats:
 
     async def _commit(
         self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
-        kind: str = "do", target: int | None = None,
+        kind: ChangeKind = "do", target: int | None = None,
     ) -> Chat:
         before = await self.get(chat_id)
         after, inverses = apply_all(before, ops)

@@ -209,7 +209,8 @@ class Connection:
 
     def _engine(self, spec: Mapping[str, Any]) -> Backend:
         from tui.engine import available
-        from tui.engine.proxy import EmbeddedEngine, EngineSettings
+        from tui.engine.proxy import EmbeddedEngine
+        from tui.engine.settings import EngineSettings
 
         if (problem := available()) is not None:
             raise BackendError(problem, kind="engine_missing")

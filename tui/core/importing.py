@@ -64,22 +64,22 @@ class Importer:
 
     def _card(self, base: str, data: bytes) -> _Taken:
         file = read_card(data, base)
-        item = self._library.folders["characters"].save(file.card.name, _CONTAINERS[file.container], data)
-        return _taken("card", "characters", item.id, file.card.name, file.notes, spec=file.spec)
+        card_id = self._library.folders["characters"].save(file.card.name, _CONTAINERS[file.container], data)
+        return _taken("card", "characters", card_id, file.card.name, file.notes, spec=file.spec)
 
     def _lorebook(self, base: str, data: bytes) -> _Taken:
         file = read_lore_file(data, base)
         name = file.book.name or PurePath(base).stem
         suffix = ".yaml" if base.lower().endswith((".yaml", ".yml")) else ".json"
-        item = self._library.folders["lorebooks"].save(name, suffix, data)
+        book_id = self._library.folders["lorebooks"].save(name, suffix, data)
         blank = sum(1 for e in file.book.entries if not e.keys and not e.constant)
         notes = (*file.notes, *((notice("{n} entries have no keys and never fire.", n=blank),) if blank else ()))
-        return _taken("lorebook", "lorebooks", item.id, name, notes, entries=len(file.book.entries))
+        return _taken("lorebook", "lorebooks", book_id, name, notes, entries=len(file.book.entries))
 
     def _preset(self, kind: str, base: str, data: bytes) -> _Taken:
         folder = _PRESETS[kind]
-        item = self._library.folders[folder].save(PurePath(base).stem, ".yaml", data)
-        return _taken(kind, folder, item.id, getattr(item.value, "label", "") or item.id, ())
+        preset_id = self._library.folders[folder].save(PurePath(base).stem, ".yaml", data)
+        return _taken(kind, folder, preset_id, preset_id, ())
 
     async def _chat_files(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []

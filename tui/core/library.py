@@ -15,12 +15,12 @@ from tui.domain.profile import Profile, PromptPreset
 from tui.domain.samplers import Samplers
 from tui.domain.template import Template
 from tui.formats.card_read import CardFile
-from tui.formats.library import Item
+from tui.formats.library import Item, LibraryKind
 from tui.formats.library import Library as Folder
 from tui.formats.presets import SamplerPreset
 
 T = TypeVar("T")
-PRESET_KINDS = ("templates", "samplers", "prompts", "profiles")
+PRESET_KINDS: tuple[LibraryKind, ...] = ("templates", "samplers", "prompts", "profiles")
 KINDS = ("characters", "lorebooks", *PRESET_KINDS)
 
 

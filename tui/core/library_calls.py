@@ -133,8 +133,7 @@ class LibraryCalls:
     async def save_preset(self, kind: str, id: str, text: str) -> dict[str, Any]:  # noqa: A002
         """Write the user's own version of a preset. Raises BadInput naming line and field, and then nothing changes."""
         self._preset_items(kind)
-        item = self._library.folders[kind].save(id, ".yaml", text.encode(), replace=True)
-        return {"id": item.id}
+        return {"id": self._library.folders[kind].save(id, ".yaml", text.encode(), replace=True)}
 
     async def import_file(self, name: str, data_base64: str) -> dict[str, Any]:
         """Take a file in; what it is shows from its bytes."""

@@ -8,6 +8,7 @@ from typing import Any
 from tui.core.connection import Connection, model_path
 from tui.core.dispatch import Handler
 from tui.core.library import Library
+from tui.core.memory_fit import available_memory, fits
 from tui.core.settings import SETTINGS, Settings
 from tui.domain.errors import BadInput, NotFound
 from tui.domain.notice import notice
@@ -76,7 +77,14 @@ class ModelCalls:
 
         extra = [Path(f).expanduser() for f in folders or ()]
         found = await asyncio.to_thread(scan, extra)
-        return {"models": [model.to_json() for model in found]}
+        free = available_memory()
+        return {
+            "models": [
+                {"path": str(m.path), "name": m.name, "size": m.size, "place": m.place, "parts": m.parts,
+                 "fits": None if free is None else fits(m.size, free)}
+                for m in found
+            ]
+        }
 
     async def load(self, profile: str = "") -> dict[str, Any]:
         await self._connection.link(profile or None)

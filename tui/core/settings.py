@@ -90,7 +90,8 @@ def _check(name: str, value: Any, file: str) -> Any:
         raise BadInput(notice("{file}: there is no setting called {field}.", file=file, field=name[:60]), field=name[:60])
     if setting.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if not isinstance(value, setting.kind) or (setting.kind is float and not setting.low <= value <= setting.high):
+    in_range = not isinstance(value, float) or setting.low <= value <= setting.high
+    if not isinstance(value, setting.kind) or not in_range:
         raise BadInput(notice("{file}: {field} has a value that does not fit.", file=file, field=name), field=name)
     return value
 
