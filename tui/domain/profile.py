@@ -20,8 +20,9 @@ DEFAULT_STORY = (
 
 @dataclass(frozen=True, slots=True)
 class PromptPreset:
-    """What is said to the model around card and chat. `examples` "" keeps `<START>` as a line of its own;
-    any other text replaces it. `history_share` is the low-water mark of the block cut (0..1)."""
+    """What is said to the model around card and chat. `example_separator` "" keeps `<START>` as a line of its own;
+    any other text replaces it. `summary_format` is how a summary stands in the prompt. `history_share` is the
+    low-water mark of the block cut (0..1)."""
 
     id: str
     label: str = ""
@@ -32,6 +33,7 @@ class PromptPreset:
     history_share: float = 0.7
     lore_scan_depth: int = 4
     lore_budget_share: float = 0.25
+    summary_format: str = "[What happened before: {{summary}}]"
     summary_prompt: str = (
         "Pause the roleplay. Summarise the messages above in a few plain sentences: who did what, where, "
         "what was promised or learnt. Names and facts only, nothing new."

@@ -227,7 +227,8 @@ class _Writer:
 
     def _opener(self) -> None:
         form = self.form
-        self._literal(form.assistant_prefix if form.generation_prefix is None else form.generation_prefix, self.cast.char)
+        prefix = form.assistant_prefix if form.generation_prefix is None else form.generation_prefix
+        self._literal(prefix, self.cast.char)
         if self.names and self.cast.char:
             # A blank at the end of a prompt is a token that the model never saw there.
             self._put([Piece(form.name_format.replace("{{name}}", self.cast.char).rstrip())])

@@ -1,0 +1,54 @@
+"""What the backend should still have in its cache: everything up to the first segment that differs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tui.domain.prompt.types import Segment
+
+Rendered = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`reuse` in tokens; `first_change` is the source of the first segment that differs from what stood there
+    ("" when the prompt only grew); `rendered` is for the next forecast."""
+
+    segments: tuple[Segment, ...]
+    reuse: int
+    first_change: str
+    rendered: Rendered
+
+
+def forecast(segments: Sequence[Segment], previous: Rendered, head_last: bool = False) -> Forecast:
+    """Compare a plan with the last prompt. `head_last`: the format puts the system text into the newest user turn."""
+    included = [at for at, segment in enumerate(segments) if segment.included]
+    order = _head_last(segments, included) if head_last else included
+    rendered = tuple((segments[at].source, _digest(segments[at])) for at in order)
+    same = 0
+    while same < min(len(rendered), len(previous)) and rendered[same] == previous[same]:
+        same += 1
+    kept = set(order[:same])
+    change = rendered[same][0] if same < len(rendered) and same < len(previous) else ""
+    if previous and not change and same < len(order) and segments[order[same]].role == "assistant":
+        kept.add(order[same])                               # the reply to that prompt is in the cache as well
+    marked = tuple(
+        replace(segment, reused=at in kept) if segment.included else segment for at, segment in enumerate(segments)
+    )
+    reuse = sum(segments[at].tokens for at in kept)
+    return Forecast(marked, reuse, change, rendered)
+
+
+def _head_last(segments: Sequence[Segment], included: Sequence[int]) -> list[int]:
+    head = [at for at in included if segments[at].block == "head"]
+    rest = [at for at in included if segments[at].block != "head"]
+    users = [i for i, at in enumerate(rest) if segments[at].role == "user" and segments[at].volatility == "history"]
+    newest = users[-1] if users else len(rest)
+    return [*rest[:newest], *head, *rest[newest:]]
+
+
+def _digest(segment: Segment) -> str:
+    text = f"{segment.role}\x00{segment.name}\x00{segment.block}\x00{segment.text}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

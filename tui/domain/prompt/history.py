@@ -1,0 +1,102 @@
+"""The conversation in a prompt, and the block cut: when it no longer fits, its oldest part leaves at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from tui.domain.notice import Notice
+from tui.domain.prompt.types import Segment, Turn
+from tui.domain.prompt.wrapping import Wrapping
+
+CUT = Notice("Left out to make room; the oldest messages leave in one block.")
+_HIDDEN = Notice("Hidden from the model.")
+_EMPTY = Notice("It has no text.")
+_SUMMARISED = Notice("A summary stands for it.")
+
+
+def history_segments(turn: Turn, summarised: Collection[str], wrapping: Wrapping) -> list[Segment]:
+    """One segment a node of the path, in order. What the newest user message opens always stays."""
+    newest = last_turn([node.role for node in turn.path])
+    out = []
+    for at, node in enumerate(turn.path):
+        why = None
+        if node.hidden:
+            why = _HIDDEN
+        elif not node.text.strip():
+            why = _EMPTY
+        elif node.id in summarised and at < newest:
+            why = _SUMMARISED
+        tokens = wrapping.count(node.text) + wrapping.turn(node.role, node.name) if why is None else 0
+        source = f"message:{node.id}"
+        out.append(Segment(source, node.role, node.text, tokens, "history", node.name, included=why is None, why=why))
+    return out
+
+
+def last_turn(roles: Sequence[str]) -> int:
+    """Where the newest user turn begins; without one, the last message."""
+    users = [at for at, role in enumerate(roles) if role == "user"]
+    return users[-1] if users else max(0, len(roles) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """`start`: index of the first message kept. `examples`: whether example dialogue stays. `fill`: share of the
+    room that history takes (0..1)."""
+
+    start: int
+    examples: bool
+    fill: float
+
+
+def fit_history(
+    history: Sequence[Segment], room: int, examples: int, share: float, *, start: int, with_examples: bool
+) -> Fit:
+    """Where history begins so that it fits into `room` tokens, starting from where it began last time.
+
+    Nothing moves while it fits. When it does not, the example dialogue (`examples` tokens) goes first, all of it;
+    then the beginning moves to the first user turn from which on everything fits into `share` of the room. When all
+    that was cut would again fill no more than half of the room (the window has grown, messages were hidden), it comes
+    back; half, so that lore which comes and goes does not move the beginning to and fro.
+    """
+    low = int(room * max(0.1, min(share, 1.0)))
+    rest = _sums(history)
+    total = rest[0]
+    if (start or not with_examples) and total + examples <= min(low, room // 2):
+        start, with_examples = 0, True
+    if with_examples and rest[start] + examples > room:
+        with_examples = False
+    if rest[start] > room:
+        newest = newest_turn(history)
+        turns = [at for at in range(start + 1, newest + 1) if history[at].role == "user" and history[at].included]
+        start = next((at for at in turns if rest[at] <= low), newest)
+    taken = rest[start] + (examples if with_examples else 0)
+    return Fit(start, with_examples, taken / room if room > 0 else 1.0)
+
+
+def newest_turn(history: Sequence[Segment]) -> int:
+    """Index of the newest included user message; without one, of the last included message."""
+    shown = [at for at, segment in enumerate(history) if segment.included]
+    users = [at for at in shown if history[at].role == "user"]
+    return users[-1] if users else shown[-1] if shown else 0
+
+
+def newest_tokens(history: Sequence[Segment]) -> int:
+    """Tokens of the newest user turn, the least that a prompt must hold."""
+    return sum(s.tokens for s in history[newest_turn(history):] if s.included)
+
+
+def cut_before(history: Sequence[Segment], start: int) -> list[Segment]:
+    """The messages before `start` marked as left out."""
+    return [
+        replace(segment, included=False, why=CUT) if at < start and segment.included else segment
+        for at, segment in enumerate(history)
+    ]
+
+
+def _sums(history: Sequence[Segment]) -> list[int]:
+    """Tokens from each message to the end; one more entry, 0, for none."""
+    sums = [0] * (len(history) + 1)
+    for at in range(len(history) - 1, -1, -1):
+        sums[at] = sums[at + 1] + (history[at].tokens if history[at].included else 0)
+    return sums
