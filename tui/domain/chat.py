@@ -15,8 +15,8 @@ Finish = Literal["streaming", "stop", "length", "cut", "error", ""]
 #: What one may set on a chat; `chat_field` refuses others.
 CHAT_FIELDS = frozenset(
     {
-        "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note", "note_depth",
-        "note_role", "lorebooks", "deleted", "prefill",
+        "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note",
+        "note_depth", "note_role", "lorebooks", "deleted", "prefill",
     }
 )
 
@@ -111,16 +111,18 @@ class Chat:
         return [n for n in self.children(node.parent) if n.role == node.role]
 
     def leaf_below(self, node_id: str) -> str:
-        """The end of the branch below `node_id` that was grown last."""
-        by_parent: dict[str | None, Node] = {}
+        """The end of the branch below `node_id` that was grown last, be there deleted messages on the way."""
+        below: dict[str | None, list[Node]] = {}
         for node in self.nodes.values():
-            best = by_parent.get(node.parent)
-            if not node.deleted and (best is None or node.seq > best.seq):
-                by_parent[node.parent] = node
-        at = node_id
-        while (child := by_parent.get(at)) is not None:
-            at = child.id
-        return at
+            below.setdefault(node.parent, []).append(node)
+        leaf, newest = node_id, -1
+        todo = list(below.get(node_id, ()))
+        while todo:
+            node = todo.pop()
+            todo += below.get(node.id, ())
+            if node.seq >= newest and not node.deleted:
+                leaf, newest = node.id, node.seq
+        return leaf
 
 
 def summary_applies(summary: Summary, path: Sequence[Node]) -> Literal["yes", "stale", "no"]:

@@ -99,7 +99,7 @@ def _append(connection: sqlite3.Connection, chat: int, entry: Entry, created_ms:
     done = connection.execute(
         """INSERT INTO changes (chat, created_ms, kind, target, undoable, label, ops, inverse)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        (chat, created_ms, entry.kind, entry.target, entry.undoable and entry.kind == "do",
+        (chat, created_ms, entry.kind, entry.target, bool(entry.undoable and entry.kind == "do" and entry.inverses),
          dump(entry.label.to_json()), payload or dump(list(entry.ops)), dump(list(entry.inverses))),
     )
     change = int(done.lastrowid or 0)
