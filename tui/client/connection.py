@@ -62,7 +62,7 @@ class Connection:
             raise
 
     async def greet(self) -> dict[str, Any]:
-        """Ask who is there: protocol, build, epoch, event, pid, home, busy, clients, standalone."""
+        """Ask who is there: protocol, build, version, epoch, event, pid, home, busy, clients, standalone, ending."""
         found = await self._request("GET", "/v1/hello", timeout=10.0)
         return dict(found)
 

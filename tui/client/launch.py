@@ -96,20 +96,14 @@ async def _is_current(target: Target, on_wait: OnWait | None) -> bool:
 
 
 async def _end(target: Target) -> None:
-    """Ask an old core to end and wait until it has; one that became busy again is left for the next look."""
+    """Ask an old core to end and wait until it has; one that became busy meanwhile is left for the next look."""
     with contextlib.suppress(ConnectionLost, Refused):
         connection = Connection(target)
         try:
             await connection.call("stop", upgrade=True)
         finally:
             await connection.close()
-        for _ in range(int(_PATIENCE / 0.05)):
-            if await _greet(target) is None:
-                return
-            await asyncio.sleep(0.05)
-        raise TraktirError(
-            notice("The older core does not end."), notice("End it with: traktir stop --force")
-        )
+        await _greet(target)
 
 
 async def _greet(target: Target) -> dict[str, Any] | None:
@@ -121,24 +115,27 @@ async def _greet(target: Target) -> dict[str, Any] | None:
         return None
     connection = Connection(target)
     try:
-        return await connection.greet()
-    except ConnectionLost as lost:
-        if lost.details.get("unsent"):
-            return None
-        return await _greet_again(connection)
+        return await _greet_living(connection)
     finally:
         await connection.close()
 
 
-async def _greet_again(connection: Connection) -> dict[str, Any] | None:
-    """A core that hung up while it was greeted was ending, or is: look once more."""
-    await asyncio.sleep(0.1)
-    try:
-        return await connection.greet()
-    except ConnectionLost as lost:
-        if lost.details.get("unsent"):
-            return None
-        raise
+async def _greet_living(connection: Connection) -> dict[str, Any] | None:
+    """A core that is ending is waited for; one that hung up in the middle is asked once more."""
+    broken = False
+    for _ in range(int(_PATIENCE / 0.05)):
+        try:
+            hello = await connection.greet()
+            if not hello.get("ending"):
+                return hello
+        except ConnectionLost as lost:
+            if lost.details.get("unsent"):
+                return None
+            if broken:
+                raise
+            broken = True
+        await asyncio.sleep(0.05)
+    raise TraktirError(notice("The core does not end."), notice("End it with: traktir stop --force"))
 
 
 @contextlib.asynccontextmanager

@@ -33,6 +33,11 @@ async def start_core(idle_exit_s: float, env: Mapping[str, str] | None = None) -
     try:
         try:
             await asyncio.to_thread(_spawn, write, idle_exit_s, env)
+        except OSError as problem:
+            raise TraktirError(
+                notice("The core cannot be started ({reason}).", reason=str(problem)),
+                notice("Check that {path} can be written to.", path=str(paths.data_dir())),
+            ) from problem
         finally:
             os.close(write)
         word = await _word_from(read)

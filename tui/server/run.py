@@ -18,6 +18,7 @@ from tui.server.app import make_app
 from tui.server.http import Listener, address_of
 from tui.server.service import CoreService, Service
 from tui.server.sockets import Claim, claim, listen_tcp
+from tui.wire import PING_SECONDS
 from tui.wire.codec import encode
 
 CoreFactory = Callable[[], Awaitable[CoreService]]
@@ -38,6 +39,7 @@ class Serving:
     token: str | None = field(default=None, repr=False)
     idle_exit_s: float = 0.0
     build: str | None = None
+    ping_s: float = PING_SECONDS
     standalone: bool = False
     on_tcp: Callable[[str, int], None] | None = None
 
@@ -55,12 +57,12 @@ async def serving(core_factory: CoreFactory, how: Serving) -> AsyncIterator[Serv
         tcp = listen_tcp(how.host, how.port) if how.host else None
         if tcp:
             stack.callback(tcp.close)
+        if tcp and how.token is None:
+            raise ValueError("a TCP port needs a token")
         service = Service(await core_factory(), build=how.build, standalone=how.standalone)
-        listeners = [Listener(make_app(service), claimed.listener)] if claimed else []
+        listeners = [Listener(make_app(service, ping_s=how.ping_s), claimed.listener)] if claimed else []
         if tcp:
-            if how.token is None:
-                raise ValueError("a TCP port needs a token")
-            listeners.append(Listener(make_app(service, token=how.token), tcp))
+            listeners.append(Listener(make_app(service, token=how.token, ping_s=how.ping_s), tcp))
             if how.on_tcp:
                 how.on_tcp(*address_of(tcp))
         for listener in listeners:

@@ -71,7 +71,7 @@ class Service:
         return {
             "protocol": PROTOCOL, "build": self.build, "version": __version__, "epoch": self.log.epoch,
             "event": self.log.id(), "pid": os.getpid(), "home": str(paths.data_dir()), "busy": self.core.busy(),
-            "clients": len(self._clients), "standalone": self.standalone,
+            "clients": len(self._clients), "standalone": self.standalone, "ending": self.ending.is_set(),
         }
 
     @contextlib.contextmanager

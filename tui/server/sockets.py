@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
 from tui.wire.place import SOCKET_PATH_MAX, make_private, remove_pointer, write_pointer
 
+#: Seconds in which another core that is ending lets go of the place.
+_ENDING_S = 10.0
 HAS_UNIX = hasattr(socket, "AF_UNIX") and os.name == "posix"
 
 
@@ -56,7 +59,7 @@ def claim(path: Path) -> Claim:
     make_private(path.parent)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _lock(folder)
+        _lock(folder, path)
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)
@@ -107,14 +110,30 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _lock(folder: int) -> None:
+def _lock(folder: int, path: Path) -> None:
+    """Lock the directory. A holder that does not listen is just ending, or starting: it gets a moment."""
     import fcntl
 
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Refused(
-            notice("A core is running already for this home."),
-            notice("See it with: traktir status. End it with: traktir stop."),
-            running=True,
-        ) from None
+    deadline = time.monotonic() + _ENDING_S
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if _listens(path) or time.monotonic() > deadline:
+                raise Refused(
+                    notice("A core is running already for this home."),
+                    notice("See it with: traktir status. End it with: traktir stop."),
+                    running=True,
+                ) from None
+        time.sleep(0.05)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
