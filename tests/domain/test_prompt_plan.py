@@ -13,9 +13,9 @@ from tui.domain.chat import Node, Revision, Role, Summary
 from tui.domain.errors import PromptTooLong
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.profile import PromptPreset
-from tui.domain.prompt.plan import make_plan, plan_messages, plan_prefill, render_plan
-from tui.domain.prompt.render import text_of
-from tui.domain.prompt.types import Budget, Plan, Turn
+from tui.domain.prompt.plan import make_plan
+from tui.domain.prompt.render import plan_messages, plan_prefill, render_plan, text_of
+from tui.domain.prompt.types import Budget, Plan, PlanState, Turn
 from tui.domain.template import Template
 
 CHATML = Template(
@@ -154,7 +154,8 @@ def test_the_first_difference_is_named() -> None:
 
 
 def test_examples_leave_all_at_once_and_stay_away() -> None:
-    card = replace(MIRA, mes_example="<START>\n{{user}}: Cold?\n{{char}}: Always.\n<START>\n{{user}}: Tea?\n{{char}}: Please.")
+    spoken = "<START>\n{{user}}: Cold?\n{{char}}: Always.\n<START>\n{{user}}: Tea?\n{{char}}: Please."
+    card = replace(MIRA, mes_example=spoken)
     path = talk("Come in.", "Hello there you")
     plan = make_plan(turn(path, card=card), words)
     assert [s for s in included(plan) if s.startswith("example")] == ["example:0", "example:1"]
@@ -246,7 +247,8 @@ def test_lore_that_finds_no_room_says_so() -> None:
 
 
 @pytest.mark.parametrize(("note_role", "expected"), [
-    ("system", ["assistant", "system", "user"]), ("user", ["assistant", "user", "user"]), ("inline", ["assistant", "user"]),
+    ("system", ["assistant", "system", "user"]), ("user", ["assistant", "user", "user"]),
+    ("inline", ["assistant", "user"]),
 ])
 def test_notes_as_the_format_takes_them(note_role: Any, expected: list[str]) -> None:
     now = turn(talk("Come in.", "Why?"), note="It rains.", note_depth=1, template=replace(CHATML, note_role=note_role))
@@ -259,10 +261,8 @@ def test_time_and_dice_in_the_head_are_kept() -> None:
     preset = PromptPreset("p", system="It is {{time}}. Mood: {{random::calm::wild::sad::gay}}. {{roll:1000000}}")
     path = talk("Come in.", "Hello")
     first = make_plan(turn(path, prompt=preset, seed=1), words)
-    again = make_plan(
-        turn(path, prompt=preset, seed=2, clock="2025-01-15T15:30:00", state=type(first.state).from_json(first.state.to_json())),
-        words,
-    )
+    stored = PlanState.from_json(first.state.to_json())
+    again = make_plan(turn(path, prompt=preset, seed=2, clock="2025-01-15T15:30:00", state=stored), words)
     assert first.segments[1].text == again.segments[1].text
     assert "2:05 PM" in first.segments[1].text
 
@@ -281,5 +281,6 @@ def test_another_branch_begins_anew() -> None:
 def test_stops_hold_the_turn_and_the_name() -> None:
     plan = make_plan(turn(talk("Come in.", "Hello")), words)
     assert plan.stops == ("<|im_end|>", "<|im_start|>user", "\nAlex:")
-    nameless = make_plan(turn(talk("Come in.", "Hello"), user=" ", template=replace(CHATML, stop=("", "  "), user_prefix="\n")), words)
+    odd = replace(CHATML, stop=("", "  "), user_prefix="\n")
+    nameless = make_plan(turn(talk("Come in.", "Hello"), user=" ", template=odd), words)
     assert nameless.stops == ()

@@ -51,7 +51,8 @@ def vector_cases() -> list[Any]:
     out = []
     for file in sorted(VECTORS.glob("*.json")):
         data = json.loads(file.read_text("utf-8"))
-        out += [pytest.param(data["id"], case, id=f"{data['id']}-{case['id']}") for case in data["cases"] if case["required"]]
+        name = data["id"]
+        out += [pytest.param(name, case, id=f"{name}-{case['id']}") for case in data["cases"] if case["required"]]
     return out
 
 

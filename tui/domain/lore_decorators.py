@@ -55,9 +55,17 @@ def split_decorators(content: str) -> tuple[Decorators, str]:
         accepted = changed is not None
         if changed is not None:
             found = changed
-            if name != "additional_keys":
+            if not name.endswith("_keys"):                  # those may be repeated
                 seen.add(name)
     return found, "\n".join(lines[at:]).strip("\n")
+
+
+def with_pairs(found: Decorators, pairs: object) -> Decorators:
+    """`found` with decorators that were split off when the entry was read, as (name, value) pairs."""
+    for pair in pairs[:MAX_LINES] if isinstance(pairs, (list, tuple)) else ():
+        if isinstance(pair, (list, tuple)) and len(pair) == 2:
+            found = _read(found, str(pair[0]), str(pair[1])) or found
+    return found
 
 
 def _read(found: Decorators, name: str, value: str) -> Decorators | None:
@@ -106,7 +114,7 @@ def _additional(found: Decorators, value: str) -> Decorators | None:
 
 def _exclude(found: Decorators, value: str) -> Decorators | None:
     keys = _keys(value)
-    return replace(found, exclude_keys=keys) if keys else None
+    return replace(found, exclude_keys=(*found.exclude_keys, *keys)) if keys else None
 
 
 _READERS: dict[str, Callable[[Decorators, str], Decorators | None]] = {

@@ -9,7 +9,7 @@ from tui.domain.chat import Summary, summary_applies
 from tui.domain.notice import Notice
 from tui.domain.prompt.story import Stretch, render_story
 from tui.domain.prompt.texts import Texts
-from tui.domain.prompt.types import Counter, LoreHit, Segment, Turn
+from tui.domain.prompt.types import Counter, LoreHit, Segment
 
 HEAD = "head"
 _START = re.compile(r"^[ \t]*<START>[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -95,7 +95,3 @@ def _lore(lore: Sequence[LoreHit], before: bool) -> list[Stretch]:
         (f"lore:{hit.book}:{hit.uid}", hit.text + ("\n" if at < len(hits) - 1 else "")) for at, hit in enumerate(hits)
     ]
 
-
-def summary_turn(turn: Turn) -> str:
-    """The instruction of a summary, macros filled."""
-    return Texts(turn).fresh(turn.prompt.summary_prompt, "summary_prompt")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tui.domain.backend import ChatMessage, Piece
 from tui.domain.errors import PromptTooLong
 from tui.domain.lore_scan import ScanSettings, scan_lore
 from tui.domain.notice import Notice, notice
@@ -24,9 +23,9 @@ from tui.domain.prompt.history import (
     newest_tokens,
     newest_turn,
 )
-from tui.domain.prompt.render import place_notes, render_messages, with_mode
+from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
-from tui.domain.prompt.texts import TEMPLATE_CLOCK, Texts
+from tui.domain.prompt.texts import Texts
 from tui.domain.prompt.types import Counter, LoreHit, Matcher, Plan, PlanState, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
@@ -56,47 +55,6 @@ def make_plan(
         start=_anchor_index(turn), with_examples=turn.state.examples,
     )
     return _finish(turn, shed, fit)
-
-
-def plan_messages(plan: Plan, turn: Turn) -> tuple[ChatMessage, ...]:
-    """The plan as messages: system text first, notes in their places as the format takes them, a started reply last.
-    The same messages serve chat-completion servers."""
-    form = with_mode(turn.template, turn.mode)
-    blocks: list[list[Segment]] = []
-    for segment in plan.segments:
-        if not segment.included or segment.source == "template":
-            continue
-        if blocks and segment.block and blocks[-1][0].block == segment.block:
-            blocks[-1].append(segment)
-        else:
-            blocks.append([segment])
-    messages = [ChatMessage(block[0].role, _block_text(block), block[0].name) for block in blocks]
-    leading = messages if messages and blocks[0][0].block == "head" else [ChatMessage("system", ""), *messages]
-    placed = place_notes(form, leading)
-    return tuple(placed if placed[0].content else placed[1:])
-
-
-def _block_text(block: Sequence[Segment]) -> str:
-    """Glue at the edges of a block, left over where a neighbour did not fit, goes."""
-    return "".join(s.text for s in block).strip("\n") if block[0].block else block[0].text
-
-
-def render_plan(plan: Plan, turn: Turn) -> tuple[str, tuple[Piece, ...]]:
-    """Literal BOS and the prompt in the turn's format, opener or started reply at the end."""
-    return render_messages(
-        turn.template, plan_messages(plan, turn), continue_last=_continues(plan), mode=turn.mode,
-        clock=plan.state.frozen.get(TEMPLATE_CLOCK, turn.clock), char=turn.card.display_name, user=turn.user,
-        group=turn.group,
-    )
-
-
-def plan_prefill(plan: Plan) -> str:
-    """The started reply as it is sent: the turn's, without blanks at its end; "" if there is none."""
-    return plan.segments[-1].text if _continues(plan) else ""
-
-
-def _continues(plan: Plan) -> bool:
-    return bool(plan.segments) and plan.segments[-1].source == "prefill"
 
 
 @dataclass(frozen=True, slots=True)

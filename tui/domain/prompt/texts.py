@@ -7,9 +7,6 @@ from dataclasses import replace
 from tui.domain.macros import Frozen, MacroContext, expand
 from tui.domain.prompt.types import Turn
 
-#: Under this key the date in a format's own text is kept, so that midnight does not change the head.
-TEMPLATE_CLOCK = "template|clock"
-
 
 class Texts:
     """Fills macros in the texts of one turn. What stands in the stable head has its time and random macros frozen:
