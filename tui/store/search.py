@@ -17,7 +17,7 @@ from tui.store.types import SearchHit
 
 OPEN, CLOSE = "\x02", "\x03"
 _FOLDS = str.maketrans({"ё": "е", "Ё": "Е", OPEN: " ", CLOSE: " ", "\0": " "})
-_STALE = "search_stale"
+STALE = "search_stale"
 _CONTEXT = 60                                     # characters on each side of the first match
 
 
@@ -83,15 +83,15 @@ def prepare(connection: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError as error:
         if "no such module" not in str(error):
             raise
-        connection.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (_STALE,))
+        connection.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (STALE,))
         return False
     known = connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'search'").fetchone()
-    stale = connection.execute("SELECT 1 FROM settings WHERE key = ?", (_STALE,)).fetchone()
+    stale = connection.execute("SELECT 1 FROM settings WHERE key = ?", (STALE,)).fetchone()
     if not known or stale:
         connection.execute("BEGIN IMMEDIATE")
         run_script(connection, _INDEX)
         connection.execute("INSERT INTO search (search) VALUES ('rebuild')")
-        connection.execute("DELETE FROM settings WHERE key = ?", (_STALE,))
+        connection.execute("DELETE FROM settings WHERE key = ?", (STALE,))
         connection.execute("COMMIT")
     run_script(connection, _TRIGGERS)
     return True
