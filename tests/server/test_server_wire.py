@@ -55,7 +55,13 @@ def test_only_neighbours_in_the_same_text_are_joined() -> None:
     assert join_deltas(_delta(0, "ab"), _delta(2, "c")) == _delta(0, "abc")
     assert join_deltas(_delta(0, "ab"), _delta(3, "c")) is None
     assert join_deltas(_delta(0, "ab"), _delta(2, "c", node="other")) is None
-    assert join_deltas(_delta(0, "ab"), _delta(2, "c", reasoning=True)) is None
+    assert join_deltas(_delta(0, "ab"), _delta(2, "c", reasoning="thought")) is None
+    assert join_deltas(_delta(0, "", reasoning="a"), _delta(0, "", reasoning="a")) == _delta(0, "", reasoning="aa")
+    more = _delta(0, "", reasoning_offset=4, reasoning="b")
+    assert join_deltas(_delta(0, "", reasoning_offset=3, reasoning="a"), more) == _delta(
+        0, "", reasoning_offset=3, reasoning="ab"
+    )
+    assert join_deltas(_delta(0, "", reasoning_offset=2, reasoning="a"), more) is None
     assert join_deltas(_delta(0, "ab"), {"type": "turn"}) is None
 
 

@@ -5,7 +5,8 @@
 id `EPOCH:SEQ` and a JSON object with a key `type`:
 
     node        chat, node                    a message was added or changed (whole, all revisions)
-    delta       chat, node, revision, offset, text, [reasoning]   text to stand at that offset; applying twice is harmless
+    delta       chat, node, revision, offset, text, [reasoning]   text to stand at that offset; applying it twice is
+                                              harmless
     head        chat, head                    the stored path changed
     chat        chat, fields                  fields of a chat changed (all of them, as they now are)
     chats                                     the list of chats changed
@@ -16,7 +17,13 @@ id `EPOCH:SEQ` and a JSON object with a key `type`:
     connection  connection                    the backend in use changed or was looked at again
     library     kind                          characters, lorebooks, templates, samplers, prompts, profiles changed
     notice      level, notice                 a sentence for everybody (level: info, warning, error)
+    bye         why                           the core ends: stop, signal, upgrade (another build starts it anew), idle
     reset                                     the id asked for is unknown or the client was slow: fetch a snapshot
+
+A client's own stream (`tui.client.connection`) adds `link` with `state` lost or back. A stream begins with a block that
+has an id and no data: where it stands. Neighbouring deltas are joined on the way; the id is then that of the last.
+
+A snapshot (a result with `chat` and `nodes`) gets a key `event`: resume after it, and nothing is missed.
 """
 
 from __future__ import annotations

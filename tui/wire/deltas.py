@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+#: The two texts that a delta may hold, each with the key of its offset.
+_TEXTS = (("offset", "text"), ("reasoning_offset", "reasoning"))
+_GROWING = frozenset(key for pair in _TEXTS for key in pair)
+
 
 def apply_delta(text: str, offset: int, piece: str) -> str | None:
     """`text` with `piece` standing at `offset` (in code points); applying the same piece again changes nothing.
@@ -20,13 +24,15 @@ def join_deltas(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     """One delta event that does what both do in turn; None if they are not neighbours in the same text."""
     if first.get("type") != "delta" or second.get("type") != "delta" or first.keys() != second.keys():
         return None
-    if not (isinstance(first.get("text"), str) and isinstance(second.get("text"), str)):
+    if any(first[key] != second[key] for key in first if key not in _GROWING):
         return None
-    if any(first[key] != second[key] for key in first if key not in ("offset", "text")):
-        return None
-    if second["offset"] != first["offset"] + len(first["text"]):
-        return None
-    return {**first, "text": first["text"] + second["text"]}
+    joined = dict(first)
+    for offset, text in _TEXTS:
+        if offset in first and second[offset] != first[offset] + len(first.get(text, "")):
+            return None
+        if text in first:
+            joined[text] = first[text] + second[text]
+    return joined
 
 
 def coalesce(events: Iterable[tuple[int, Mapping[str, Any]]]) -> list[tuple[int, Mapping[str, Any]]]:
