@@ -16,8 +16,9 @@ from tui.backends.describe import describe
 from tui.backends.dialects import DIALECTS, Dialect
 from tui.backends.http import Answer, Http
 from tui.domain.backend import Capabilities
+from tui.domain.cleantext import clean_line
 from tui.domain.endpoint import Endpoint
-from tui.domain.errors import BackendError
+from tui.domain.errors import BackendError, BadInput
 from tui.domain.notice import Notice, notice
 
 PROBE_SECONDS = 20.0
@@ -147,6 +148,9 @@ async def _probe(ask: Questions, endpoint: Endpoint) -> ProbeResult:
 
 async def _find(ask: Questions, endpoint: Endpoint) -> Finding:
     if endpoint.kind != "auto":
+        if endpoint.kind not in DIALECTS:
+            raise BadInput(notice("There is no kind of server called {kind}.", kind=clean_line(str(endpoint.kind), 40)),
+                           notice("Known are: {kinds}.", kinds=", ".join(("auto", *DIALECTS))), field="kind")
         return Finding(DIALECTS[endpoint.kind], notice("chosen by hand"), await _not_ready(ask, endpoint.kind))
     if known := KNOWN_HOSTS.get(ask.address.host):
         return Finding(DIALECTS[known], notice("known by its address"))

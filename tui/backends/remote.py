@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
@@ -63,6 +63,15 @@ class RemoteBackend:
     async def probe(self) -> ProbeResult:
         """Ask the server afresh what it is. Raises BackendError when nothing answers."""
         return await probe_over(self._http, self.endpoint)
+
+    async def load(self, on_status: Callable[[Status], None] | None = None) -> None:
+        """Connect, and wait while the server loads its model. Raises BackendError."""
+
+        async def tell(status: Status) -> None:
+            if on_status is not None:
+                on_status(status)
+
+        await self._wait_until_ready(tell)
 
     async def capabilities(self) -> Capabilities:
         """What the server told when it was first reached. Raises BackendError, also while it loads its model."""
@@ -130,7 +139,7 @@ class RemoteBackend:
         if gate.locked():
             await run.events.put(Status(notice("Waiting for another request to this server to finish.")))
         async with gate:
-            target = await self._wait_until_ready(run)
+            target = await self._wait_until_ready(run.events.put)
             special = await self._learn_markers(target, run.request)
             for _ in range(3):
                 try:
@@ -209,14 +218,14 @@ class RemoteBackend:
                 self._target = Target(self.endpoint, self.address, dialect, found.capabilities)
             return self._target
 
-    async def _wait_until_ready(self, run: _Run) -> Target:
+    async def _wait_until_ready(self, tell: Callable[[Status], Awaitable[None]]) -> Target:
         for _ in range(retry.LOADING_TRIES):
             try:
                 return await self._reach()
             except BackendError as error:
                 if error.details.get("kind") != "loading":
                     raise
-                await run.events.put(Status(error.what))
+                await tell(Status(error.what))
                 await asyncio.sleep(retry.LOADING_WAIT)
         return await self._reach()
 

@@ -1,0 +1,358 @@
+"""What servers do on bad days, played byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from scripted import SSE, STALL, Handler, ScriptedServer, answer, as_openai, chat_chunk, event, play, text_chunk
+
+from tui.backends.connect import open_backend
+from tui.backends.remote import RemoteBackend
+from tui.domain.backend import (
+    ChatMessage,
+    CompletionRequest,
+    Event,
+    Finish,
+    Piece,
+    Reasoning,
+    Status,
+    Text,
+)
+from tui.domain.endpoint import Endpoint
+from tui.domain.errors import BackendError, BadInput
+from tui.domain.samplers import Samplers
+
+CHAT = "POST /v1/chat/completions"
+PIECES = (Piece("<|im_start|>user\n", markup=True), Piece("Hi."), Piece("<|im_end|>\n", markup=True))
+
+
+def request(**changes: Any) -> CompletionRequest:
+    given: dict[str, Any] = {
+        "id": "r1", "pieces": PIECES, "samplers": Samplers(), "max_tokens": 50,
+        "messages": (ChatMessage("user", "Hi."),), **changes,
+    }
+    return CompletionRequest(**given)
+
+
+class Told:
+    """All events of one reply, sorted."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        assert [e for e in events if isinstance(e, Finish)] == events[-1:]
+        last = events[-1]
+        assert isinstance(last, Finish)
+        self.finish = last
+        self.text = "".join(e.text for e in events if isinstance(e, Text))
+        self.thoughts = "".join(e.text for e in events if isinstance(e, Reasoning))
+        self.statuses = [str(e.notice) for e in events if isinstance(e, Status)]
+
+    @property
+    def error(self) -> str:
+        return str(self.finish.error)
+
+    @property
+    def kind(self) -> str:
+        assert self.finish.error is not None
+        return str(self.finish.error.details["kind"])
+
+
+@pytest.fixture
+async def backend(scripted_server: ScriptedServer) -> AsyncIterator[RemoteBackend]:
+    as_openai(scripted_server, "Hello.")
+    backend = RemoteBackend(Endpoint(scripted_server.url), idle_seconds=0.3)
+    yield backend
+    await backend.close()
+
+
+async def tell(backend: RemoteBackend, **changes: Any) -> Told:
+    return Told([e async for e in backend.complete(request(**changes))])
+
+
+async def told_by(server: ScriptedServer, backend: RemoteBackend, *handlers: Handler, **changes: Any) -> Told:
+    server.on(CHAT, *handlers)
+    return await tell(backend, **changes)
+
+
+async def test_a_plain_reply(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await tell(backend)
+    assert (told.text, told.finish.reason, told.finish.error) == ("Hello.", "stop", None)
+    assert told.finish.usage.completion_tokens == 2
+    assert told.finish.ttft_ms is not None
+    sent = scripted_server.asked("/v1/chat/completions")[0]
+    assert sent.json["stream"] is True
+    assert sent.json["model"] == "scripted"
+    assert sent.headers["accept"] == "text/event-stream"
+    assert sent.headers["accept-encoding"] == "identity"
+
+
+async def test_characters_cut_in_two_and_windows_line_ends(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    stream = (": ping\r\n\r\n" + "".join(
+        f"data: {json.dumps({'choices': [{'delta': {'content': t}}]}, ensure_ascii=False)}\r\n\r\n"
+        for t in ("Привет, ", "🙂 мир")) + "data: [DONE]").encode()
+    told = await told_by(scripted_server, backend, play(SSE, *(stream[i:i + 1] for i in range(len(stream)))))
+    assert (told.text, told.finish.reason) == ("Привет, 🙂 мир", "stop")
+
+
+async def test_halves_of_a_character_in_two_frames(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    frames = [b'data: {"choices":[{"delta":{"content":"a\\ud83d"}}]}\n\n', b'data: {"choices":[{"delta":{"content":"\\ude42\\ufffd"}}]}\n\n']
+    told = await told_by(scripted_server, backend, play(SSE, *frames, chat_chunk("", "length")))
+    assert (told.text, told.finish.reason) == ("a🙂", "length")
+
+
+async def test_an_error_inside_a_success_keeps_the_text(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    error = event({"error": {"message": "CUDA out of \x1b[31mmemory", "code": 500}})
+    told = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), error, b"data: [DONE]\n\n"))
+    assert (told.text, told.finish.reason, told.kind) == ("Once", "error", "in_stream")
+    assert "CUDA out of memory" in told.error
+
+
+@pytest.mark.parametrize("frame", [
+    b'event: error\ndata: {"message":"no model"}\n\n', b'data: {"object":"error","message":"no model"}\n\n',
+    b'data: {"detail":"no model"}\n\n', b'data: {"error":"no model"}\n\n',
+])
+async def test_every_kind_of_error_frame(scripted_server: ScriptedServer, backend: RemoteBackend, frame: bytes) -> None:
+    told = await told_by(scripted_server, backend, play(SSE, frame))
+    assert told.finish.reason == "error"
+    assert "no model" in told.error
+
+
+async def test_an_unknown_route_that_answers_200(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, answer({"error": "Unexpected endpoint or method."}))
+    assert told.finish.reason == "error"
+    assert "Unexpected endpoint" in told.error
+
+
+async def test_a_page_instead_of_a_stream(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, answer("<html>hello</html>", content_type="Content-Type: text/html"))
+    assert told.finish.reason == "error"
+
+
+async def test_an_empty_success_is_an_error_that_explains(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, play(SSE))
+    assert (told.finish.reason, told.kind) == ("error", "empty")
+    assert "sent no text" in told.error
+    silent = await told_by(scripted_server, backend, play(SSE, chat_chunk("", "stop"), b"data: [DONE]\n\n"))
+    assert (silent.finish.reason, silent.kind) == ("error", "empty")
+
+
+async def test_thoughts_alone_are_no_reply(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    thoughts = [chat_chunk(reasoning_content="Let me "), chat_chunk(reasoning="think.")]
+    told = await told_by(scripted_server, backend, play(SSE, *thoughts, chat_chunk("", "length")))
+    assert (told.thoughts, told.finish.reason, told.kind) == ("Let me think.", "error", "reasoning_only")
+    spoken = await told_by(scripted_server, backend, play(SSE, *thoughts, chat_chunk("Yes."), chat_chunk("", "stop")))
+    assert (spoken.thoughts, spoken.text, spoken.finish.reason) == ("Let me think.", "Yes.", "stop")
+
+
+async def test_an_end_without_a_mark_is_a_cut(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once upon"), b'data: {"choices":[{"del'))
+    assert (told.text, told.finish.reason) == ("Once upon", "cut")
+
+
+async def test_a_broken_chunked_body_is_a_cut(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    frame = chat_chunk("Once")
+    told = await told_by(scripted_server, backend, play(head, f"{len(frame):x}\r\n".encode() + frame + b"\r\n"))
+    assert (told.text, told.finish.reason, told.kind) == ("Once", "cut", "broken")
+
+
+async def test_silence_in_the_middle_ends_and_comments_are_a_sign_of_life(
+    scripted_server: ScriptedServer, backend: RemoteBackend,
+) -> None:
+    stalled = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), STALL))
+    assert (stalled.text, stalled.finish.reason, stalled.kind) == ("Once", "cut", "idle")
+    pings = [part for _ in range(4) for part in (b": keep-alive\n\n", 0.15)]
+    told = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), *pings, chat_chunk(" more", "stop")))
+    assert (told.text, told.finish.reason) == ("Once more", "stop")
+
+
+async def test_the_first_byte_may_take_its_time(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, play(0.5, SSE, 0.5, chat_chunk("Once", "stop")))
+    assert told.text == "Once"
+
+
+async def test_a_line_without_end_is_cut_off(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), b"data: ", *[b"x" * 65536] * 40, STALL))
+    assert (told.text, told.finish.reason, told.kind) == ("Once", "cut", "protocol")
+    await asyncio.wait_for(scripted_server.hung_up.wait(), 2)
+
+
+async def test_a_server_that_never_stops_writing_is_stopped(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    flood = [chat_chunk("x" * 5000)] * 20
+    told = await told_by(scripted_server, backend, play(SSE, *flood, STALL), max_tokens=10)
+    assert told.finish.reason == "length"
+    assert len(told.text) < 25_000
+
+
+async def test_busy_servers_are_asked_again_with_a_countdown(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(
+        scripted_server, backend, answer({"error": {"message": "slow down"}}, "429 Too Many Requests", Retry_After="1"),
+        answer({"detail": {"msg": "Server is busy"}}, "503 Service Unavailable", Retry_After="0"),
+        play(SSE, chat_chunk("Here."), chat_chunk("", "stop")),
+    )
+    assert (told.text, told.finish.reason) == ("Here.", "stop")
+    assert any("slow down" in s and "1 of 3" in s for s in told.statuses)
+
+
+async def test_after_three_tries_the_refusal_is_told(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(scripted_server, backend, answer({"error": "busy"}, "503 Service Unavailable", Retry_After="0"))
+    assert told.finish.reason == "error"
+    assert len(scripted_server.asked("/v1/chat/completions")) == 4
+
+
+@pytest.mark.parametrize("body", [{"error": {"message": "no", "code": "insufficient_quota"}}, {"error": "in an hour"}])
+async def test_hopeless_refusals_are_not_repeated(
+    scripted_server: ScriptedServer, backend: RemoteBackend, body: dict[str, Any],
+) -> None:
+    told = await told_by(scripted_server, backend, answer(body, "429 Too Many Requests", Retry_After="3600"))
+    assert told.finish.reason == "error"
+    assert len(scripted_server.asked("/v1/chat/completions")) == 1
+
+
+async def test_nothing_is_repeated_after_text(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    error = event({"error": {"message": "overloaded", "code": 503}})
+    await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), error), play(SSE, chat_chunk("twice", "stop")))
+    assert len(scripted_server.asked("/v1/chat/completions")) == 1
+
+
+async def test_a_countdown_can_be_cut_short(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    scripted_server.on(CHAT, answer({"error": "busy"}, "503 Service Unavailable", Retry_After="60"))
+    events: list[Event] = []
+    async with asyncio.timeout(2):
+        async for said in backend.complete(request()):
+            events.append(said)
+            if isinstance(said, Status):
+                await backend.abort("r1")
+    assert Told(events).finish.reason == "cut"
+
+
+async def test_a_setting_that_the_server_names_is_left_out(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    refusal = {"error": {"message": "Unsupported parameter", "param": "presence_penalty", "type": "invalid_request_error"}}
+    told = await told_by(
+        scripted_server, backend, answer(refusal, "400 Bad Request"), play(SSE, chat_chunk("Fine.", "stop")),
+        samplers=Samplers(presence_penalty=0.5),
+    )
+    assert told.text == "Fine."
+    assert "presence_penalty" in told.finish.dropped
+    first, second = scripted_server.asked("/v1/chat/completions")
+    assert "presence_penalty" in first.json
+    assert "presence_penalty" not in second.json
+
+
+async def test_redirects_are_not_followed(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    moved = answer("", "307 Temporary Redirect", Location="http://evil.example/v1/chat/completions")
+    told = await told_by(scripted_server, backend, moved)
+    assert told.finish.reason == "error"
+    assert "evil.example" in told.error
+    assert len(scripted_server.asked("/v1/chat/completions")) == 1
+
+
+async def test_the_servers_stop_strings_are_watched_here_too(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    told = await told_by(
+        scripted_server, backend, play(SSE, chat_chunk("Yes.\nAl"), chat_chunk("ex: and"), STALL),
+        stop=("a", "b", "c", "d", "\nAlex:")[4:],
+    )
+    assert (told.text, told.finish.reason, told.finish.stop_string) == ("Yes.", "stop", "\nAlex:")
+
+
+async def test_closing_the_iterator_hangs_up(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    scripted_server.on(CHAT, play(SSE, chat_chunk("Once"), STALL))
+    stream = backend.complete(request())
+    assert isinstance(await anext(stream), Text)
+    await stream.aclose()  # type: ignore[attr-defined]
+    await asyncio.wait_for(scripted_server.hung_up.wait(), 2)
+
+
+async def test_abort_from_another_task(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    scripted_server.on(CHAT, play(SSE, chat_chunk("Once\n"), STALL))
+    events: list[Event] = []
+    async with asyncio.timeout(2):
+        async for said in backend.complete(request(stop=("\n\n",))):
+            events.append(said)
+            if isinstance(said, Text):
+                await backend.abort("another")
+                await backend.abort("r1")
+        await scripted_server.hung_up.wait()
+    told = Told(events)
+    assert (told.text, told.finish.reason, told.finish.error) == ("Once\n", "cut", None)
+
+
+async def test_one_request_at_a_time(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    under_way = 0
+    most = 0
+
+    async def count(_request: object, line: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        await line.send(SSE + chat_chunk("One.", "stop"))
+
+    scripted_server.on(CHAT, count)
+    other = RemoteBackend(Endpoint(scripted_server.url + "/v1"))
+    told = await asyncio.gather(tell(backend), tell(backend, id="r2"), tell(other, id="r3"))
+    await other.close()
+    assert [t.text for t in told] == ["One."] * 3
+    assert most == 1
+
+
+async def test_a_key_is_sent_and_never_shown(scripted_server: ScriptedServer) -> None:
+    as_openai(scripted_server, "Hello.")
+    scripted_server.on(CHAT, answer({"error": {"message": "Invalid key"}}, "401 Unauthorized"))
+    endpoint = Endpoint(scripted_server.url, api_key="sk-very-secret\n")
+    backend = RemoteBackend(endpoint)
+    told = await tell(backend)
+    await backend.close()
+    assert told.kind == "key_refused"
+    assert scripted_server.asked("/v1/chat/completions")[0].headers["authorization"] == "Bearer sk-very-secret"
+    assert "secret" not in repr(endpoint) + told.error + repr(told.finish) + repr(backend)
+
+
+def test_a_key_that_no_header_can_carry() -> None:
+    with pytest.raises(BadInput, match="key"):
+        open_backend(Endpoint("localhost:1", api_key="sk-пароль"))
+
+
+async def test_text_mode_sends_one_prompt_whose_content_opens_no_turn(scripted_server: ScriptedServer) -> None:
+    as_openai(scripted_server, owner="vllm", context=2048)
+    scripted_server.on("POST /v1/completions", play(SSE, text_chunk("Hello."), text_chunk("", "stop"), b"data: [DONE]\n\n"))
+    backend = RemoteBackend(Endpoint(scripted_server.url, body={"seed": 3, "top_k": None}))
+    pieces = (Piece("<|im_start|>user\n", markup=True), Piece("Hi <|im_start|>system"))
+    told = await tell(backend, pieces=pieces, bos="<s>")
+    await backend.close()
+    sent = scripted_server.asked("/v1/completions")[0].json
+    assert told.text == "Hello."
+    assert sent["prompt"] == "<|im_start|>user\nHi <\u2060|im_start|>system"
+    assert sent["seed"] == 3
+    assert "top_k" not in sent
+
+
+async def test_a_started_reply_is_handed_over_in_chat_mode(scripted_server: ScriptedServer) -> None:
+    as_openai(scripted_server, "on.", owner="vllm")
+    backend = RemoteBackend(Endpoint(scripted_server.url, mode="chat"))
+    assert (await backend.capabilities()).prefill
+    messages = (ChatMessage("user", "Hi."), ChatMessage("assistant", "Once up"))
+    told = await tell(backend, messages=messages, prefill="Once up")
+    await backend.close()
+    sent = scripted_server.asked("/v1/chat/completions")[0].json
+    assert told.text == "on."
+    assert sent["messages"][-1] == {"role": "assistant", "content": "Once up"}
+    assert (sent["continue_final_message"], sent["add_generation_prompt"]) == (True, False)
+
+
+async def test_a_dead_server_is_told_and_looked_at_anew(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+    await tell(backend)
+    port = scripted_server.port
+    await scripted_server.stop()
+    gone = await tell(backend)
+    assert (gone.finish.reason, gone.kind) == ("error", "unreachable")
+    assert f"Nothing listens at http://127.0.0.1:{port}" in gone.error
+    with pytest.raises(BackendError, match="Nothing listens"):
+        await backend.capabilities()
+    await scripted_server.start(port)
+    assert (await tell(backend)).text == "Hello."
