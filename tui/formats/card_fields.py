@@ -29,7 +29,9 @@ TEXT_FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 _NAMES = ("name", "char_name", "bot")
 #: A mapping with one of these (beside a name) is taken for a card.
-_MARKS = {name for names in TEXT_FIELDS.values() for name in names} - {"creator", "context", "description"}
+_MARKS = {name for names in TEXT_FIELDS.values() for name in names} - {
+    "creator", "context", "description", "system_prompt", "post_history_instructions", "character_version",
+}
 
 
 def looks_like_card(value: Any) -> bool:

@@ -1,0 +1,62 @@
+"""Chats out: SillyTavern's JSONL (the path on view, siblings as swipes) and plain text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tui.domain.chat import Chat, Node
+
+
+def chat_jsonl(chat: Chat, character: str = "", user: str = "") -> bytes:
+    """The chat as SillyTavern reads it: a header line, then one line a message of the path. A character's message has
+    its siblings as swipes; a person's is written alone. Names default to those that the messages bear."""
+    path = chat.path()
+    header = {
+        "user_name": user or _name(path, "user") or "User",
+        "character_name": character or _name(path, "assistant") or "Character",
+        "create_date": _iso(chat.created_ms), "chat_metadata": {},
+    }
+    lines = [header, *(_line(chat, node) for node in path)]
+    return b"".join(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for line in lines)
+
+
+def _name(path: list[Node], role: str) -> str:
+    return next((node.name for node in path if node.role == role and node.name), "")
+
+
+def _iso(stamp_ms: int) -> str:
+    moment = datetime.fromtimestamp(max(0, stamp_ms) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _line(chat: Chat, node: Node) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if node.role == "system":
+        extra["type"] = "narrator"
+    if node.revision.reasoning:
+        extra["reasoning"] = node.revision.reasoning
+    if isinstance(model := node.revision.generation.get("model"), str) and model:
+        extra["model"] = model
+    line: dict[str, Any] = {
+        "name": node.name, "is_user": node.role == "user", "is_system": node.hidden or node.role == "system",
+        "send_date": _iso(node.created_ms), "mes": node.text, "extra": extra,
+    }
+    versions = chat.versions(node)
+    if node.role == "assistant" and len(versions) > 1:
+        line["swipes"] = [version.text for version in versions]
+        line["swipe_id"] = next(n for n, version in enumerate(versions) if version.id == node.id)
+        line["swipe_info"] = [_info(version) for version in versions]
+    return line
+
+
+def _info(node: Node) -> Mapping[str, Any]:
+    return {"send_date": _iso(node.created_ms), "extra": {}}
+
+
+def chat_text(chat: Chat) -> bytes:
+    """The path on view as `Name: text` paragraphs in UTF-8; hidden messages are left out, as SillyTavern does."""
+    text = "\n\n".join(f"{node.name}: {node.text}" for node in chat.path() if not node.hidden)
+    return (text + "\n").encode("utf-8", "replace")
