@@ -128,6 +128,8 @@ class Connection:
             "state": place.state if place else "idle", "notice": None, "capabilities": None, "template": None,
             "context": None,
         }
+        if out["kind"] == "embedded" and (missing := engine_missing()) is not None:
+            out |= {"state": "error", "notice": missing.to_json()}
         if place is not None and place.error is not None:
             out["notice"] = place.error.what.to_json()
         if place is not None and place.capabilities is not None:
@@ -277,6 +279,13 @@ class Connection:
             self._events.emit("connection", connection=self.describe())
         except NotFound as error:
             self._events.tell(error.what, "error")
+
+
+def engine_missing() -> Notice | None:
+    """What keeps the embedded engine from working here; None when nothing does. Loads nothing native."""
+    from tui.engine import available
+
+    return available()
 
 
 def model_path(name: str) -> Path:

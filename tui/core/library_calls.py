@@ -20,6 +20,7 @@ from tui.formats.chat_write import chat_jsonl, chat_text
 from tui.formats.files import read_bounded
 from tui.formats.library import Item
 from tui.formats.lore_write import lorebook_json
+from tui.formats.presets import SamplerPreset
 
 #: Card fields that `characters.edit` may change.
 EDITABLE = (
@@ -124,7 +125,8 @@ class LibraryCalls:
         """A preset as its file says it."""
         for item in self._preset_items(kind):
             if item.id == id:
-                return {"id": id, "source": item.source, "text": _text(item), "problem": _problem(item)}
+                found = {"id": id, "source": item.source, "text": _text(item), "problem": _problem(item)}
+                return found | {"values": dict(item.value.values)} if isinstance(item.value, SamplerPreset) else found
         raise NotFound(notice("There is no preset called {name}.", name=id[:80]))
 
     async def export_preset(self, kind: str, id: str) -> dict[str, Any]:  # noqa: A002

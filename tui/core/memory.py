@@ -75,10 +75,10 @@ class Memory:
             template_id=tree.fields.get("template"),
         )
         clock = datetime.datetime.now().astimezone()
-        pieces, messages, bos = await self._planner.summary_prompt(tree, nodes, link, clock=clock)
+        job = await self._planner.summary(tree, tree.path(), nodes[0].id, nodes[-1].id, link, clock=clock)
         request = CompletionRequest(
-            id=f"{tree.id}/summary", pieces=pieces, messages=messages, samplers=_SAMPLERS,
-            max_tokens=SIDE_JOB_TOKENS, stop=link.template.stop, bos=bos,
+            id=f"{tree.id}/summary", pieces=job.pieces, messages=job.messages, samplers=_SAMPLERS,
+            max_tokens=SIDE_JOB_TOKENS, stop=job.stops, bos=job.bos,
         )
         self._making[tree.id] = (link, request.id)
         try:

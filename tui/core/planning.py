@@ -17,7 +17,8 @@ from tui.domain.chat import Chat, Node
 from tui.domain.errors import NotFound
 from tui.domain.lore import Lorebook
 from tui.domain.prompt.plan import make_plan
-from tui.domain.prompt.render import plan_messages, render_plan
+from tui.domain.prompt.render import plan_messages, plan_prefill, render_plan
+from tui.domain.prompt.summary import SideJob, plan_summary
 from tui.domain.prompt.types import Budget, Plan, PlanState, Turn
 from tui.domain.samplers import Samplers
 from tui.store import Store
@@ -43,7 +44,7 @@ class Prepared:
     def request(self, request_id: str) -> CompletionRequest:
         return CompletionRequest(
             id=request_id, pieces=self.pieces, samplers=self.samplers, max_tokens=self.samplers.max_tokens,
-            stop=(*self.plan.stops, *self.samplers.stop), messages=self.messages, prefill=self.turn.prefill, bos=self.bos,
+            stop=(*self.plan.stops, *self.samplers.stop), messages=self.messages, prefill=plan_prefill(self.plan), bos=self.bos,
         )
 
 
@@ -91,6 +92,22 @@ class Planner:
         samplers = self._fitting(self.samplers(chat), link)
         turn = await self._turn(chat, path, link, samplers, prefill, clock)
         return await self._settle(turn, samplers, link)
+
+    async def summary(
+        self, chat: Chat, path: Sequence[Node], first: str, last: str, link: Link, *, clock: datetime.datetime
+    ) -> SideJob:
+        """The prompt that asks for a summary of the messages from `first` to `last`.
+
+        Raises PromptTooLong when not even the range alone fits, BadInput when there is nothing in it.
+        """
+        count, count_markup = link.counts.counter(markup=False), link.counts.counter(markup=True)
+        turn = await self._turn(chat, path, link, replace(self.samplers(chat), max_tokens=SIDE_JOB_TOKENS), "", clock)
+        job = plan_summary(turn, first, last, count, count_markup)
+        for _ in range(_ROUNDS):
+            if not await link.counts.learn(link.backend):
+                break
+            job = plan_summary(turn, first, last, count, count_markup)
+        return job
 
     async def _settle(self, turn: Turn, samplers: Samplers, link: Link) -> Prepared:
         """Plan with the counts at hand, ask for those that are missing, and again; then count the whole text."""

@@ -33,6 +33,7 @@ SETTINGS: Mapping[str, Setting] = {
     "profile": Setting(str, "starter"),                   # the profile of chats that name none
     "chosen": Setting(bool, False),                       # whether the first-run screen was answered
     "unload_minutes": Setting(float, 30.0, 0.0, 10_000.0),  # an idle model leaves memory after this; 0: never
+    "exit_minutes": Setting(float, 30.0, 0.0, 10_000.0),    # a core in the background that nobody needs ends; 0: never
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
 }
 

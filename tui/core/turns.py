@@ -307,7 +307,7 @@ def _record(reply: _Reply, prepared: Prepared, finish: Finish) -> dict[str, Any]
         "ttft_ms": finish.ttft_ms, "tokens_per_second": finish.tokens_per_second,
         "seconds": round(time.monotonic() - reply.started, 3), "context": link.context,
         "expected_reuse": prepared.plan.expected_reuse, "first_change": prepared.plan.first_change,
-        "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
+        "miss": cache_miss(prepared, finish), "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
         "error": finish.error.to_json() if finish.error else None,
     }
 
@@ -324,9 +324,25 @@ def _outcome(
         "reused": finish.usage.cached_tokens, "expected_reuse": plan.expected_reuse, "first_change": plan.first_change,
         "completion_tokens": finish.usage.completion_tokens, "tokens_per_second": finish.tokens_per_second,
         "ttft_ms": finish.ttft_ms, "lore": sum(1 for h in plan.lore if h.fired), "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
-        "cut": len(plan.cut), "notices": [n.to_json() for n in plan.notices], "model": link.capabilities.model,
+        "miss": cache_miss(prepared, finish), "cut": len(plan.cut), "notices": [n.to_json() for n in plan.notices], "model": link.capabilities.model,
         "template": link.template.id, "offer": offer(prepared) if used > OFFER_SHARE * link.context or plan.cut else None,
     }
+
+
+def cache_miss(prepared: Prepared, finish: Finish) -> dict[str, Any] | None:
+    """Why less of the prompt was reused than the plan expected; None when it was not, or the backend does not say.
+
+    Openers and turn ends are shared between segments, so some tokens of difference mean nothing.
+    """
+    reused, expected = finish.usage.cached_tokens, prepared.plan.expected_reuse
+    if reused is None or reused >= expected - max(16, expected // 20):
+        return None
+    cause = prepared.plan.first_change
+    told = (
+        notice("Less was reused than expected: the prompt changed at {source}.", source=cause) if cause
+        else notice("Less was reused than expected: the backend no longer had the rest.")
+    )
+    return {"expected": expected, "reused": reused, "first_change": cause, "notice": told.to_json()}
 
 
 def offer(prepared: Prepared) -> dict[str, Any] | None:
