@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=tr("the token that TCP clients must have; made where it is missing (else TRAKTIR_TOKEN)"),
     )
     parser.add_argument(
-        "--idle-exit", type=_seconds, default=0.0, metavar="SECONDS",
-        help=tr("end after so long without a client or a reply in progress (0: never)"),
+        "--idle-exit", type=_seconds, metavar="SECONDS",
+        help=tr("end after so long without a client or a reply in progress (0, the default: never)"),
     )
     parser.add_argument("--daemon", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
@@ -37,11 +37,22 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     path = socket_path()
     how = Serving(
-        socket=path, host=args.host, port=args.port, token=_token(args), idle_exit_s=args.idle_exit, on_tcp=_announce
+        socket=path, host=args.host, port=args.port, token=_token(args), idle_exit_s=_idle_exit_s(args),
+        on_tcp=_announce,
     )
     return serve(
         lambda: Core.start(CoreConfig(socket=str(path))), how, ready_fd=args.ready_fd, ignore_hangup=args.daemon
     )
+
+
+def _idle_exit_s(args: argparse.Namespace) -> float:
+    """As asked for; else never in the foreground, and in the background what the settings say."""
+    if args.idle_exit is not None or not args.daemon:
+        return args.idle_exit or 0.0
+    from tui import paths
+    from tui.core.settings import Settings
+
+    return float(Settings(paths.config_dir()).get("exit_minutes")) * 60
 
 
 def _token(args: argparse.Namespace) -> str | None:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import sys
 from typing import Any
 
+from tui.cli.output import add_json, json_line, line, say_aside
 from tui.i18n import tr
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help=tr("one JSON object"))
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the core's state; 1 when none runs. Starts none."""
     found = asyncio.run(_ask())
     if args.json:
-        print(json.dumps({"type": "status", "running": found is not None, **(found or {})}, ensure_ascii=False))
+        json_line({"type": "status", "running": found is not None, **(found or {})})
     elif found is None:
-        print(tr("No core is running for this home."), file=sys.stderr)
+        say_aside(tr("No core is running for this home."))
     else:
-        for line in _lines(found):
-            print(line)
+        for text in _lines(found):
+            line(text)
     return 0 if found is not None else 1
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import sys
 
+from tui.cli.output import say_aside
 from tui.i18n import tr
 
 #: Seconds that the core has to put everything away.
@@ -29,7 +29,7 @@ async def _stop(force: bool) -> int:
 
     target = await find_core()
     if target is None:
-        print(tr("No core is running for this home."), file=sys.stderr)
+        say_aside(tr("No core is running for this home."))
         return 0
     connection = await Connection.open(target)
     try:
@@ -38,7 +38,7 @@ async def _stop(force: bool) -> int:
             for _ in range(int(_PATIENCE / 0.05)):
                 await connection.greet()
                 await asyncio.sleep(0.05)
-            print(tr("The core was asked to end but is still there."), file=sys.stderr)
+            say_aside(tr("The core was asked to end but is still there."))
             return 1
     finally:
         await connection.close()

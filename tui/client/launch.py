@@ -18,8 +18,6 @@ from tui.wire.build import build_id
 from tui.wire.place import check_private, make_private, pointed, socket_path
 from tui.wire.target import Target
 
-#: Seconds after which a core that nobody needs ends.
-IDLE_EXIT_S = 30 * 60.0
 #: Seconds to wait for another starter, or for an old core to end.
 _PATIENCE = 30.0
 
@@ -42,7 +40,7 @@ async def find_core() -> Target | None:
 
 
 async def ensure_core(
-    idle_exit_s: float = IDLE_EXIT_S,
+    idle_exit_s: float | None = None,
     env: Mapping[str, str] | None = None,
     *,
     on_wait: OnWait | None = None,
@@ -51,8 +49,9 @@ async def ensure_core(
     """The running core, started if there is none, restarted if it is of another build than the program on the disk.
 
     An old core that is writing a reply is announced through `on_wait` and waited for. `env` is what a new core gets as
-    its environment (by default ours). `accept_any_build` takes a running core as it is. Raises TraktirError with what
-    the core said when it could not start.
+    its environment (by default ours); it ends after `idle_exit_s` without a client or a reply in progress (by default
+    what its settings say, `exit_minutes`). `accept_any_build` takes a running core as it is. Raises TraktirError with
+    what the core said when it could not start.
     """
     while True:
         target = await find_core()

@@ -27,7 +27,7 @@ def core_log() -> Path:
     return paths.log_dir() / "core.log"
 
 
-async def start_core(idle_exit_s: float, env: Mapping[str, str] | None = None) -> None:
+async def start_core(idle_exit_s: float | None, env: Mapping[str, str] | None = None) -> None:
     """Start the core in the background and return when it serves. Raises TraktirError saying why it does not."""
     read, write = os.pipe()
     try:
@@ -53,16 +53,16 @@ async def start_core(idle_exit_s: float, env: Mapping[str, str] | None = None) -
         raise TraktirError.from_json(answer["error"])
 
 
-def _spawn(ready: int, idle_exit_s: float, env: Mapping[str, str] | None) -> None:
+def _spawn(ready: int, idle_exit_s: float | None, env: Mapping[str, str] | None) -> None:
     """The process forks once and its first half ends, so that ours has no child to wait for later."""
     log = core_log()
     log.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
         if log.stat().st_size > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
-    words = [
-        sys.executable, "-m", "tui", "serve", "--daemon", "--ready-fd", str(ready), "--idle-exit", f"{idle_exit_s:g}",
-    ]
+    words = [sys.executable, "-m", "tui", "serve", "--daemon", "--ready-fd", str(ready)]
+    if idle_exit_s is not None:
+        words += ["--idle-exit", f"{idle_exit_s:g}"]
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         subprocess.run(
