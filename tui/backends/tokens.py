@@ -49,6 +49,7 @@ class TokenCounter:
         self._route = ROUTES.get(dialect.name) if exact else None
         self._known: OrderedDict[bytes, int] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
+        self._bos: int | None = None
         self._ratio = 1.0
 
     async def count(self, texts: Sequence[str], *, busy: bool) -> list[int]:
@@ -89,9 +90,9 @@ class TokenCounter:
 
     async def _base(self, route: CountRoute) -> int | None:
         """What the server counts for nothing at all: BOS."""
-        if (known := self._recall("")) is None and (known := await self._ask_raw(route, "")) is not None:
-            self._remember("", known)
-        return known
+        if self._bos is None:
+            self._bos = await self._ask_raw(route, "")
+        return self._bos
 
     async def _ask_raw(self, route: CountRoute, text: str) -> int | None:
         answer = await self._http.ask(
