@@ -109,6 +109,7 @@ def load_library() -> Any:
         if "llama_cpp" not in sys.modules:
             package = types.ModuleType("llama_cpp")
             package.__path__ = list(spec.submodule_search_locations)
+            package.__spec__ = spec
             sys.modules["llama_cpp"] = package
         _library = importlib.import_module("llama_cpp.llama_cpp")
     return _library
