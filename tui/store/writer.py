@@ -71,6 +71,7 @@ class Writer:
             try:
                 answer = self._perform(job)
             except sqlite3.Error as caught:
+                self._drop_connection()           # rolls back; one that met a failing disk may stay read-only for ever
                 error = failures.from_sqlite(caught, self._path)
                 error.__cause__ = caught
             except BaseException as caught:       # whatever it is, it belongs to the one who asked
@@ -89,8 +90,9 @@ class Writer:
         try:
             answer = job.work(connection)
             connection.execute("COMMIT")
-        except BaseException:
-            self._roll_back(connection)
+        except Exception:
+            if connection.in_transaction:         # SQLite rolls back by itself on some failures
+                connection.execute("ROLLBACK")
             raise
         return answer
 
@@ -104,13 +106,6 @@ class Writer:
         if level != self._synchronous:
             connection.execute(f"PRAGMA synchronous={level}")
             self._synchronous = level
-
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        try:
-            if connection.in_transaction:         # SQLite rolls back by itself on some failures
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            self._drop_connection()
 
     def _drop_connection(self) -> None:
         if self._connection is not None:
