@@ -10,6 +10,8 @@ from functools import lru_cache
 #: A pattern `/…/flags` is tried on this much of the newest text, in characters.
 PATTERN_WINDOW = 32_768
 PATTERN_LENGTH = 1_000
+#: No more of the newest text than this is searched for plain keys, in characters.
+TEXT_LIMIT = 100_000
 Matcher = Callable[[str, str], bool]
 
 
@@ -31,20 +33,34 @@ def is_pattern(key: str) -> bool:
     return end > 1 and key[end + 1 :].isalpha() | (end + 1 == len(key))
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text in the forms in which keys look at it: as it is, composed, and folded."""
+
+    raw: str
+    exact: str
+    folded: str
+
+    @classmethod
+    def of(cls, text: str) -> Said:
+        text = text[:TEXT_LIMIT]
+        return cls(text, unicodedata.normalize("NFC", text), fold(text))
+
+
 @dataclass(slots=True)
 class Haystack:
-    """The texts that keys are looked for in, newest first, folded once for all keys."""
+    """The texts that keys are looked for in, newest first."""
 
-    texts: Sequence[str]
+    texts: Sequence[Said]
     raw: str = field(init=False)
     exact: str = field(init=False)
     folded: str = field(init=False)
 
     def __post_init__(self) -> None:
         # A character that no key holds keeps a key from matching across two messages.
-        self.raw = "\x01".join(self.texts)
-        self.exact = unicodedata.normalize("NFC", self.raw)
-        self.folded = fold(self.raw)
+        self.raw = "\x01".join(said.raw for said in self.texts)[:TEXT_LIMIT]
+        self.exact = "\x01".join(said.exact for said in self.texts)[:TEXT_LIMIT]
+        self.folded = "\x01".join(said.folded for said in self.texts)[:TEXT_LIMIT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +99,12 @@ def _in_word(char: str) -> bool:
     return bool(char) and (char.isalnum() or char == "_" or unicodedata.category(char).startswith("M"))
 
 
-def find_snippet(key: str, texts: Sequence[str], rule: KeyRule, width: int = 60) -> tuple[int | None, str]:
+def find_snippet(key: str, texts: Sequence[Said], rule: KeyRule, width: int = 60) -> tuple[int | None, str]:
     """In which text (0 the newest) a key occurs, and some of what stands around it."""
-    for index, text in enumerate(texts):
-        if not key_occurs(key, Haystack([text]), rule):
+    for index, said in enumerate(texts):
+        if not key_occurs(key, Haystack([said]), rule):
             continue
-        at = 0 if is_pattern(key) else max(0, fold(text).find(fold_key(key)))
+        at = 0 if is_pattern(key) else max(0, said.folded.find(fold_key(key)))
         start = max(0, at - width // 2)
-        return index, " ".join(text[start : start + width + len(key)].split())
+        return index, " ".join(said.raw[start : start + width + len(key)].split())
     return None, ""

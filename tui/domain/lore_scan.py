@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from tui.domain.lore import Lorebook, LoreEntry, LorePosition
 from tui.domain.lore_decorators import Decorators, split_decorators, with_pairs
-from tui.domain.lore_keys import Haystack, KeyRule, Matcher, find_snippet, is_pattern, key_occurs
+from tui.domain.lore_keys import Haystack, KeyRule, Matcher, Said, find_snippet, is_pattern, key_occurs
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.types import Counter, LoreHit
 
@@ -83,7 +84,7 @@ def scan_lore(
     """
     chosen = settings or ScanSettings()
     fill = resolve or (lambda text, place: text)
-    newest = list(reversed(messages[-MAX_SCAN:])) if messages else []
+    newest = [Said.of(text) for text in reversed(messages[-MAX_SCAN:])]
     candidates = [_prepare(book, entry, chosen, match) for book in books for entry in book.entries]
     scan = _Scan(newest, chosen, fill)
     scan.run(candidates)
@@ -94,11 +95,10 @@ def scan_lore(
 class _Scan:
     """One scan: rounds over the candidates until nothing new fires."""
 
-    def __init__(self, newest: Sequence[str], settings: ScanSettings, fill: Callable[[str, str], str]) -> None:
+    def __init__(self, newest: Sequence[Said], settings: ScanSettings, fill: Callable[[str, str], str]) -> None:
         self.newest = newest
         self.settings = settings
         self.fill = fill
-        self.hays: dict[int, Haystack] = {}
 
     def run(self, candidates: Sequence[_Candidate]) -> None:
         waiting = [c for c in candidates if self._open(c)]
@@ -112,7 +112,6 @@ class _Scan:
             ]
             if not said or not waiting or not fresh:
                 return
-            self.hays.clear()
             fresh = self._round(waiting, "\x01".join(said))
 
     def _open(self, c: _Candidate) -> bool:
@@ -139,24 +138,17 @@ class _Scan:
 
     def _round(self, waiting: Sequence[_Candidate], said: str) -> list[_Candidate]:
         """Try keys on chat and on what entries said. Returns what fired now."""
-        fresh = []
-        for c in waiting:
-            if c.fired:
-                fresh.append(c)
-                continue
-            hay = self._hay(c.scan, said)
-            if self._keys_hold(c, hay):
-                c.fired, c.why = True, None
-                c.message, c.snippet = find_snippet(c.key, self.newest[: c.scan], c.rule)
-                fresh.append(c)
+        fresh = [c for c in waiting if c.fired]
+        more = [Said.of(said)] if said else []
+        trying = sorted((c for c in waiting if not c.fired), key=lambda c: c.scan)
+        for scan, group in groupby(trying, key=lambda c: c.scan):
+            hay = Haystack([*self.newest[:scan], *more])
+            for c in group:
+                if self._keys_hold(c, hay):
+                    c.fired, c.why = True, None
+                    c.message, c.snippet = find_snippet(c.key, self.newest[:scan], c.rule)
+                    fresh.append(c)
         return fresh
-
-    def _hay(self, scan: int, said: str) -> Haystack:
-        found = self.hays.get(scan)
-        if found is None:
-            texts = list(self.newest[:scan])
-            found = self.hays[scan] = Haystack([*texts, said] if said else texts)
-        return found
 
     def _keys_hold(self, c: _Candidate, hay: Haystack) -> bool:
         """Primary keys, then secondary ones by their logic, decorators' keys, and the dice."""

@@ -75,10 +75,8 @@ def _by_name(templates: Sequence[Template], name: str) -> Choice:
     fitting = [(len(word), t) for t in templates for word in t.detect.name if _holds(words, _words(word))]
     best = _best(fitting)
     if len(best) == 1:
-        return Choice(
-            best[0], "name",
-            notice("The model tells no template; its name, {name}, speaks for {template}.", name=name, template=_label(best[0])),
-        )
+        sentence = "The model tells no template; its name, {name}, speaks for {template}."
+        return Choice(best[0], "name", notice(sentence, name=name, template=_label(best[0])))
     if best:
         names = ", ".join(_label(t) for t in best)
         return Choice(None, "", notice("The model tells no template, and its name fits several: {names}.", names=names))

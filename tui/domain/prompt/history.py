@@ -9,17 +9,23 @@ from tui.domain.notice import Notice
 from tui.domain.prompt.types import Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
-CUT = Notice("Left out to make room; the oldest messages leave in one block.")
+_CUT = Notice("Left out to make room; the oldest messages leave in one block.")
 _HIDDEN = Notice("Hidden from the model.")
 _EMPTY = Notice("It has no text.")
 _SUMMARISED = Notice("A summary stands for it.")
 
 
 def history_segments(turn: Turn, summarised: Collection[str], wrapping: Wrapping) -> list[Segment]:
-    """One segment a node of the path, in order. What the newest user message opens always stays."""
+    """One segment a node of the path, in order. What the newest user message opens always stays.
+
+    Tokens are counted from the end back until they exceed the window. Older messages cannot be in the prompt, so a
+    guess does for them, and a long chat costs no more than a short one.
+    """
     newest = last_turn([node.role for node in turn.path])
-    out = []
-    for at, node in enumerate(turn.path):
+    out: list[Segment] = []
+    total = 0
+    for at in range(len(turn.path) - 1, -1, -1):
+        node = turn.path[at]
         why = None
         if node.hidden:
             why = _HIDDEN
@@ -27,9 +33,14 @@ def history_segments(turn: Turn, summarised: Collection[str], wrapping: Wrapping
             why = _EMPTY
         elif node.id in summarised and at < newest:
             why = _SUMMARISED
-        tokens = wrapping.count(node.text) + wrapping.turn(node.role, node.name) if why is None else 0
+        tokens = 0
+        if why is None:
+            known = wrapping.count(node.text) if total <= turn.budget.context else len(node.text) // 3 + 1
+            tokens = known + wrapping.turn(node.role, node.name)
+        total += tokens
         source = f"message:{node.id}"
         out.append(Segment(source, node.role, node.text, tokens, "history", node.name, included=why is None, why=why))
+    out.reverse()
     return out
 
 
@@ -87,11 +98,29 @@ def newest_tokens(history: Sequence[Segment]) -> int:
 
 
 def cut_before(history: Sequence[Segment], start: int) -> list[Segment]:
-    """The messages before `start` marked as left out."""
-    return [
-        replace(segment, included=False, why=CUT) if at < start and segment.included else segment
-        for at, segment in enumerate(history)
-    ]
+    """The messages before `start` marked as left out. A run of messages left out for one reason becomes one segment
+    `messages:FIRST:LAST` without their texts, for there may be thousands."""
+    out: list[Segment] = []
+    run: list[Segment] = []
+    for at, segment in enumerate(history):
+        if at < start and segment.why is not _SUMMARISED:
+            segment = replace(segment, included=False, why=_CUT)
+        if run and segment.why is not run[-1].why:
+            out.append(_run(run))
+            run = []
+        if segment.included:
+            out.append(segment)
+        else:
+            run.append(segment)
+    return [*out, _run(run)] if run else out
+
+
+def _run(segments: Sequence[Segment]) -> Segment:
+    first, last = segments[0], segments[-1]
+    if first is last:
+        return first
+    source = f"messages:{first.source.removeprefix('message:')}:{last.source.removeprefix('message:')}"
+    return replace(first, source=source, text="", name="", tokens=sum(s.tokens for s in segments))
 
 
 def _sums(history: Sequence[Segment]) -> list[int]:

@@ -71,7 +71,8 @@ def _shared(turn: Turn, nodes: Sequence[Node], end: int, counts: _Counts) -> Sid
     card = replace(turn.card, depth_prompt="", post_history_instructions="")
     prompt = replace(turn.prompt, post_history="")
     bare = replace(
-        turn, path=turn.path[: end + 1], card=card, prompt=prompt, budget=budget, note="", prefill="", books=_constant(turn),
+        turn, path=turn.path[: end + 1], card=card, prompt=prompt, budget=budget, note="", prefill="",
+        books=_constant(turn),
     )
     try:
         plan = make_plan(bare, counts.text, counts.markup)
@@ -111,9 +112,8 @@ def _body(turn: Turn, nodes: Sequence[Node], wrapping: Wrapping) -> list[tuple[C
     """Messages of the range with the node each ends at and its tokens; what earlier summaries inside the range cover
     is said in their words."""
     segments, covered = memory_segments(Texts(replace(turn, path=nodes)), wrapping.count)
-    out = [
-        (ChatMessage("user", s.text.strip()), nodes[0].id, s.tokens + wrapping.turn("user")) for s in segments if s.included
-    ]
+    around = wrapping.turn("user")
+    out = [(ChatMessage("user", s.text.strip()), nodes[0].id, s.tokens + around) for s in segments if s.included]
     for node in nodes:
         if node.id not in covered:
             message = ChatMessage(node.role, node.text, node.name)
@@ -129,8 +129,9 @@ def _written(turn: Turn, messages: Sequence[ChatMessage]) -> tuple[str, tuple[Pi
 
 
 def _too_long(turn: Turn, fits: str) -> PromptTooLong:
+    sentence = "The range is too long to be summarised at once in a window of {context} tokens."
     return PromptTooLong(
-        notice("The range is too long to be summarised at once in a window of {context} tokens.", context=turn.budget.context),
+        notice(sentence, context=turn.budget.context),
         Notice("Summarise a shorter range first; its summary then stands for it in the next."), fits=fits, segments=[],
     )
 
