@@ -50,19 +50,19 @@ async def _say(session: Session, args: argparse.Namespace, text: str, values: di
     if values:
         await session.call("samplers.set", chat=chat, values=values)
     reply, revision = new_id(), new_id()
-    events = session.events(after=snapshot.get("event"))
-    await session.call(
-        "turn.say", chat=chat, parent=snapshot["chat"]["head"], node=new_id(), revision=new_id(), text=text,
-        reply=reply, reply_revision=revision,
-    )
     writer = _Writer(args.json, chat, reply, revision)
-    try:
-        async for event in events:
-            if writer.take(event):
-                break
-    except BaseException:
-        await session.call("turn.stop", chat=chat)
-        raise
+    async with session.events(after=snapshot.get("event")) as events:
+        await session.call(
+            "turn.say", chat=chat, parent=snapshot["chat"]["head"], node=new_id(), revision=new_id(), text=text,
+            reply=reply, reply_revision=revision,
+        )
+        try:
+            async for event in events:
+                if writer.take(event.data):
+                    break
+        except BaseException:
+            await session.call("turn.stop", chat=chat)
+            raise
     return writer.close()
 
 

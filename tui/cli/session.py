@@ -11,16 +11,16 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tui.cli.output import say_aside
 from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
 
 if TYPE_CHECKING:
-    from tui.client.connection import Connection
+    from tui.client.connection import Connection, Event
     from tui.server.service import CoreService
     from tui.wire.target import Target
 
@@ -34,10 +34,11 @@ class Session:
     async def call(self, method: str, /, **params: Any) -> Any:
         return await self._connection.call(method, **params)
 
-    async def events(self, after: str | None = None) -> AsyncIterator[dict[str, Any]]:
-        """The core's events from `after` on."""
-        async for event in self._connection.events(after):
-            yield event.data
+    @contextlib.asynccontextmanager
+    async def events(self, after: str | None = None) -> AsyncIterator[AsyncIterator[Event]]:
+        """The core's events from `after` on, for as long as the block lasts."""
+        async with contextlib.aclosing(cast("AsyncGenerator[Event, None]", self._connection.events(after))) as events:
+            yield events
 
 
 def add_connect(parser: argparse.ArgumentParser) -> None:

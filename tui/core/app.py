@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +53,6 @@ class Core:
             store, self.chats, self.planner, self.connection, self.events, attached=lambda: self.attached
         )
         self.memory = Memory(self.chats, self.planner, self.connection, self.events)
-        self._started = time.monotonic()
         self._dispatcher = Dispatcher()
         register(self._dispatcher, self)
         self._housekeeping = asyncio.create_task(self._keep_house())
@@ -85,8 +83,8 @@ class Core:
 
     def status(self) -> dict[str, Any]:
         return {
-            "pid": os.getpid(), "version": __version__, "uptime_s": round(time.monotonic() - self._started, 1),
-            "clients": self.attached, "busy": self.busy(), "writing_in": self.turns.writing_in(),
+            "version": __version__, "writing_in": self.turns.writing_in(), "connection": self.connection.describe(),
+            "store": {"notices": [n.to_json() for n in self.store.notices]},
         }
 
     async def close(self) -> None:

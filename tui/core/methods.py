@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
@@ -25,10 +25,3 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         LibraryCalls(core.library, core.settings, core.chats, importer),
     ):
         dispatcher.add(calls.handlers())
-
-    async def status() -> dict[str, Any]:
-        counts = await core.store.counts()
-        notices = [n.to_json() for n in core.store.notices]
-        return core.status() | {"connection": core.connection.describe(), "store": {**counts, "notices": notices}}
-
-    dispatcher.add({"status": status})

@@ -20,7 +20,7 @@ OWN_PROFILE = "mine"
 
 
 class ModelCalls:
-    """`connection.*`, `models.*`, `profiles.use`, `templates.pin`, `settings.*`, `env.hand`."""
+    """`connection.*`, `models.*`, `profiles.use`, `templates.pin`, `settings.*`."""
 
     def __init__(self, connection: Connection, library: Library, settings: Settings) -> None:
         self._connection = connection
@@ -32,7 +32,7 @@ class ModelCalls:
             "connection.get": self.get, "connection.probe": self.probe, "connection.use": self.use,
             "models.scan": self.scan, "models.load": self.load, "models.unload": self.unload,
             "profiles.use": self.use_profile, "templates.pin": self.pin,
-            "settings.get": self.get_settings, "settings.set": self.set_setting, "env.hand": self.hand,
+            "settings.get": self.get_settings, "settings.set": self.set_setting,
         }
 
     async def get(self, profile: str = "") -> dict[str, Any]:
@@ -116,7 +116,3 @@ class ModelCalls:
             raise BadInput(notice("There is no setting called {field}.", field=name[:60]), field=name[:60])
         self._settings.set(name, value)
         return {"settings": self._settings.all()}
-
-    async def hand(self, values: dict[str, Any]) -> None:
-        """Variables for this core's memory only, from a client's environment."""
-        self._connection.environment.update({k: str(v) for k, v in values.items()})
