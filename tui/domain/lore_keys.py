@@ -57,10 +57,16 @@ class Haystack:
     folded: str = field(init=False)
 
     def __post_init__(self) -> None:
+        near, room = [], TEXT_LIMIT
+        for said in self.texts:
+            if room <= 0:
+                break
+            near.append(said)
+            room -= len(said.raw)
         # A character that no key holds keeps a key from matching across two messages.
-        self.raw = "\x01".join(said.raw for said in self.texts)[:TEXT_LIMIT]
-        self.exact = "\x01".join(said.exact for said in self.texts)[:TEXT_LIMIT]
-        self.folded = "\x01".join(said.folded for said in self.texts)[:TEXT_LIMIT]
+        self.raw = "\x01".join(said.raw for said in near)[:TEXT_LIMIT]
+        self.exact = "\x01".join(said.exact for said in near)[:TEXT_LIMIT]
+        self.folded = "\x01".join(said.folded for said in near)[:TEXT_LIMIT]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ _OFF = Notice("The entry is switched off.")
 _NO_KEYS = Notice("The entry has no keys.")
 _NOT_NOW = Notice("A decorator of the entry keeps it out of this turn.")
 _NO_PATTERNS = Notice("Its keys are regular expressions, which could not be tried here.")
+_SPENT = Notice("It fired, but entries before it have spent the lore budget.")
 _EMPTY = Notice("The entry has no text.")
 
 
@@ -221,16 +222,16 @@ def _spend(
     spent: set[str] = set()
     for c in fired:
         c.text = fill(c.content, f"lore:{c.book.id}:{c.entry.uid}").strip("\n")
+        if c.book.id in spent and not c.entry.ignore_budget:
+            c.fired, c.why = False, _SPENT
+            continue
         c.tokens = count(c.text)
         if c.entry.ignore_budget:
             continue
-        if c.tokens > left:
-            spent.update(other.book.id for other in fired)
-        if c.tokens > own.get(c.book.id, c.tokens):
-            spent.add(c.book.id)
-        if c.book.id in spent:
+        if c.tokens > min(left, own.get(c.book.id, left)):
+            spent.update((other.book.id for other in fired) if c.tokens > left else (c.book.id,))
             c.fired = False
-            c.why = notice("It fired, but the lore budget is spent (it needs {tokens} tokens).", tokens=c.tokens)
+            c.why = notice("It fired, but the lore budget has no room for its {tokens} tokens.", tokens=c.tokens)
             continue
         left -= c.tokens
         if c.book.id in own:
