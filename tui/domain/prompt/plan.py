@@ -25,7 +25,7 @@ from tui.domain.prompt.history import (
 )
 from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
-from tui.domain.prompt.texts import Texts
+from tui.domain.prompt.texts import Texts, turn_seed
 from tui.domain.prompt.types import Counter, LoreHit, Matcher, Plan, PlanState, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
@@ -100,7 +100,7 @@ def _scan(turn: Turn, texts: Texts, count: Counter, match: Matcher | None) -> li
     said = [f"{n.name}: {n.text}" if n.name else n.text for n in turn.path if not n.hidden and n.text.strip()]
     window = max(0, turn.budget.context - turn.budget.reserve)
     settings = ScanSettings(
-        turn.prompt.lore_scan_depth, int(window * max(0.0, min(turn.prompt.lore_budget_share, 1.0))), turn.seed,
+        turn.prompt.lore_scan_depth, int(window * max(0.0, min(turn.prompt.lore_budget_share, 1.0))), turn_seed(turn),
         sum(1 for n in turn.path if n.role == "assistant"),
     )
     return scan_lore(turn.books, said, count, settings=settings, match=match, resolve=texts.stable)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from tui.domain.macros import Frozen, MacroContext, expand
 from tui.domain.prompt.types import Turn
+
+
+def turn_seed(turn: Turn) -> int:
+    """The seed of this turn's dice: another for each message that is answered, the same for each swipe of a reply."""
+    newest = turn.path[-1].id if turn.path else ""
+    text = f"{turn.seed}|{newest}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(text).digest()[:6], "big")
 
 
 class Texts:
@@ -20,7 +28,7 @@ class Texts:
         said = [n.text for n in spoken if n.role == "user"]
         replied = [n.text for n in spoken if n.role == "assistant"]
         self.base = MacroContext(
-            user=turn.user, char=card.display_name, clock=turn.clock, seed=turn.seed,
+            user=turn.user, char=card.display_name, clock=turn.clock, seed=turn_seed(turn),
             last_message=spoken[-1].text if spoken else "",
             last_user_message=said[-1] if said else "", last_char_message=replied[-1] if replied else "",
         )

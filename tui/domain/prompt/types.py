@@ -22,12 +22,15 @@ Matcher = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of the plan, in prompt order. `source` says where it comes from: `template` (no text: what the
-    format itself costs), `system`, `story`, `card.description`, `card.personality`, `card.scenario`, `persona`,
-    `lore:BOOK:UID`, `example:N`, `summary:ID`, `note`, `card.note`, `message:NODE`, `messages:FIRST:LAST` (left out
-    for one reason, without their texts), `post_history`, `prefill`. `why` says why it is not `included`, or what happened to it. `tokens` counts the format's wrapping of a turn too.
-    `block` groups neighbours that are rendered as one turn (the head is one system text); the included texts of a
-    block, put one after the other, are that turn's text."""
+    """One stretch of the plan, in prompt order.
+
+    `source` says where it comes from: `template` (no text: what the format itself costs), `system`, `story`,
+    `card.description`, `card.personality`, `card.scenario`, `persona`, `lore:BOOK:UID`, `example:N`, `summary:ID`,
+    `note`, `card.note`, `message:NODE`, `messages:FIRST:LAST` (left out for one reason, without their texts),
+    `post_history`, `prefill`. `why` says why it is not `included`, or what happened to it. `tokens` counts the
+    format's wrapping of a turn too. `block` groups neighbours that are rendered as one turn (the head is one system
+    text); the included texts of a block, put one after the other, are that turn's text.
+    """
 
     source: str
     role: Role
