@@ -289,6 +289,29 @@ async def test_unloading_in_a_reply_cuts_it(engine: EmbeddedEngine) -> None:
     assert finish.reason == "cut"
 
 
+async def test_unloading_while_it_loads_ends_who_waits(engine: EmbeddedEngine) -> None:
+    events = []
+    async for event in engine.complete(ask(chat("Hi!"))):
+        events.append(event)
+        if isinstance(event, Status) and len(events) == 1:
+            await engine.unload()
+    assert isinstance(events[-1], Finish)
+    assert events[-1].reason == "error"
+    assert "called off" in str(events[-1].error)
+    assert (await reply(engine, ask(chat("Hi!"))))[0]
+
+
+async def test_a_request_that_makes_no_sense_costs_only_itself(engine: EmbeddedEngine) -> None:
+    nonsense = Samplers(top_k="many")  # type: ignore[arg-type]
+    _, finish = await reply(engine, ask(chat("Hi!"), samplers=nonsense))
+    assert finish.reason == "error"
+    with pytest.raises(EngineError):
+        await engine.count_tokens([(Piece(7),)])  # type: ignore[arg-type]
+    pid = engine.pid
+    assert (await reply(engine, ask(chat("Hi!"))))[0]
+    assert engine.pid == pid
+
+
 async def test_a_file_that_is_no_model_is_named(make_engine: Callable[..., EmbeddedEngine], tmp_path: Path) -> None:
     (tmp_path / "page.gguf").write_text("<html>" * 20)
     with pytest.raises(EngineError, match=r"page\.gguf is not a model"):

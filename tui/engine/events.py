@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Progress, Status, Text, Usage
 from tui.domain.errors import EngineError, TraktirError
 from tui.domain.notice import Notice, notice
+from tui.engine.process import clean
 from tui.engine.sampling import SUPPORTED
 from tui.engine.starting import Started
 
@@ -16,13 +18,12 @@ from tui.engine.starting import Started
 class Job:
     """One reply in the making: what arrives for it waits in `events`, the Finish once and last.
 
-    `sent` says that the worker has it, `spoken` that some of its text was given out.
+    `spoken` says that some of its text was given out.
     """
 
     def __init__(self, request: CompletionRequest) -> None:
         self.request = request
         self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.sent = False
         self.spoken = False
         self.finished = False
 
@@ -34,7 +35,7 @@ class Job:
         self.put(event)
         self.finished = True
 
-    def take(self, message: dict[str, Any]) -> None:
+    def take(self, message: Mapping[str, Any]) -> None:
         """Pass on one message of the worker."""
         match message["is"]:
             case "text":
@@ -43,7 +44,7 @@ class Job:
             case "progress":
                 self.put(Progress(*message["at"]))
             case "error":
-                self.finish(Finish("cut" if self.spoken else "error", error=_engine_error(message["error"])))
+                self.finish(Finish("cut" if self.spoken else "error", error=engine_error(message["error"])))
             case "finish":
                 outcome = message["outcome"]
                 if outcome["window_full"]:
@@ -60,7 +61,8 @@ def _finish(outcome: dict[str, Any]) -> Finish:
     )
 
 
-def _engine_error(data: dict[str, Any]) -> EngineError:
+def engine_error(data: Mapping[str, Any]) -> EngineError:
+    """The worker's error as one of the engine, whatever kind it was there."""
     error = TraktirError.from_json(data)
     return error if isinstance(error, EngineError) else EngineError(error.what, error.remedy, **error.details)
 
@@ -70,7 +72,7 @@ def capabilities_of(started: Started, path: Path) -> Capabilities:
     facts = started.facts
     said = tuple(Notice.from_json(n) for n in facts["notices"])
     return Capabilities(
-        dialect="embedded", model=started.info.name or path.stem, version=started.version,
+        dialect="embedded", model=clean(started.info.name) or path.stem, version=started.version,
         context_length=facts["context"], trained_context=facts["trained_context"] or None,
         text_completion=True, chat_completion=False, prefill=True, exact_tokens=True, adds_bos=facts["adds_bos"],
         bos_token=facts["bos"], eos_token=facts["eos"],

@@ -23,7 +23,11 @@ _LOG_LIMIT = 2**20
 #: Seconds after the end of its pipe within which the worker ends by itself.
 _END_WITHIN = 2.5
 
-_WORDS = re.compile(r"error|fail|assert|abort|unable|unsupported|unknown|invalid|not enough|out of memory", re.I)
+_TELLING = re.compile(
+    r"\berror\b|\bfailed\b|ASSERT|terminate called|what\(\)|unable to|unsupported|unknown |invalid"
+    r"|not enough|out of memory",
+    re.IGNORECASE,
+)
 _UNSAFE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 
 #: What native code dies of by its own doing; SIGKILL and SIGTERM come from outside.
@@ -65,7 +69,7 @@ class Death:
             remedy = notice("This llama.cpp was built for another processor: install it again from source.")
         elif self.log_line:
             remedy = notice(
-                "Its log ends with: {line}. The engine starts again with the next message.", line=self.log_line,
+                "Its log says: {line}. The engine starts again with the next message.", line=self.log_line,
             )
         else:
             remedy = notice("The engine starts again with the next message. Its log: {log}", log=self.log_path)
@@ -131,7 +135,7 @@ class WorkerProcess:
     async def death(self) -> Death:
         """Wait for the end and explain it. A worker whose pipe broke but which lives on is killed."""
         code = await self._wait_or_kill()
-        return Death(code, self._last_words(), str(self._log_path))
+        return Death(code, self.last_words(), str(self._log_path))
 
     async def stop(self) -> None:
         """End it: the pipe closes, the worker leaves, or is killed."""
@@ -148,10 +152,7 @@ class WorkerProcess:
             return await self._process.wait()
 
     def last_words(self) -> str:
-        """The line of this worker's log that says most about a failure; empty when there is none."""
-        return self._last_words()
-
-    def _last_words(self) -> str:
+        """The last line of this worker's log that tells of a failure; empty when there is none."""
         try:
             with self._log_path.open("rb") as log:
                 log.seek(max(self._log_from, self._log_path.stat().st_size - 16_384))
@@ -159,7 +160,7 @@ class WorkerProcess:
         except OSError:
             return ""
         lines = [line for line in lines if not line.startswith(("Fatal Python", "  File", "Extension modules"))]
-        telling = [line for line in lines if _WORDS.search(line)]
+        telling = [line for line in lines if _TELLING.search(line)]
         return clean(telling[-1]) if telling else ""
 
 
@@ -183,4 +184,4 @@ def _with_package(env: Mapping[str, str]) -> dict[str, str]:
 
     root = str(Path(tui.__file__).resolve().parents[1])
     rest = env.get("PYTHONPATH", "")
-    return {**env, "PYTHONPATH": os.pathsep.join((root, rest)) if rest else root, "PYTHONUNBUFFERED": "1"}
+    return {**env, "PYTHONPATH": os.pathsep.join((root, rest)) if rest else root}

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
 from tui.domain.errors import EngineError, TraktirError
 from tui.domain.notice import notice
-from tui.engine import protocol
 from tui.engine.events import Job, capabilities_of
+from tui.engine.session import Session
 from tui.engine.settings import EngineSettings
-from tui.engine.starting import Started, start_worker
+from tui.engine.starting import start_worker
 
 OnStatus = Callable[[Status], None]
 
@@ -40,24 +38,21 @@ class EmbeddedEngine:
         self._state_dir = state_dir
         self._log_path = log_path
         self._env = env
-        self._started: Started | None = None
-        self._starting: asyncio.Task[Started] | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+        self._starting: asyncio.Task[Session] | None = None
         self._listeners: list[OnStatus] = []
         self._jobs: dict[str, Job] = {}
-        self._counts: dict[str, asyncio.Future[list[int]]] = {}
-        self._numbers = itertools.count()
         self._died: EngineError | None = None
 
     @property
     def loaded(self) -> bool:
         """Whether a model is in memory and its process alive."""
-        return self._started is not None and self._started.worker.running
+        return self._session is not None and self._session.alive
 
     @property
     def busy(self) -> bool:
         """Whether it loads, counts or replies."""
-        return bool(self._jobs or self._counts or self._starting)
+        return bool(self._jobs or self._starting or (self._session is not None and self._session.busy))
 
     @property
     def idle_seconds(self) -> float:
@@ -67,7 +62,7 @@ class EmbeddedEngine:
     @property
     def pid(self) -> int | None:
         """The worker's process, while there is one."""
-        return self._started.worker.pid if self._started is not None and self.loaded else None
+        return self._session.pid if self._session is not None and self.loaded else None
 
     async def load(self, on_status: OnStatus | None = None) -> None:
         """Have the model in memory; `on_status` hears how far it is. Raises EngineError."""
@@ -79,20 +74,16 @@ class EmbeddedEngine:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError, TraktirError):
                 await self._starting
-        started, self._started = self._started, None
-        if started is None:
-            return
-        self._end_all(None)
-        await started.worker.stop()
-        if self._reading is not None:
-            await self._reading
+        session, self._session = self._session, None
+        if session is not None:
+            await session.stop()
 
     async def close(self) -> None:
         await self.unload()
 
     async def capabilities(self) -> Capabilities:
         """What the model and this machine offer, after loading it if need be. Raises EngineError."""
-        return capabilities_of(await self._ready(None), self.model_path)
+        return capabilities_of((await self._ready(None)).started, self.model_path)
 
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Event]:
         """Stream one reply; the events of loading come first where it has to load."""
@@ -112,24 +103,17 @@ class EmbeddedEngine:
             submitting.cancel()
             self._jobs.pop(request.id, None)
             self.last_used = time.monotonic()
-            if not job.finished and job.sent:
-                self._send({"do": "abort", "id": request.id})
+            if not job.finished and self._session is not None:
+                self._session.leave(request.id)
 
     async def count_tokens(self, prompts: Sequence[Sequence[Piece]]) -> list[int]:
         """Tokens of each prompt, exactly, without BOS. Raises EngineError."""
         if not prompts:
             return []
-        started = await self._ready(None)
-        number = f"count-{next(self._numbers)}"
-        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._counts[number] = answer
+        session = await self._ready(None)
         try:
-            started.worker.send({
-                "do": "count", "id": number, "prompts": [protocol.pieces_to_json(p) for p in prompts],
-            })
-            return await answer
+            return await session.count(prompts)
         finally:
-            self._counts.pop(number, None)
             self.last_used = time.monotonic()
 
     async def abort(self, request_id: str) -> None:
@@ -137,54 +121,56 @@ class EmbeddedEngine:
         job = self._jobs.get(request_id)
         if job is None or job.finished:
             return
-        if job.sent and self.loaded:
-            self._send({"do": "abort", "id": request_id})
-        else:
+        if self._session is None or not self._session.abort(request_id):
             job.finish(Finish("cut"))
 
     async def _submit(self, job: Job) -> None:
         """Hand the job to the worker once there is one."""
         try:
-            started = await self._ready(job.put)
+            session = await self._ready(job.put)
         except TraktirError as error:
             job.finish(Finish("error", error=error))
             return
         if not job.finished:
-            job.sent = True
-            started.worker.send(protocol.request_to_json(job.request))
+            session.begin(job)
 
-    async def _ready(self, listener: OnStatus | None) -> Started:
+    async def _ready(self, listener: OnStatus | None) -> Session:
         """The running worker. All who need it at once wait for the same start."""
         self.last_used = time.monotonic()
-        if self._started is not None and self.loaded:
-            return self._started
+        if self._session is not None and self.loaded:
+            return self._session
         if listener is not None:
             self._listeners.append(listener)
+        starting = self._starting
+        if starting is None:
+            starting = self._starting = asyncio.create_task(self._start())
+            starting.add_done_callback(self._start_over)
         try:
-            if self._starting is None:
-                self._starting = asyncio.create_task(self._start())
-                self._starting.add_done_callback(self._start_over)
-            return await asyncio.shield(self._starting)
+            return await asyncio.shield(starting)
         except asyncio.CancelledError:
-            if self._starting is None or not self._starting.cancelled():
-                raise
+            if not starting.cancelled():
+                raise                                 # the waiting was called off, not the load
             raise EngineError(notice("Loading the model was called off."), kind="cancelled") from None
         finally:
             if listener is not None:
                 self._listeners.remove(listener)
 
-    async def _start(self) -> Started:
+    async def _start(self) -> Session:
         if self._died is not None:
-            self._announce(Status(notice("The engine had stopped ({what}); starting it again.", what=self._died.what)))
+            reason = str(self._died.details["reason"])
+            self._announce(Status(notice("The engine had stopped ({reason}); starting it again.", reason=reason)))
         started = await start_worker(
             self.model_path, self.settings, self._state_dir, self._log_path,
             os.environ if self._env is None else self._env, self._announce,
         )
-        self._started, self._died = started, None
-        self._reading = asyncio.create_task(self._read(started))
-        return started
+        self._died = None
+        self._session = Session(started, self._has_died)
+        return self._session
 
-    def _start_over(self, task: asyncio.Task[Started]) -> None:
+    def _has_died(self, error: EngineError) -> None:
+        self._died = error
+
+    def _start_over(self, task: asyncio.Task[Session]) -> None:
         self._starting = None
         self.last_used = time.monotonic()
         if not task.cancelled():
@@ -193,31 +179,3 @@ class EmbeddedEngine:
     def _announce(self, status: Status) -> None:
         for listener in list(self._listeners):
             listener(status)
-
-    def _send(self, message: Mapping[str, Any]) -> None:
-        if self._started is not None:
-            self._started.worker.send(message)
-
-    async def _read(self, started: Started) -> None:
-        """Give each event to whom it belongs, until the worker ends."""
-        while (event := await started.worker.read()) is not None:
-            if event["is"] == "counted":
-                answer = self._counts.get(event["id"])
-                if answer is not None and not answer.done():
-                    answer.set_result(event["counts"])
-            elif (job := self._jobs.get(event["id"])) is not None:
-                job.take(event)
-        death = await started.worker.death()
-        if self._started is started:
-            self._started = None
-            self._died = death.error("llama.cpp stopped in the middle of its work ({reason}).")
-            self._end_all(self._died)
-
-    def _end_all(self, error: EngineError | None) -> None:
-        """End whatever waits for the worker: with `error` when it died, as cut when it was unloaded."""
-        for job in self._jobs.values():
-            if job.sent:
-                job.finish(Finish("error" if error and not job.spoken else "cut", error=error))
-        for answer in self._counts.values():
-            if not answer.done():
-                answer.set_exception(error or EngineError(notice("The model was unloaded."), kind="unloaded"))

@@ -160,8 +160,13 @@ async def _until_ready(worker: WorkerProcess, start: _Start) -> Mapping[str, Any
 
 
 def _refusal(data: Mapping[str, Any], last_words: str) -> EngineError:
+    """The worker's error; where llama.cpp refused the file, with the reason that only its log has."""
     error = TraktirError.from_json(data)
     remedy = error.remedy
-    if last_words:
-        remedy = notice("{advice} llama.cpp said: {line}", advice=str(error.remedy or "").strip(), line=last_words)
+    if last_words and error.details.get("kind") == "load":
+        remedy = notice(
+            "It may be damaged, not wholly downloaded, or of a family that this llama.cpp does not know."
+            " llama.cpp said: {line}",
+            line=last_words,
+        )
     return EngineError(error.what, remedy, **{**error.details, "log": last_words})

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tui.domain.errors import EngineError
+from tui.domain.errors import EngineError, TraktirError
 from tui.domain.notice import notice
 from tui.engine import bindings, protocol
 from tui.engine.loading import Loaded, load
@@ -142,7 +142,7 @@ class Worker:
                 Path(command["path"]), EngineSettings.from_json(command["settings"]),
                 extra_bufts=command["extra_bufts"], flag=self._flag, tell=self._tell,
             )
-        except EngineError as error:
+        except TraktirError as error:
             self._tell({"is": "failed", "error": error.to_json()})
             return None
         except (ImportError, OSError, RuntimeError) as error:
@@ -168,16 +168,30 @@ class Worker:
                 text, progress,
             )
             self._tell({"is": "finish", "id": request, "outcome": outcome.to_json()})
-        except EngineError as error:
-            self._tell({"is": "error", "id": request, "error": error.to_json()})
+        except Exception as error:                    # one request that makes no sense must not end the model
+            self._tell({"is": "error", "id": request, "error": _told(error).to_json()})
         finally:
             self._desk.end()
 
     def _count(self, loaded: Loaded) -> None:
         while True:
             command = self._counts.get()
-            counts = [len(loaded.tokeniser.encode(protocol.pieces_from_json(p))) for p in command["prompts"]]
-            self._tell({"is": "counted", "id": command["id"], "counts": counts})
+            try:
+                counts = [len(loaded.tokeniser.encode(protocol.pieces_from_json(p))) for p in command["prompts"]]
+                self._tell({"is": "counted", "id": command["id"], "counts": counts})
+            except Exception as error:                # whoever waits must hear of it, and the next ask again
+                self._tell({"is": "error", "id": command["id"], "error": _told(error).to_json()})
+
+
+def _told(error: Exception) -> TraktirError:
+    """`error` for a person; what nobody foresaw goes to the log in full."""
+    if isinstance(error, TraktirError):
+        return error
+    sys.excepthook(type(error), error, error.__traceback__)
+    return EngineError(
+        notice("The engine failed in a way that nobody foresaw: {reason}", reason=str(error)[:300]),
+        notice("The model's log has the details; please report them."), kind="unforeseen",
+    )
 
 
 def _unloadable(error: Exception) -> EngineError:
