@@ -63,12 +63,26 @@ def _answers(url: str) -> bool:
 @pytest.fixture(scope="session")
 def llama_cpp_server(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """llama-cpp-python's own server with the starter model."""
-    if any(importlib.util.find_spec(name) is None for name in ("llama_cpp", "fastapi", "sse_starlette", "starlette_context")):
+    if any(
+        importlib.util.find_spec(name) is None
+        for name in ("llama_cpp", "fastapi", "sse_starlette", "starlette_context")
+    ):
         pytest.skip("llama-cpp-python[server] is not installed")
     port = free_port()
     command = [
-        sys.executable, "-m", "llama_cpp.server", "--model", str(starter), "--port", str(port), "--n_ctx", str(N_CTX),
-        "--n_threads", "2", "--verbose", "false",
+        sys.executable,
+        "-m",
+        "llama_cpp.server",
+        "--model",
+        str(starter),
+        "--port",
+        str(port),
+        "--n_ctx",
+        str(N_CTX),
+        "--n_threads",
+        "2",
+        "--verbose",
+        "false",
     ]
     log = tmp_path_factory.mktemp("llama_cpp_server") / "log"
     with _running(command, f"http://127.0.0.1:{port}/v1/models", log) as url:

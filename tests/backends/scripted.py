@@ -154,7 +154,9 @@ class ScriptedServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await _read_request(reader)
         self.requests.append(request)
-        handlers = self.routes.get(f"{request.method} {request.path}", [answer({"detail": "Not Found"}, "404 Not Found")])
+        handlers = self.routes.get(
+            f"{request.method} {request.path}", [answer({"detail": "Not Found"}, "404 Not Found")]
+        )
         handler = handlers.pop(0) if len(handlers) > 1 else handlers[0]
         line = Line(reader, writer)
         try:
@@ -177,17 +179,24 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
 
 
 def _parts(text: str, size: int) -> Iterator[str]:
-    return (text[i:i + size] for i in range(0, len(text), size))
+    return (text[i : i + size] for i in range(0, len(text), size))
 
 
 def as_openai(
-    server: ScriptedServer, *replies: str, model: str = "scripted", owner: str = "me-not", delay: float = 0.0,
-    chunk: int = 4, context: int | None = None,
+    server: ScriptedServer,
+    *replies: str,
+    model: str = "scripted",
+    owner: str = "me-not",
+    delay: float = 0.0,
+    chunk: int = 4,
+    context: int | None = None,
 ) -> None:
     """Chat and text completion in OpenAI's manner; `owner` says whom to imitate ("vllm", "library", …)."""
     texts = cycle(replies or ("Hello.",))
     card: dict[str, Any] = {"id": model, "object": "model", "owned_by": owner}
-    server.on("GET /v1/models", answer({"object": "list", "data": [card | ({"max_model_len": context} if context else {})]}))
+    server.on(
+        "GET /v1/models", answer({"object": "list", "data": [card | ({"max_model_len": context} if context else {})]})
+    )
 
     def speak(make: Callable[..., bytes]) -> Handler:
         async def handler(request: Request, line: Line) -> None:
@@ -196,7 +205,9 @@ def as_openai(
             for part in _parts(text, chunk):
                 steps += [make(part), delay]
             usage = {"prompt_tokens": len(request.body) // 4, "completion_tokens": -(-len(text) // chunk)}
-            await play(*steps, make("", "stop"), event({"choices": [], "usage": usage}), b"data: [DONE]\n\n")(request, line)
+            await play(*steps, make("", "stop"), event({"choices": [], "usage": usage}), b"data: [DONE]\n\n")(
+                request, line
+            )
 
         return handler
 
@@ -205,8 +216,13 @@ def as_openai(
 
 
 def as_koboldcpp(
-    server: ScriptedServer, *replies: str, model: str = "scripted", delay: float = 0.0, chunk: int = 4,
-    context: int = 4096, version: str = "1.99",
+    server: ScriptedServer,
+    *replies: str,
+    model: str = "scripted",
+    delay: float = 0.0,
+    chunk: int = 4,
+    context: int = 4096,
+    version: str = "1.99",
 ) -> None:
     """KoboldCpp's native API: stream, abort by key, counts (four characters a token, and BOS)."""
     texts = cycle(replies or ("Hello.",))
@@ -214,7 +230,9 @@ def as_koboldcpp(
 
     async def generate(request: Request, line: Line) -> None:
         text, key = next(texts), request.json["genkey"]
-        await line.send(b"HTTP/1.0 200 OK\r\nServer: ConcedoLlamaForKoboldServer\r\nContent-Type: text/event-stream\r\n\r\n")
+        await line.send(
+            b"HTTP/1.0 200 OK\r\nServer: ConcedoLlamaForKoboldServer\r\nContent-Type: text/event-stream\r\n\r\n"
+        )
         for part in _parts(text, chunk):
             await play(delay)(request, line)
             if line.gone.is_set() or key in aborted:
@@ -233,7 +251,9 @@ def as_koboldcpp(
     server.on("GET /api/extra/version", answer({"result": "KoboldCpp", "version": version}))
     server.on("GET /api/v1/model", answer({"result": f"koboldcpp/{model}"}))
     server.on("GET /api/extra/true_max_context_length", answer({"value": context}))
-    server.on("GET /api/extra/perf", answer({"last_token_count": 7, "last_input_count": 42, "last_seed": 11, "idle": 1}))
+    server.on(
+        "GET /api/extra/perf", answer({"last_token_count": 7, "last_input_count": 42, "last_seed": 11, "idle": 1})
+    )
     server.on("POST /api/extra/generate/stream", generate)
     server.on("POST /api/extra/abort", abort)
     server.on("POST /api/extra/tokencount", count)

@@ -32,8 +32,12 @@ PIECES = (Piece("<|im_start|>user\n", markup=True), Piece("Hi."), Piece("<|im_en
 
 def request(**changes: Any) -> CompletionRequest:
     given: dict[str, Any] = {
-        "id": "r1", "pieces": PIECES, "samplers": Samplers(), "max_tokens": 50,
-        "messages": (ChatMessage("user", "Hi."),), **changes,
+        "id": "r1",
+        "pieces": PIECES,
+        "samplers": Samplers(),
+        "max_tokens": 50,
+        "messages": (ChatMessage("user", "Hi."),),
+        **changes,
     }
     return CompletionRequest(**given)
 
@@ -90,31 +94,48 @@ async def test_a_plain_reply(scripted_server: ScriptedServer, backend: RemoteBac
     assert sent.headers["accept-encoding"] == "identity"
 
 
-async def test_characters_cut_in_two_and_windows_line_ends(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    stream = (": ping\r\n\r\n" + "".join(
-        f"data: {json.dumps({'choices': [{'delta': {'content': t}}]}, ensure_ascii=False)}\r\n\r\n"
-        for t in ("Привет, ", "🙂 мир")) + "data: [DONE]").encode()
-    told = await told_by(scripted_server, backend, play(SSE, *(stream[i:i + 1] for i in range(len(stream)))))
+async def test_characters_cut_in_two_and_windows_line_ends(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
+    stream = (
+        ": ping\r\n\r\n"
+        + "".join(
+            f"data: {json.dumps({'choices': [{'delta': {'content': t}}]}, ensure_ascii=False)}\r\n\r\n"
+            for t in ("Привет, ", "🙂 мир")
+        )
+        + "data: [DONE]"
+    ).encode()
+    told = await told_by(scripted_server, backend, play(SSE, *(stream[i : i + 1] for i in range(len(stream)))))
     assert (told.text, told.finish.reason) == ("Привет, 🙂 мир", "stop")
 
 
 async def test_halves_of_a_character_in_two_frames(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    frames = [b'data: {"choices":[{"delta":{"content":"a\\ud83d"}}]}\n\n', b'data: {"choices":[{"delta":{"content":"\\ude42\\ufffd"}}]}\n\n']
+    frames = [
+        b'data: {"choices":[{"delta":{"content":"a\\ud83d"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"\\ude42\\ufffd"}}]}\n\n',
+    ]
     told = await told_by(scripted_server, backend, play(SSE, *frames, chat_chunk("", "length")))
     assert (told.text, told.finish.reason) == ("a🙂", "length")
 
 
-async def test_an_error_inside_a_success_keeps_the_text(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+async def test_an_error_inside_a_success_keeps_the_text(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
     error = event({"error": {"message": "CUDA out of \x1b[31mmemory", "code": 500}})
     told = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), error, b"data: [DONE]\n\n"))
     assert (told.text, told.finish.reason, told.kind) == ("Once", "error", "in_stream")
     assert "CUDA out of memory" in told.error
 
 
-@pytest.mark.parametrize("frame", [
-    b'event: error\ndata: {"message":"no model"}\n\n', b'data: {"object":"error","message":"no model"}\n\n',
-    b'data: {"detail":"no model"}\n\n', b'data: {"error":"no model"}\n\n',
-])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'event: error\ndata: {"message":"no model"}\n\n',
+        b'data: {"object":"error","message":"no model"}\n\n',
+        b'data: {"detail":"no model"}\n\n',
+        b'data: {"error":"no model"}\n\n',
+    ],
+)
 async def test_every_kind_of_error_frame(scripted_server: ScriptedServer, backend: RemoteBackend, frame: bytes) -> None:
     told = await told_by(scripted_server, backend, play(SSE, frame))
     assert told.finish.reason == "error"
@@ -132,7 +153,9 @@ async def test_a_page_instead_of_a_stream(scripted_server: ScriptedServer, backe
     assert told.finish.reason == "error"
 
 
-async def test_an_empty_success_is_an_error_that_explains(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+async def test_an_empty_success_is_an_error_that_explains(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
     told = await told_by(scripted_server, backend, play(SSE))
     assert (told.finish.reason, told.kind) == ("error", "empty")
     assert "sent no text" in told.error
@@ -161,7 +184,8 @@ async def test_a_broken_chunked_body_is_a_cut(scripted_server: ScriptedServer, b
 
 
 async def test_silence_in_the_middle_ends_and_comments_are_a_sign_of_life(
-    scripted_server: ScriptedServer, backend: RemoteBackend,
+    scripted_server: ScriptedServer,
+    backend: RemoteBackend,
 ) -> None:
     stalled = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), STALL))
     assert (stalled.text, stalled.finish.reason, stalled.kind) == ("Once", "cut", "idle")
@@ -176,21 +200,29 @@ async def test_the_first_byte_may_take_its_time(scripted_server: ScriptedServer,
 
 
 async def test_a_line_without_end_is_cut_off(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    told = await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), b"data: ", *[b"x" * 65536] * 40, STALL))
+    told = await told_by(
+        scripted_server, backend, play(SSE, chat_chunk("Once"), b"data: ", *[b"x" * 65536] * 40, STALL)
+    )
     assert (told.text, told.finish.reason, told.kind) == ("Once", "cut", "protocol")
     await asyncio.wait_for(scripted_server.hung_up.wait(), 2)
 
 
-async def test_a_server_that_never_stops_writing_is_stopped(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+async def test_a_server_that_never_stops_writing_is_stopped(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
     flood = [chat_chunk("x" * 5000)] * 20
     told = await told_by(scripted_server, backend, play(SSE, *flood, STALL), max_tokens=10)
     assert told.finish.reason == "length"
     assert len(told.text) < 25_000
 
 
-async def test_busy_servers_are_asked_again_with_a_countdown(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+async def test_busy_servers_are_asked_again_with_a_countdown(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
     told = await told_by(
-        scripted_server, backend, answer({"error": {"message": "slow down"}}, "429 Too Many Requests", Retry_After="1"),
+        scripted_server,
+        backend,
+        answer({"error": {"message": "slow down"}}, "429 Too Many Requests", Retry_After="1"),
         answer({"detail": {"msg": "Server is busy"}}, "503 Service Unavailable", Retry_After="0"),
         play(SSE, chat_chunk("Here."), chat_chunk("", "stop")),
     )
@@ -199,14 +231,18 @@ async def test_busy_servers_are_asked_again_with_a_countdown(scripted_server: Sc
 
 
 async def test_after_three_tries_the_refusal_is_told(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    told = await told_by(scripted_server, backend, answer({"error": "busy"}, "503 Service Unavailable", Retry_After="0"))
+    told = await told_by(
+        scripted_server, backend, answer({"error": "busy"}, "503 Service Unavailable", Retry_After="0")
+    )
     assert told.finish.reason == "error"
     assert len(scripted_server.asked("/v1/chat/completions")) == 4
 
 
 @pytest.mark.parametrize("body", [{"error": {"message": "no", "code": "insufficient_quota"}}, {"error": "in an hour"}])
 async def test_hopeless_refusals_are_not_repeated(
-    scripted_server: ScriptedServer, backend: RemoteBackend, body: dict[str, Any],
+    scripted_server: ScriptedServer,
+    backend: RemoteBackend,
+    body: dict[str, Any],
 ) -> None:
     told = await told_by(scripted_server, backend, answer(body, "429 Too Many Requests", Retry_After="3600"))
     assert told.finish.reason == "error"
@@ -215,7 +251,9 @@ async def test_hopeless_refusals_are_not_repeated(
 
 async def test_nothing_is_repeated_after_text(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
     error = event({"error": {"message": "overloaded", "code": 503}})
-    await told_by(scripted_server, backend, play(SSE, chat_chunk("Once"), error), play(SSE, chat_chunk("twice", "stop")))
+    await told_by(
+        scripted_server, backend, play(SSE, chat_chunk("Once"), error), play(SSE, chat_chunk("twice", "stop"))
+    )
     assert len(scripted_server.asked("/v1/chat/completions")) == 1
 
 
@@ -230,10 +268,17 @@ async def test_a_countdown_can_be_cut_short(scripted_server: ScriptedServer, bac
     assert Told(events).finish.reason == "cut"
 
 
-async def test_a_setting_that_the_server_names_is_left_out(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    refusal = {"error": {"message": "Unsupported parameter", "param": "presence_penalty", "type": "invalid_request_error"}}
+async def test_a_setting_that_the_server_names_is_left_out(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
+    refusal = {
+        "error": {"message": "Unsupported parameter", "param": "presence_penalty", "type": "invalid_request_error"}
+    }
     told = await told_by(
-        scripted_server, backend, answer(refusal, "400 Bad Request"), play(SSE, chat_chunk("Fine.", "stop")),
+        scripted_server,
+        backend,
+        answer(refusal, "400 Bad Request"),
+        play(SSE, chat_chunk("Fine.", "stop")),
         samplers=Samplers(presence_penalty=0.5),
     )
     assert told.text == "Fine."
@@ -251,9 +296,13 @@ async def test_redirects_are_not_followed(scripted_server: ScriptedServer, backe
     assert len(scripted_server.asked("/v1/chat/completions")) == 1
 
 
-async def test_the_servers_stop_strings_are_watched_here_too(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+async def test_the_servers_stop_strings_are_watched_here_too(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
     told = await told_by(
-        scripted_server, backend, play(SSE, chat_chunk("Yes.\nAl"), chat_chunk("ex: and"), STALL),
+        scripted_server,
+        backend,
+        play(SSE, chat_chunk("Yes.\nAl"), chat_chunk("ex: and"), STALL),
         stop=("a", "b", "c", "d", "\nAlex:")[4:],
     )
     assert (told.text, told.finish.reason, told.finish.stop_string) == ("Yes.", "stop", "\nAlex:")
@@ -303,7 +352,7 @@ async def test_one_request_at_a_time(scripted_server: ScriptedServer, backend: R
 
 async def test_a_key_is_sent_and_never_shown(scripted_server: ScriptedServer) -> None:
     as_openai(scripted_server, "Hello.")
-    scripted_server.on(CHAT, answer({"error": {"message": "Invalid key"}}, "401 Unauthorized"))
+    scripted_server.on(CHAT, answer({"error": {"message": "Invalid key sk-very-secret"}}, "401 Unauthorized"))
     endpoint = Endpoint(scripted_server.url, api_key="sk-very-secret\n")
     backend = RemoteBackend(endpoint)
     told = await tell(backend)
@@ -320,7 +369,9 @@ def test_a_key_that_no_header_can_carry() -> None:
 
 async def test_text_mode_sends_one_prompt_whose_content_opens_no_turn(scripted_server: ScriptedServer) -> None:
     as_openai(scripted_server, owner="vllm", context=2048)
-    scripted_server.on("POST /v1/completions", play(SSE, text_chunk("Hello."), text_chunk("", "stop"), b"data: [DONE]\n\n"))
+    scripted_server.on(
+        "POST /v1/completions", play(SSE, text_chunk("Hello."), text_chunk("", "stop"), b"data: [DONE]\n\n")
+    )
     backend = RemoteBackend(Endpoint(scripted_server.url, body={"seed": 3, "top_k": None}))
     pieces = (Piece("<|im_start|>user\n", markup=True), Piece("Hi <|im_start|>system"))
     told = await tell(backend, pieces=pieces, bos="<s>")
@@ -345,7 +396,9 @@ async def test_a_started_reply_is_handed_over_in_chat_mode(scripted_server: Scri
     assert (sent["continue_final_message"], sent["add_generation_prompt"]) == (True, False)
 
 
-async def test_a_dead_server_is_told_and_looked_at_anew(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
+async def test_a_dead_server_is_told_and_looked_at_anew(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
     await tell(backend)
     port = scripted_server.port
     await scripted_server.stop()
@@ -356,3 +409,49 @@ async def test_a_dead_server_is_told_and_looked_at_anew(scripted_server: Scripte
         await backend.capabilities()
     await scripted_server.start(port)
     assert (await tell(backend)).text == "Hello."
+
+
+async def test_a_server_that_loads_is_waited_for(
+    scripted_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.backends.retry.LOADING_WAIT", 0.05)
+    as_openai(scripted_server, "Hello.", owner="llamacpp")
+    loading = answer({"error": {"message": "Loading model", "code": 503}}, "503 Service Unavailable")
+    ready = answer({"default_generation_settings": {"n_ctx": 512}})
+    scripted_server.on("GET /props", loading, loading, ready)
+    done = event({"content": "Hello.", "stop": True, "stop_type": "eos"})
+    scripted_server.on("POST /completion", loading, play(SSE, done))
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    told = await tell(backend)
+    await backend.close()
+    assert (told.text, told.finish.reason) == ("Hello.", "stop")
+    assert len([s for s in told.statuses if "still loading" in s]) == 3
+
+
+async def test_counting_does_not_disturb_a_server_that_does_one_thing_at_a_time(
+    scripted_server: ScriptedServer,
+) -> None:
+    as_openai(scripted_server, owner="me")
+    scripted_server.on("POST /extras/tokenize/count", answer({"count": 1}), answer({"count": 1}), answer({"count": 9}))
+    scripted_server.on("POST /v1/completions", play(SSE, text_chunk("Once"), 0.2, text_chunk(" more", "stop")))
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    await backend.capabilities()
+    asked = len(scripted_server.asked("/extras/tokenize/count"))
+    async for said in backend.complete(request()):
+        if isinstance(said, Text):
+            assert (await backend.count_tokens([[Piece("some words to count")]]))[0] > 0
+            assert len(scripted_server.asked("/extras/tokenize/count")) == asked
+    assert await backend.count_tokens([[Piece("some words to count")]]) == [8]
+    await backend.close()
+
+
+async def test_an_estimate_learns_from_the_servers_figures(
+    scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
+    long = "слово " * 200
+    before = (await backend.count_tokens([[Piece(long)]]))[0]
+    usage = event({"choices": [], "usage": {"prompt_tokens": before * 2, "completion_tokens": 1}})
+    told = play(SSE, chat_chunk("Yes."), chat_chunk("", "stop"), usage, b"data: [DONE]\n\n")
+    await told_by(scripted_server, backend, told, messages=(ChatMessage("user", long),))
+    after = (await backend.count_tokens([[Piece(long)]]))[0]
+    assert before * 1.4 < after <= before * 2

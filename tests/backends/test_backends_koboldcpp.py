@@ -20,8 +20,12 @@ STREAM = "POST /api/extra/generate/stream"
 
 def request(**changes: Any) -> CompletionRequest:
     given: dict[str, Any] = {
-        "id": "r1", "pieces": (Piece("You: Hi.\nMira:"),), "samplers": Samplers(penalty_range=-1, repetition_penalty=1.1),
-        "max_tokens": 50, "stop": ("\nYou:",), **changes,
+        "id": "r1",
+        "pieces": (Piece("You: Hi.\nMira:"),),
+        "samplers": Samplers(penalty_range=-1, repetition_penalty=1.1),
+        "max_tokens": 50,
+        "stop": ("\nYou:",),
+        **changes,
     }
     return CompletionRequest(**given)
 
@@ -67,7 +71,9 @@ async def test_counting_leaves_bos_out(backend: RemoteBackend) -> None:
 
 @pytest.mark.parametrize("way", ["abort", "close", "stop string", "stall"])
 async def test_every_early_end_aborts_there_by_the_key(
-    scripted_server: ScriptedServer, backend: RemoteBackend, way: str,
+    scripted_server: ScriptedServer,
+    backend: RemoteBackend,
+    way: str,
 ) -> None:
     rest = [b": x\n\n", frame("\nYo"), frame("u: and"), STALL] if way == "stop string" else [STALL]
     scripted_server.on(STREAM, play(SSE, frame(" Good"), *rest))
@@ -96,7 +102,8 @@ async def test_each_request_has_a_key_of_its_own(scripted_server: ScriptedServer
 
 
 async def test_old_versions_end_by_hanging_up_and_new_ones_do_not(
-    scripted_server: ScriptedServer, backend: RemoteBackend,
+    scripted_server: ScriptedServer,
+    backend: RemoteBackend,
 ) -> None:
     scripted_server.on(STREAM, play(SSE, frame(" Good", None)), play(SSE, frame(" Good")))
     assert (await tell(backend))[1].reason == "stop"
@@ -104,8 +111,11 @@ async def test_old_versions_end_by_hanging_up_and_new_ones_do_not(
 
 
 async def test_a_full_queue_is_waited_for(scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    busy = answer({"detail": {"msg": "Server is busy; please try again later.", "type": "service_unavailable"}},
-                  "503 Service Unavailable", Retry_After="0")
+    busy = answer(
+        {"detail": {"msg": "Server is busy; please try again later.", "type": "service_unavailable"}},
+        "503 Service Unavailable",
+        Retry_After="0",
+    )
     scripted_server.on(STREAM, busy, play(SSE, frame(" Good"), frame("", "stop")))
     assert (await tell(backend))[0] == " Good"
 

@@ -14,23 +14,30 @@ from tui.backends.remote import RemoteBackend
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, BadInput
 
-PROPS = {"default_generation_settings": {"n_ctx": 2048}, "model_alias": "/m/Nice.Model.gguf", "chat_template": "{{x}}\0"}
+PROPS = {
+    "default_generation_settings": {"n_ctx": 2048},
+    "model_alias": "/m/Nice.Model.gguf",
+    "chat_template": "{{x}}\0",
+}
 
 
 def models(owner: str, **more: Any) -> Any:
     return answer({"object": "list", "data": [{"id": "m1", "owned_by": owner, **more}]})
 
 
-@pytest.mark.parametrize(("given", "root", "api"), [
-    ("localhost:5001", "http://localhost:5001", "http://localhost:5001/v1"),
-    ("http://localhost:5001/api/v1/", "http://localhost:5001", "http://localhost:5001/api/v1"),
-    ("192.168.1.5:8080/v1/chat/completions", "http://192.168.1.5:8080", "http://192.168.1.5:8080/v1"),
-    ("[::1]:8080", "http://[::1]:8080", "http://[::1]:8080/v1"),
-    ("openrouter.ai", "https://openrouter.ai", "https://openrouter.ai/api/v1"),
-    ("https://example.org/llm/v1", "https://example.org/llm", "https://example.org/llm/v1"),
-    ("https://example.org/llm", "https://example.org/llm", "https://example.org/llm/v1"),
-    ("pi.local", "http://pi.local", "http://pi.local/v1"),
-])
+@pytest.mark.parametrize(
+    ("given", "root", "api"),
+    [
+        ("localhost:5001", "http://localhost:5001", "http://localhost:5001/v1"),
+        ("http://localhost:5001/api/v1/", "http://localhost:5001", "http://localhost:5001/api/v1"),
+        ("192.168.1.5:8080/v1/chat/completions", "http://192.168.1.5:8080", "http://192.168.1.5:8080/v1"),
+        ("[::1]:8080", "http://[::1]:8080", "http://[::1]:8080/v1"),
+        ("openrouter.ai", "https://openrouter.ai", "https://openrouter.ai/api/v1"),
+        ("https://example.org/llm/v1", "https://example.org/llm", "https://example.org/llm/v1"),
+        ("https://example.org/llm", "https://example.org/llm", "https://example.org/llm/v1"),
+        ("pi.local", "http://pi.local", "http://pi.local/v1"),
+    ],
+)
 def test_addresses_as_people_type_them(given: str, root: str, api: str) -> None:
     address = parse_address(given)
     assert (address.root, address.api) == (root, api)
@@ -68,10 +75,16 @@ async def test_llama_server_by_its_properties(scripted_server: ScriptedServer) -
     assert (found.capabilities.trained_context, found.capabilities.adds_bos) == (8192, False)
 
 
-@pytest.mark.parametrize(("owner", "dialect", "mode"), [
-    ("vllm", "vllm", "text"), ("me", "llama_cpp_python", "text"), ("library", "ollama", "chat"),
-    ("sglang", "sglang", "text"), ("acme", "openai", "chat"),
-])
+@pytest.mark.parametrize(
+    ("owner", "dialect", "mode"),
+    [
+        ("vllm", "vllm", "text"),
+        ("me", "llama_cpp_python", "text"),
+        ("library", "ollama", "chat"),
+        ("sglang", "sglang", "text"),
+        ("acme", "openai", "chat"),
+    ],
+)
 async def test_by_the_owner_of_the_models(scripted_server: ScriptedServer, owner: str, dialect: str, mode: str) -> None:
     scripted_server.on("GET /v1/models", models(owner, max_model_len=3072))
     found = await probe(Endpoint(scripted_server.url))
@@ -82,19 +95,31 @@ async def test_by_the_owner_of_the_models(scripted_server: ScriptedServer, owner
 
 async def test_text_generation_webui_and_lm_studio(scripted_server: ScriptedServer) -> None:
     scripted_server.on("GET /v1/models", models("organization_owner"))
-    scripted_server.on("GET /api/v0/models", answer({"data": [{"id": "big", "state": "loaded", "loaded_context_length": 512}]}))
+    scripted_server.on(
+        "GET /api/v0/models", answer({"data": [{"id": "big", "state": "loaded", "loaded_context_length": 512}]})
+    )
     found = await probe(Endpoint(scripted_server.url))
     assert (found.dialect, found.model, found.context_length) == ("lmstudio", "big", 512)
     scripted_server.on("GET /v1/models", models("user"))
-    scripted_server.on("GET /v1/internal/model/info", answer({"model_name": "own", "loader": "llama.cpp", "lora_names": []}))
+    scripted_server.on(
+        "GET /v1/internal/model/info", answer({"model_name": "own", "loader": "llama.cpp", "lora_names": []})
+    )
     found = await probe(Endpoint(scripted_server.url))
     assert (found.dialect, found.model, found.context_length) == ("textgen", "own", None)
     assert any("does not tell its context" in str(n) for n in found.capabilities.notices)
 
 
 async def test_answering_200_to_everything_proves_nothing(scripted_server: ScriptedServer) -> None:
-    for path in ("/api/extra/version", "/props", "/.well-known/serviceinfo", "/v1/models", "/models", "/api/version",
-                 "/v1/internal/model/info", "/"):
+    for path in (
+        "/api/extra/version",
+        "/props",
+        "/.well-known/serviceinfo",
+        "/v1/models",
+        "/models",
+        "/api/version",
+        "/v1/internal/model/info",
+        "/",
+    ):
         scripted_server.on(f"GET {path}", answer({"error": "Unexpected endpoint"}))
     with pytest.raises(BackendError, match="not as a language model's server"):
         await probe(Endpoint(scripted_server.url))
@@ -119,7 +144,9 @@ async def test_names_from_strangers_are_cleaned(scripted_server: ScriptedServer)
 
 
 async def test_a_loading_server_says_so(scripted_server: ScriptedServer) -> None:
-    loading = answer({"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}, "503 Service Unavailable")
+    loading = answer(
+        {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}, "503 Service Unavailable"
+    )
     scripted_server.on("GET /props", loading)
     found = await probe(Endpoint(scripted_server.url))
     assert found.dialect == "llamacpp"
@@ -149,7 +176,9 @@ async def test_redirects_name_the_place_and_are_not_followed(scripted_server: Sc
         await probe(Endpoint(scripted_server.url, api_key="k"))
 
 
-async def test_giant_answers_and_slow_drips_end(scripted_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_giant_answers_and_slow_drips_end(
+    scripted_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
     scripted_server.on("GET /api/extra/version", play(head, *[b"[" * (1 << 20)] * 10))
     with pytest.raises(BackendError, match="without end"):

@@ -28,8 +28,13 @@ def prompt(text: str, started: str = "") -> tuple[Piece, ...]:
 
 def request(text: str = "Hi! How are you?", **changes: Any) -> CompletionRequest:
     given: dict[str, Any] = {
-        "id": "r1", "pieces": prompt(text), "samplers": GREEDY, "max_tokens": 24, "stop": ("<|im_end|>",),
-        "messages": (ChatMessage("user", text),), **changes,
+        "id": "r1",
+        "pieces": prompt(text),
+        "samplers": GREEDY,
+        "max_tokens": 24,
+        "stop": ("<|im_end|>",),
+        "messages": (ChatMessage("user", text),),
+        **changes,
     }
     return CompletionRequest(**given)
 
@@ -133,8 +138,14 @@ async def test_a_long_reply_is_cut_by_abort_and_the_next_starts_at_once(backend:
 
 
 async def test_abort_frees_the_slot(llama_server: Backend, xllamacpp_server: str) -> None:
-    stream = llama_server.complete(request("Tell me.", max_tokens=900, stop=(), samplers=replace(
-        GREEDY, temperature=1.5, logit_bias={"#2": -1000.0, "#1": -1000.0})))
+    stream = llama_server.complete(
+        request(
+            "Tell me.",
+            max_tokens=900,
+            stop=(),
+            samplers=replace(GREEDY, temperature=1.5, logit_bias={"#2": -1000.0, "#1": -1000.0}),
+        )
+    )
     async for said in stream:
         if isinstance(said, Text):
             break
@@ -183,7 +194,7 @@ async def test_a_started_reply_is_continued(backend: Backend) -> None:
     assert finish.error is None
     started = whole[: len(whole) // 2].rsplit(" ", 1)[0]
     rest, _ = await tell(backend, request(pieces=prompt("Hi! How are you?", started), prefill=started, max_tokens=16))
-    assert (started + rest).startswith(whole[:len(started) + 4])
+    assert (started + rest).startswith(whole[: len(started) + 4])
 
 
 async def test_stop_strings_and_the_limit(backend: Backend) -> None:
@@ -199,8 +210,19 @@ async def test_stop_strings_and_the_limit(backend: Backend) -> None:
 
 async def test_every_sampler_at_once_is_accepted(backend: Backend) -> None:
     everything = Samplers(
-        temperature=0.7, top_k=40, top_p=0.9, min_p=0.02, top_n_sigma=1.0, repetition_penalty=1.1, frequency_penalty=0.1,
-        presence_penalty=0.1, penalty_range=-1, dry_multiplier=0.8, dry_range=-1, xtc_probability=0.2, seed=11,
+        temperature=0.7,
+        top_k=40,
+        top_p=0.9,
+        min_p=0.02,
+        top_n_sigma=1.0,
+        repetition_penalty=1.1,
+        frequency_penalty=0.1,
+        presence_penalty=0.1,
+        penalty_range=-1,
+        dry_multiplier=0.8,
+        dry_range=-1,
+        xtc_probability=0.2,
+        seed=11,
         logit_bias={"#9": -100.0, " dog": 1.0},
     )
     first, finish = await tell(backend, request(samplers=everything))

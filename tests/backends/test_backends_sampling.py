@@ -40,15 +40,21 @@ def test_what_changes_nothing_is_left_out() -> None:
 
 def test_llama_server_gets_numbers_it_accepts() -> None:
     samplers = Samplers(
-        repetition_penalty=1.1, penalty_range=-1, dry_multiplier=0.8, dry_range=-1, dry_sequence_breakers=(),
-        logit_bias={"#5": -100.0, " dog": 2.0}, seed=7, order=("top_k", "temperature", "penalties", "dry"),
+        repetition_penalty=1.1,
+        penalty_range=-1,
+        dry_multiplier=0.8,
+        dry_range=-1,
+        dry_sequence_breakers=(),
+        logit_bias={"#5": -100.0, " dog": 2.0},
+        seed=7,
+        order=("top_k", "temperature", "penalties", "dry"),
     )
     fields = put("llamacpp", samplers).fields
     assert fields["repeat_last_n"] == fields["dry_penalty_last_n"] == 4096
     assert fields["dry_sequence_breakers"] == ["\n"]
     assert fields["logit_bias"] == [[5, False], [" dog", 2.0]]
     assert fields["samplers"] == ["top_k", "temperature", "penalties", "dry"]
-    assert fields["min_p"] == 0.0                               # not in the chain, so off
+    assert fields["min_p"] == 0.0  # not in the chain, so off
 
 
 def test_what_a_server_lacks_is_reported_and_what_it_refuses_moved() -> None:
@@ -80,7 +86,7 @@ def test_koboldcpp_gets_its_order_as_numbers_each_once() -> None:
 
 
 def test_only_as_many_stops_as_the_server_takes_the_first_first() -> None:
-    stops = tuple(f"s{i}" for i in range(40)) + ("s0", "")
+    stops = (*(f"s{i}" for i in range(40)), "s0", "")
     assert put("vllm", NEUTRAL, stops).fields["stop"] == ["s0", "s1", "s2", "s3"]
     assert len(put("koboldcpp", NEUTRAL, stops).fields["stop_sequence"]) == 32
     assert len(put("llamacpp", NEUTRAL, stops).fields["stop"]) == 40

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,11 @@ def parse(*chunks: bytes, max_line: int = 1 << 20) -> list[ServerEvent]:
     parser = EventParser(max_line)
     events = [event for chunk in chunks for event in parser.feed(chunk)]
     return events + parser.close()
+
+
+def feed_often(parser: EventParser, chunk: bytes) -> None:
+    for _ in range(100):
+        parser.feed(chunk)
 
 
 def data(*chunks: bytes) -> list[str]:
@@ -46,21 +53,21 @@ def test_a_byte_order_mark_and_broken_utf8_do_no_harm() -> None:
 def test_a_line_without_end_is_refused() -> None:
     parser = EventParser(max_line=1000)
     with pytest.raises(TooLong):
-        for _ in range(100):
-            parser.feed(b"data: " + b"x" * 90)
+        feed_often(parser, b"data: " + b"x" * 90)
 
 
 def test_an_event_without_end_is_refused() -> None:
     parser = EventParser(max_line=1000)
     with pytest.raises(TooLong):
-        for _ in range(100):
-            parser.feed(b"data: " + b"x" * 90 + b"\n")
+        feed_often(parser, b"data: " + b"x" * 90 + b"\n")
 
 
 _LINES = st.lists(
     st.one_of(
         st.sampled_from(["", "", ":", ": ping", "data: [DONE]", "event: error", "data", "id: 3", "data:{}"]),
-        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=12).map("data: {}".format),
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=12).map(
+            "data: {}".format
+        ),
     ),
     max_size=12,
 )
@@ -70,8 +77,8 @@ _LINES = st.lists(
 def test_any_cutting_gives_the_same_events(lines: list[str], newline: str, cuts: list[int]) -> None:
     stream = newline.join(lines).encode()
     places = [0, *sorted(c for c in cuts if c < len(stream)), len(stream)]
-    chunks = [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
-    assert parse(*chunks) == parse(stream) == parse(*(stream[i:i + 1] for i in range(len(stream))))
+    chunks = [stream[a:b] for a, b in pairwise(places)]
+    assert parse(*chunks) == parse(stream) == parse(*(stream[i : i + 1] for i in range(len(stream))))
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=20), max_size=5))

@@ -94,7 +94,7 @@ def _chat(request: CompletionRequest, target: Target, markers: tuple[str, ...], 
     messages = [{"role": m.role, "content": defuse(m.content, markers)} for m in request.messages]
     fields = dict(translation.fields)
     if target.dialect.name == "llamacpp":
-        fields["max_tokens"] = fields.pop("n_predict")
+        fields |= {"max_tokens": fields.pop("n_predict"), "return_progress": True}
     if target.address.host == "api.openai.com":
         fields["max_completion_tokens"] = fields.pop("max_tokens")
     body: dict[str, Any] = {"messages": messages, "stream": True, **_model(target), **_usage(target.dialect), **fields}

@@ -70,7 +70,7 @@ class Exchange:
                 if wait is None:
                     raise
                 attempt += 1
-                await self._count_down(wait, attempt, refusal.error)
+                await self._count_down(wait, attempt, failures.server_words(refusal.body) or "-")
 
     async def _once(self) -> Finish:
         broken: BackendError | None = None
@@ -139,13 +139,14 @@ class Exchange:
                 for said in self._reply.take(delta):
                     await self._emit(said)
 
-    async def _count_down(self, seconds: float, attempt: int, error: BackendError) -> None:
+    async def _count_down(self, seconds: float, attempt: int, said: str) -> None:
         """Say every second how long it still takes."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             await self._emit(Status(notice(
-                "{what} Trying again in {seconds} s ({attempt} of {tries}).",
-                what=str(error.what), seconds=math.ceil(left), attempt=attempt, tries=retry.MAX_TRIES,
+                "{address} is busy: “{said}”. Trying again in {seconds} s ({attempt} of {tries}).",
+                address=self._http.address.shown, said=said, seconds=math.ceil(left), attempt=attempt,
+                tries=retry.MAX_TRIES,
             )))
             await asyncio.sleep(min(1.0, left))
 

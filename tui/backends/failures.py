@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ import httpx
 from tui.domain.cleantext import clean_line
 from tui.domain.errors import BackendError
 from tui.domain.notice import Notice, notice
+
+_TAG = re.compile(r"<(?:style|script).*?</(?:style|script)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 SAID_LIMIT = 300
 """How much of a server's own message is shown, in characters."""
@@ -26,11 +29,11 @@ def not_reached(error: Exception, address: str) -> BackendError:
         what = notice("{address} took too long to answer.", address=address)
         return _failure("timeout", what, notice("It may be busy; try again in a moment."), retryable=True)
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | ImportError):
-        what = notice("{address} cannot be called: {said}", address=address, said=clean_line(str(error), SAID_LIMIT))
+        what = notice("{address} cannot be called: {said}.", address=address, said=clean_line(str(error), SAID_LIMIT))
         return _failure("address", what, notice("Check the address and the proxy settings of the environment."))
     if isinstance(error, httpx.LocalProtocolError):
         said = clean_line(str(error), 120)
-        what = notice("The request to {address} cannot be written: {said}", address=address, said=said)
+        what = notice("The request to {address} cannot be written: {said}.", address=address, said=said)
         return _failure("address", what, notice("Check the key and the extra headers for stray characters."))
     return broken_off(address)
 
@@ -68,7 +71,7 @@ def too_big(address: str) -> BackendError:
 def not_understood(address: str, said: str = "") -> BackendError:
     return _failure(
         "protocol",
-        notice("{address} answers, but not as a language model's server does: {said}", address=address,
+        notice("{address} answers, but not as a language model's server does: “{said}”.", address=address,
                said=clean_line(said, 120) or "-"),
         notice("Check the address, the port and the kind of server."),
     )
@@ -78,7 +81,7 @@ def needs_key(address: str, given: bool, said: str = "") -> BackendError:
     """401 or 403. `given` is whether a key was sent."""
     quoted = clean_line(said, SAID_LIMIT)
     if given:
-        what = notice("{address} refuses this key. It says: {said}", address=address, said=quoted or "-")
+        what = notice("{address} refuses this key. It says: “{said}”.", address=address, said=quoted or "-")
         return _failure("key_refused", what, notice("Check the key, and that it belongs to this server."), status=401)
     what = notice("{address} needs a key.", address=address)
     remedy = notice("Give it by the name of an environment variable or a file that holds it.")
@@ -106,14 +109,14 @@ def context_exceeded(prompt: int | None, window: int | None, said: str) -> Backe
                       prompt=prompt, window=window)
     else:
         words = clean_line(said, SAID_LIMIT)
-        what = notice("The prompt does not fit into the server's context. It says: {said}", said=words)
+        what = notice("The prompt does not fit into the server's context. It says: “{said}”.", said=words)
     remedy = notice("Set the context length of this connection to what the server has, or start it with a larger one.")
     return _failure("context", what, remedy, status=400)
 
 
 def from_status(status: int, body: Any, text: str, address: str, key_given: bool) -> BackendError:
     """The error that an HTTP status other than 2xx stands for, with the server's own words."""
-    said = server_words(body) or clean_line(text, SAID_LIMIT)
+    said = server_words(body) or clean_line(_TAG.sub(" ", text), SAID_LIMIT)
     if status in {401, 403} and not _about_moderation(said):
         return needs_key(address, key_given, said)
     if status == 503 and "loading" in said.lower():
@@ -133,7 +136,7 @@ def from_frame(body: Any, address: str) -> BackendError:
     said = server_words(body)
     if (overflow := _overflow(body, said)) is not None:
         return overflow
-    what = notice("{address} failed while writing. It says: {said}", address=address, said=said or "-")
+    what = notice("{address} failed while writing. It says: “{said}”.", address=address, said=said or "-")
     return _failure("in_stream", what, notice("Look at the server's log; what has arrived is kept."), retryable=True)
 
 
@@ -168,7 +171,7 @@ def only_thoughts() -> BackendError:
 
 
 def unforeseen(address: str, error: Exception) -> BackendError:
-    what = notice("Something unforeseen happened while talking to {address}: {said}", address=address,
+    what = notice("Something unforeseen happened while talking to {address}: “{said}”.", address=address,
                   said=clean_line(f"{type(error).__name__}: {error}", SAID_LIMIT))
     return _failure("unforeseen", what, notice("The log has the details. Please report it."))
 
@@ -204,7 +207,7 @@ def _no_connection(error: httpx.ConnectError, address: str) -> BackendError:
     text = str(error)
     if cause is not None or "SSL" in text or "CERTIFICATE" in text:
         said = clean_line(text, 160)
-        what = notice("The encrypted connection to {address} failed: {said}", address=address, said=said)
+        what = notice("The encrypted connection to {address} failed: “{said}”.", address=address, said=said)
         remedy = notice("Check the address. For a certificate of your own making, switch its check off.")
         return _failure("tls", what, remedy)
     if any(sign in text for sign in ("Name or service", "getaddrinfo", "nodename", "Temporary failure in name")):
@@ -234,15 +237,15 @@ def _overflow(body: Any, said: str) -> BackendError | None:
 def _by_status(status: int, said: str, address: str) -> tuple[Notice, Notice]:
     words = said or "-"
     if status == 402:
-        return notice("{address} wants to be paid: {said}", address=address, said=words), notice("Add credit there.")
+        return notice("{address} wants to be paid: “{said}”.", address=address, said=words), notice("Add credit there.")
     if status == 404:
-        return (notice("{address} does not know this request or this model: {said}", address=address, said=words),
+        return (notice("{address} does not know this request or this model: “{said}”.", address=address, said=words),
                 notice("Check the model's name and the kind of server."))
     if status == 429:
-        return (notice("{address} allows no more requests for now: {said}", address=address, said=words),
+        return (notice("{address} allows no more requests for now: “{said}”.", address=address, said=words),
                 notice("Wait a while, or check your quota there."))
     if status >= 500:
-        return (notice("{address} failed ({status}): {said}", address=address, status=status, said=words),
+        return (notice("{address} failed ({status}): “{said}”.", address=address, status=status, said=words),
                 notice("Look at the server's log."))
-    return (notice("{address} rejects the request ({status}): {said}", address=address, status=status, said=words),
+    return (notice("{address} rejects the request ({status}): “{said}”.", address=address, status=status, said=words),
             notice("Change the setting that it names, or the kind of server."))

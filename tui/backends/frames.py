@@ -70,6 +70,7 @@ def read_openai(body: Mapping[str, Any]) -> Delta:
     return Delta(
         text=_content(part.get("content")) or _string(choice.get("text")),
         reasoning=next(filter(None, map(_string, map(part.get, _REASONING))), "") or _thinking(part.get("content")),
+        progress=_progress(body),
         usage=usage,
         finish=_finish(choice.get("finish_reason")),
         speed=_number(timings.get("predicted_per_second")),
@@ -80,13 +81,11 @@ def read_openai(body: Mapping[str, Any]) -> Delta:
 
 def read_llamacpp(body: Mapping[str, Any]) -> Delta:
     """A frame of llama-server's own /completion."""
-    progress, timings = _mapping(body.get("prompt_progress")), _mapping(body.get("timings"))
+    timings = _mapping(body.get("timings"))
     stopped = body.get("stop") is True
     return Delta(
         text=_string(body.get("content")),
-        progress=Progress(
-            whole(progress.get("processed")) or 0, whole(progress.get("total")) or 0, whole(progress.get("cache")) or 0,
-        ) if progress else None,
+        progress=_progress(body),
         usage=Usage(
             whole(body.get("tokens_evaluated")), whole(timings.get("cache_n")), whole(body.get("tokens_predicted")),
         ) if stopped else None,
@@ -116,6 +115,13 @@ def whole(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
         return None
     return int(value)
+
+
+def _progress(body: Mapping[str, Any]) -> Progress | None:
+    """llama-server's word on how much of the prompt is read, on either of its wires."""
+    told = _mapping(body.get("prompt_progress"))
+    processed, total, cached = (whole(told.get(key)) or 0 for key in ("processed", "total", "cache"))
+    return Progress(processed, total, cached) if total else None
 
 
 def _openai_usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage | None:

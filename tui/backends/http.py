@@ -24,10 +24,14 @@ from tui.domain.notice import notice
 
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
-ASK_SECONDS = 3.0
+NEAR_SECONDS = 3.0
+FAR_SECONDS = 8.0
+"""How long a question may go unanswered, in the local network and beyond."""
 EVENT_STREAM = "text/event-stream"
 MAX_JSON = 8 << 20
 MAX_ERROR_BODY = 64 << 10
+
+_STREAM_TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +58,31 @@ class Http:
 
     def __init__(self, endpoint: Endpoint, address: Address) -> None:
         self.address = address
-        self.key_given = bool(endpoint.api_key.strip())
+        self._key = endpoint.api_key.strip()
         self._headers = _headers(endpoint)
         self._verify = endpoint.verify_tls and address.secure
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
-    async def ask(self, url: str, body: Any = None, *, seconds: float = ASK_SECONDS, limit: int = MAX_JSON) -> Answer:
-        """GET, or POST where there is a body, within `seconds` in all. Any HTTP status is an Answer, except a
-        redirect. Raises BackendError."""
+    @property
+    def key_given(self) -> bool:
+        return bool(self._key)
+
+    async def ask(
+        self, url: str, body: Any = None, *, seconds: float | None = None, limit: int = MAX_JSON,
+    ) -> Answer:
+        """GET, or POST where there is a body, within `seconds` beside connecting. Any HTTP status is an Answer,
+        except a redirect. Raises BackendError."""
+        seconds = seconds or (NEAR_SECONDS if self.address.private else FAR_SECONDS)
+        wait = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            async with asyncio.timeout(seconds), self._open(url, body, "application/json") as response:
+            async with (
+                asyncio.timeout(CONNECT_SECONDS + seconds),
+                self._open(url, body, "application/json", timeout=wait) as response,
+            ):
                 raw = await self._read(response, limit)
         except TimeoutError as error:
             raise failures.not_reached(error, self.address.shown) from None
-        text = raw.decode("utf-8", "replace")
-        return Answer(response.status_code, response.headers, parse_json(text), text)
+        return self._answer(response, bytes(raw))
 
     @asynccontextmanager
     async def stream(self, url: str, body: Any) -> AsyncIterator[httpx.Response]:
@@ -80,15 +94,14 @@ class Http:
         """What came instead of a stream; at most 64 KiB of it, within three seconds."""
         raw = b""
         try:
-            async with asyncio.timeout(ASK_SECONDS):
+            async with asyncio.timeout(NEAR_SECONDS):
                 async for chunk in response.aiter_raw():
                     raw += chunk
                     if len(raw) >= MAX_ERROR_BODY:
                         break
         except (TimeoutError, httpx.HTTPError):
             pass                                                # the status alone must do
-        text = raw[:MAX_ERROR_BODY].decode("utf-8", "replace")
-        return Answer(response.status_code, response.headers, parse_json(text), text)
+        return self._answer(response, raw[:MAX_ERROR_BODY])
 
     async def close(self) -> None:
         clients, self._clients = list(self._clients.values()), {}
@@ -96,17 +109,25 @@ class Http:
             await client.aclose()
 
     @asynccontextmanager
-    async def _open(self, url: str, body: Any, accept: str) -> AsyncIterator[httpx.Response]:
+    async def _open(
+        self, url: str, body: Any, accept: str, timeout: httpx.Timeout = _STREAM_TIMEOUT,
+    ) -> AsyncIterator[httpx.Response]:
         """One request. Lone surrogates of a body travel as `\\udXXX` escapes, which JSON allows."""
         with self.translated():
             client = self._client(streaming=accept == EVENT_STREAM)
             content = None if body is None else json.dumps(body).encode()
             headers = {"Accept": accept} | ({} if body is None else {"Content-Type": "application/json"})
             method = "GET" if body is None else "POST"
-            async with client.stream(method, url, content=content, headers=headers) as response:
+            async with client.stream(method, url, content=content, headers=headers, timeout=timeout) as response:
                 if response.is_redirect or 300 <= response.status_code < 400:
                     raise failures.redirected(self.address.shown, response.headers.get("location", "?"))
                 yield response
+
+    def _answer(self, response: httpx.Response, raw: bytes) -> Answer:
+        """The answer without our key, should the server repeat it: its words may be shown and stored."""
+        text = raw.decode("utf-8", "replace")
+        text = text.replace(self._key, "***") if len(self._key) >= 8 else text
+        return Answer(response.status_code, response.headers, parse_json(text), text)
 
     async def _read(self, response: httpx.Response, limit: int) -> bytes:
         raw = bytearray()
@@ -122,9 +143,8 @@ class Http:
             transport = httpx.AsyncHTTPTransport(
                 verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
                 socket_options=_KEEPALIVE)
-            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
             self._clients[streaming] = httpx.AsyncClient(
-                transport=transport, timeout=timeout, headers=self._headers, follow_redirects=False, trust_env=False)
+                transport=transport, headers=self._headers, follow_redirects=False, trust_env=False)
         return self._clients[streaming]
 
     def translated(self) -> Translated:

@@ -21,7 +21,7 @@ from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, BadInput
 from tui.domain.notice import Notice, notice
 
-PROBE_SECONDS = 20.0
+PROBE_SECONDS = 30.0
 """All questions together may take this long."""
 
 Auth = Literal["none", "accepted", "needed", "refused"]
