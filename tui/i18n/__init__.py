@@ -41,3 +41,8 @@ def tr(text: str, /, **args: Any) -> str:
 def tr_notice(message: Notice) -> str:
     """A notice in the language in use."""
     return fill(_catalogue.get(message.id, message.id), message.args)
+
+
+def mark(text: str) -> str:
+    """`text` itself: says that it is a sentence for a person, translated where it is shown."""
+    return text

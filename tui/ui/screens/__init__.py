@@ -1,1 +1,37 @@
-"""Screens, each with its style sheet beside it."""
+"""Screens by name. Each is loaded when it is first opened."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+#: Name → module, class, and options that the name stands for.
+_PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "firstrun": ("firstrun", "FirstRun", {}),
+    "chats": ("chats", "Library", {}),
+    "characters": ("chats", "Library", {"part": "characters"}),
+    "presets": ("presets", "Presets", {}),
+    "samplers": ("samplers", "SamplerForm", {}),
+    "connection": ("connection", "Connection", {}),
+    "server": ("server", "ServerPage", {}),
+    "models": ("models", "ModelChoice", {}),
+    "inspector": ("inspector", "Inspector", {}),
+    "context": ("inspector", "Inspector", {"view": "facts"}),
+    "lore": ("lore", "LorePage", {}),
+    "memory": ("memory", "MemoryPage", {}),
+    "note": ("note", "NotePage", {}),
+    "persona": ("persona", "PersonaPage", {}),
+    "settings": ("settings", "SettingsPage", {}),
+    "help": ("help", "HelpPage", {}),
+}
+NAMES = tuple(_PLACES)
+
+
+def make_screen(name: str, **options: Any) -> Screen[Any]:
+    """A new screen of that name. Raises KeyError."""
+    module, kind, fixed = _PLACES[name]
+    made = getattr(import_module(f"tui.ui.screens.{module}"), kind)(**{**fixed, **options})
+    return cast("Screen[Any]", made)

@@ -1,0 +1,381 @@
+"""What the slash commands do: each is a few calls of the core, or an action of the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from tui.domain.chat import Node
+from tui.domain.errors import BadInput, NotFound, Refused
+from tui.domain.notice import Notice, notice
+from tui.domain.samplers import RANGES, parse_value
+from tui.i18n import LANGUAGES
+from tui.ui import prefs
+from tui.ui.commands import latin_word
+from tui.ui.host import host, link, open_chat_of
+from tui.ui.importing import import_path, write_export
+from tui.ui.layouts import matches
+from tui.ui.ranges import nodes_of, parse_range
+from tui.wire.ids import new_id
+
+Deed = Callable[[App[Any], str], Awaitable[None]]
+
+
+def _say(app: App[Any], text: str, /, **args: Any) -> None:
+    host(app).say_notice(Notice(text, args))
+
+
+def _screen(name: str) -> Deed:
+    async def show(app: App[Any], rest: str) -> None:
+        host(app).open_screen(name)
+
+    return show
+
+
+async def _presets_of(app: App[Any], kind: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = (await link(app).call("presets.list", kind=kind))["presets"]
+    return found
+
+
+async def _preset_id(app: App[Any], kind: str, name: str) -> str:
+    """The preset meant by a name typed: its id, its label, or the only one that begins so. Raises NotFound."""
+    presets = await _presets_of(app, kind)
+    for preset in presets:
+        if name.casefold() in (str(preset["id"]).casefold(), str(preset.get("label") or "").casefold()):
+            return str(preset["id"])
+    found = [str(p["id"]) for p in presets if matches(name, f"{p['id']} {p.get('label') or ''}") is not None]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadInput(notice("{name} could be {names}.", name=name[:40], names=", ".join(found[:6])))
+    raise NotFound(notice("There is no preset called {name}.", name=name[:40]), "Press F3 to see them.")
+
+
+async def _new(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("characters")
+        return
+    characters = (await link(app).call("characters.list"))["characters"]
+    ranked = sorted(
+        (rank, index)
+        for index, c in enumerate(characters)
+        if (rank := matches(rest, f"{c['name']} {c['id']}")) is not None and not c.get("problem")
+    )
+    if not ranked:
+        raise NotFound(notice("There is no character called {name}.", name=rest[:40]), "Press F2 to see them.")
+    chat_id = new_id()
+    await link(app).call("chats.create", id=chat_id, character=characters[ranked[0][1]]["id"])
+    await host(app).actions.open_chat(chat_id)
+
+
+async def _rename(app: App[Any], rest: str) -> None:
+    from tui.i18n import tr
+    from tui.ui.screens.confirm import ask_line
+
+    chat = open_chat_of(app)
+    title = rest or await ask_line(app, tr("The name of this chat"), str(chat.fields.get("title") or ""))
+    if title and title.strip():
+        await link(app).call("chats.set", id=chat.id, field="title", value=title.strip())
+
+
+async def _search(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("chats")
+    else:
+        host(app).open_screen("chats", part="hits", query=rest)
+
+
+async def _swipe(app: App[Any], rest: str) -> None:
+    if not rest:
+        await host(app).actions.swipe(1)
+    elif rest.isdecimal() and int(rest) > 0:
+        await host(app).actions.show_version(int(rest))
+    else:
+        raise BadInput("/swipe takes the number of a version, or nothing for the next one.")
+
+
+async def _delete(app: App[Any], rest: str) -> None:
+    if rest and (not rest.isdecimal() or int(rest) < 1):
+        raise BadInput("/delete takes the number of messages to delete from the end, or nothing for one.")
+    await host(app).actions.delete(int(rest or 1))
+
+
+def _marked_hidden(value: bool) -> Deed:
+    async def run(app: App[Any], rest: str) -> None:
+        chat = open_chat_of(app)
+        path = chat.path(host(app).state.head)
+        nodes = _nodes_meant(rest, path, hidden=not value)
+        await link(app).call("node.hide", chat=chat.id, nodes=[n.id for n in nodes], value=value)
+        if value:
+            _say(app, "Hidden from the model: {n}. /unhide lets them count again.", n=len(nodes))
+        else:
+            _say(app, "These count again: {n}.", n=len(nodes))
+
+    return run
+
+
+def _nodes_meant(rest: str, path: list[Node], *, hidden: bool) -> list[Node]:
+    """The messages of a range; without one the last that is (or is not) hidden."""
+    if rest:
+        first, last = parse_range(rest, len(path))
+        return path[first - 1 : last]
+    found = [node for node in path if node.hidden == hidden]
+    if not found:
+        raise Refused("There is no such message in this chat.")
+    return found[-1:]
+
+
+async def _note(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("note")
+        return
+    await link(app).call("chats.set", id=open_chat_of(app).id, field="note", value=rest)
+    _say(app, "The author's note is set; the model reads it from the next turn on.")
+
+
+async def _summarise(app: App[Any], rest: str) -> None:
+    chat = open_chat_of(app)
+    first, last = nodes_of(rest, chat.path(host(app).state.head))
+    _say(app, "The model is writing the summary.")
+    await link(app).call("summary.make", chat=chat.id, id=new_id(), first=first, last=last)
+    _say(app, "The summary is written. /memory shows it; reading it once is worth while.")
+
+
+async def _profile(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("presets", kind="profiles")
+        return
+    profile, chat = await _preset_id(app, "profiles", rest), host(app).state.chat
+    if chat is None:
+        await link(app).call("profiles.use", id=profile)
+    else:
+        await link(app).call("chats.set", id=chat.id, field="profile", value=profile)
+    _say(app, "The profile is now {name}.", name=profile)
+
+
+async def _template(app: App[Any], rest: str) -> None:
+    """Also the answer to a model whose format is unknown: then the choice is kept for the model."""
+    if not rest:
+        host(app).open_screen("presets", kind="templates")
+        return
+    template, chat = await _preset_id(app, "templates", rest), host(app).state.chat
+    connection = await link(app).call("connection.get", profile=str(chat.fields.get("profile") or "") if chat else "")
+    if chat is None or connection.get("ask_template"):
+        await link(app).call("templates.pin", template=template)
+    else:
+        await link(app).call("chats.set", id=chat.id, field="template", value=template)
+    _say(app, "The prompt format is now {name}.", name=template)
+
+
+async def _samplers(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("presets", kind="samplers")
+        return
+    from tui.ui.screens.presets import sampler_values
+
+    preset = await _preset_id(app, "samplers", rest)
+    got = await link(app).call("presets.get", kind="samplers", id=preset)
+    await link(app).call("samplers.set", chat=open_chat_of(app).id, values=sampler_values(got))
+    _say(app, "This chat now uses the sampler values of {name}.", name=preset)
+
+
+async def _set(app: App[Any], rest: str) -> None:
+    name, _, value = rest.replace("=", " ", 1).partition(" ")
+    if not name:
+        host(app).open_screen("samplers")
+        return
+    name = _sampler_name(name)
+    if not value.strip():
+        raise BadInput(notice("/set {name} needs a value; “preset” takes the preset's again.", name=name))
+    taken = latin_word(value) in ("preset", "ghtctn", "пресет")
+    parsed = None if taken or value.strip().casefold() == "пресет" else parse_value(name, _value(name, value))
+    got = await link(app).call("samplers.set", chat=open_chat_of(app).id, values={name: parsed})
+    _say(app, "{name} is now {value}.", name=name, value=got["samplers"].get(name))
+
+
+def _sampler_name(typed: str) -> str:
+    """A sampler by its name, or by a beginning that only it has (`temp`). Raises BadInput."""
+    from tui.domain.samplers import SAMPLER_NAMES
+    from tui.ui.layouts import readings
+
+    for reading in readings(typed):
+        if reading in SAMPLER_NAMES:
+            return reading
+    found = [name for name in SAMPLER_NAMES for reading in readings(typed) if name.startswith(reading)]
+    if len(set(found)) == 1:
+        return found[0]
+    if found:
+        raise BadInput(notice("{name} could be {names}.", name=typed[:40], names=", ".join(dict.fromkeys(found))))
+    raise BadInput(notice("There is no sampler called {field}.", field=typed[:40]), "/samplers shows them.")
+
+
+def _value(name: str, text: str) -> Any:
+    """A value as typed: a number with either decimal sign, or texts divided by commas."""
+    if name in RANGES:
+        return text.strip().replace(",", ".")
+    if name == "logit_bias":
+        pairs = [part.rpartition(":") for part in text.split(",")]
+        return {key.strip(): bias for key, _, bias in pairs}
+    return [part.strip().replace("\\n", "\n") for part in text.split(",") if part.strip()]
+
+
+async def _model(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("connection")
+        return
+    await link(app).call("connection.use", kind="embedded", model=rest)
+    _say(app, "The model is now {name}; it loads with the next turn.", name=Path(rest).name)
+
+
+async def _connect(app: App[Any], rest: str) -> None:
+    host(app).open_screen("server", url=rest)
+
+
+async def _load(app: App[Any], rest: str) -> None:
+    chat = host(app).state.chat
+    got = await link(app).call("models.load", profile=str(chat.fields.get("profile") or "") if chat else "")
+    _say(app, "Ready: {name}.", name=got.get("model") or "")
+
+
+async def _unload(app: App[Any], rest: str) -> None:
+    got = await link(app).call("models.unload")
+    if got.get("unloaded"):
+        _say(app, "The model is out of memory; the next turn loads it again.")
+    else:
+        _say(app, "No model was loaded.")
+
+
+async def _import(app: App[Any], rest: str) -> None:
+    from tui.i18n import tr
+    from tui.ui.screens.reading import Reading
+
+    if not rest:
+        raise BadInput("/import needs the path of a file or a folder.")
+    sentences = await import_path(app, rest)
+    if len(sentences) == 1:
+        host(app).say_notice(Notice(sentences[0].replace("{", "(").replace("}", ")")))
+    else:
+        app.push_screen(Reading(tr("Import"), "\n".join(sentences)))
+
+
+async def _export(app: App[Any], rest: str) -> None:
+    """By the name's ending: the chat as JSONL or text, or the character's card as PNG or JSON."""
+    chat, ending = open_chat_of(app), Path(rest).suffix.lower().lstrip(".")
+    if ending in ("png", "json"):
+        character = str(chat.fields.get("character") or "")
+        exported = await link(app).call("characters.export", id=character, format=ending)
+    else:
+        exported = await link(app).call("chats.export", id=chat.id, format="txt" if ending == "txt" else "jsonl")
+    path = await asyncio.to_thread(write_export, exported, rest)
+    _say(app, "Written: {file}", file=str(path))
+
+
+async def _language(app: App[Any], rest: str) -> None:
+    wanted = {"русский": "ru", "russian": "ru", "english": "en", "английский": "en"}.get(
+        rest.casefold(), latin_word(rest)
+    )
+    if not rest:
+        host(app).open_screen("settings")
+    elif wanted in LANGUAGES:
+        prefs.change("language", wanted)
+        _apply(app, "language", wanted)
+    else:
+        raise BadInput(notice("Traktir speaks {names}.", names=", ".join(LANGUAGES)))
+
+
+async def _theme(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("settings")
+        return
+    found = [
+        name for name in sorted(app.available_themes) if name == rest.casefold() or name.startswith(rest.casefold())
+    ]
+    if not found:
+        raise BadInput(
+            notice(
+                "There is no theme called {name}. There are {names}.",
+                name=rest[:40],
+                names=", ".join(sorted(app.available_themes)),
+            )
+        )
+    prefs.change("theme", found[0])
+    _apply(app, "theme", found[0])
+
+
+async def _mouse(app: App[Any], rest: str) -> None:
+    answers = {"on": True, "off": False, "вкл": True, "выкл": False, "": not prefs.read().mouse}
+    value = answers.get(rest.casefold(), answers.get(latin_word(rest)))
+    if value is None:
+        raise BadInput("/mouse takes on or off.")
+    prefs.change("mouse", value)
+    _apply(app, "mouse", value)
+    if value:
+        _say(app, "The mouse is on: taps and clicks choose, Shift and drag selects text.")
+    else:
+        _say(app, "The mouse is off: the terminal selects text, a tap opens the keyboard.")
+
+
+def _apply(app: App[Any], name: str, value: Any) -> None:
+    from tui.ui.screens.settings import apply_preference
+
+    apply_preference(app, name, value)
+
+
+async def _quit(app: App[Any], rest: str) -> None:
+    app.exit()
+
+
+def _action(name: str, *args: Any) -> Deed:
+    async def run(app: App[Any], rest: str) -> None:
+        await getattr(host(app).actions, name)(*args)
+
+    return run
+
+
+#: What each command does, by its name.
+DEEDS: Mapping[str, Deed] = {
+    "help": _screen("help"),
+    "new": _new,
+    "chats": _screen("chats"),
+    "characters": _screen("characters"),
+    "rename": _rename,
+    "search": _search,
+    "regenerate": _action("regenerate"),
+    "continue": _action("continue_reply"),
+    "swipe": _swipe,
+    "stop": _action("stop"),
+    "edit": _action("edit_last"),
+    "delete": _delete,
+    "undo": _action("undo"),
+    "redo": _action("redo"),
+    "branch": _action("branch"),
+    "hide": _marked_hidden(True),
+    "unhide": _marked_hidden(False),
+    "copy": _action("copy_last"),
+    "persona": _screen("persona"),
+    "note": _note,
+    "summarise": _summarise,
+    "memory": _screen("memory"),
+    "lore": _screen("lore"),
+    "prompt": _screen("inspector"),
+    "context": _screen("context"),
+    "profile": _profile,
+    "template": _template,
+    "samplers": _samplers,
+    "set": _set,
+    "model": _model,
+    "connect": _connect,
+    "load": _load,
+    "unload": _unload,
+    "import": _import,
+    "export": _export,
+    "settings": _screen("settings"),
+    "language": _language,
+    "theme": _theme,
+    "mouse": _mouse,
+    "quit": _quit,
+}

@@ -1,0 +1,83 @@
+"""What screens and commands need of the app they stand in."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+from textual.app import App
+
+from tui.domain.chat import Chat
+from tui.domain.errors import Refused
+from tui.domain.notice import Notice
+
+
+class Link(Protocol):
+    """The line to the core. `call` raises TraktirError with a sentence for a person."""
+
+    async def call(self, method: str, /, **params: Any) -> Any: ...
+
+
+class View(Protocol):
+    """What is on view: the chat in front (None: no chat yet) and the end of the path shown."""
+
+    @property
+    def chat(self) -> Chat | None: ...
+
+    @property
+    def head(self) -> str | None: ...
+
+
+class Actions(Protocol):
+    """What can be done with the chat in front."""
+
+    async def open_chat(self, chat_id: str, head: str | None = None) -> None: ...
+    async def regenerate(self) -> None: ...
+    async def swipe(self, step: int) -> None: ...
+    async def show_version(self, number: int) -> None: ...
+    async def continue_reply(self) -> None: ...
+    async def edit_last(self) -> None: ...
+    async def delete(self, count: int) -> None: ...
+    async def undo(self) -> None: ...
+    async def redo(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def branch(self) -> None: ...
+    async def hide(self, value: bool) -> None: ...
+    async def copy_last(self) -> None: ...
+
+
+class Host(Protocol):
+    """The app."""
+
+    @property
+    def link(self) -> Link: ...
+
+    @property
+    def state(self) -> View: ...
+
+    @property
+    def actions(self) -> Actions: ...
+
+    def open_screen(self, name: str, **options: Any) -> Any: ...
+    def run_command(self, line: str) -> None:
+        """Do what a slash command line says, in the background; an error becomes a notice."""
+        ...
+
+    def say_notice(self, notice: Notice, level: str = "info") -> None: ...
+
+
+def host(app: App[Any]) -> Host:
+    """The app as screens and commands know it."""
+    return cast(Host, app)
+
+
+def link(app: App[Any]) -> Link:
+    """The app's line to the core."""
+    return host(app).link
+
+
+def open_chat_of(app: App[Any]) -> Chat:
+    """The chat in front. Raises Refused when there is none."""
+    chat = host(app).state.chat
+    if chat is None:
+        raise Refused("No chat is open.", "Press F2 to open one.")
+    return chat

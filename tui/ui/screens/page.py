@@ -1,0 +1,185 @@
+"""What all screens but the chat share: a line to go back by, a place for sentences, a line of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.screen import Screen
+from textual.style import Style
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from tui.domain.cleantext import clean, clean_line
+from tui.domain.errors import TraktirError
+from tui.domain.notice import Notice
+from tui.i18n import tr, tr_notice
+from tui.ui.host import link
+from tui.ui.layouts import to_latin
+
+
+def sentence(error: TraktirError) -> str:
+    """An error as a person reads it: what happened, and what to do."""
+    parts = [tr_notice(error.what)] + ([tr_notice(error.remedy)] if error.remedy else [])
+    return clean(" ".join(parts))
+
+
+def notice_text(value: Any) -> str:
+    """A notice that came over the wire (or none) as text."""
+    return clean(tr_notice(Notice.from_json(value))) if isinstance(value, Mapping) and value.get("id") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key, what it does, and the action that a tap on it runs."""
+
+    key: str
+    label: str
+    action: str
+
+
+class HintLine(Static):
+    """One line of keys at the bottom; every one can be tapped. What does not fit is left out whole."""
+
+    DEFAULT_CSS = """
+    HintLine { dock: bottom; height: 1; padding: 0 1; link-style: none; link-style-hover: reverse; }
+    """
+
+    def __init__(self, hints: Sequence[Hint]) -> None:
+        super().__init__(markup=False)
+        self._hints = tuple(hints)
+
+    def show(self, hints: Sequence[Hint]) -> None:
+        self._hints = tuple(hints)
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        line, width = Content(""), max(10, self.content_size.width)
+        for hint in self._hints:
+            style = Style.from_meta({"@click": f"screen.{hint.action}"})
+            part = Content.assemble((hint.key, "bold"), " ", (hint.label, "dim")).stylize(style)
+            joined = part if not line else line + "   " + part
+            if joined.cell_length > width:
+                break
+            line = joined
+        self.update(line)
+
+
+class HeadLine(Static):
+    """`‹ Heading` at the left, which a tap goes back by, and a word at the right."""
+
+    DEFAULT_CSS = """
+    HeadLine { dock: top; height: 1; padding: 0 1; link-style: none; link-style-hover: reverse; }
+    """
+
+    def __init__(self, heading: str) -> None:
+        super().__init__(markup=False)
+        self._heading, self._detail = heading, ""
+
+    def show(self, heading: str, detail: str = "") -> None:
+        self._heading, self._detail = heading, detail
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        width = max(10, self.content_size.width)
+        detail = Content.styled(clean_line(self._detail, 100), "dim").truncate(width // 2, ellipsis=True)
+        left = Content.assemble(("‹ ", "dim"), (clean_line(self._heading, 200), "bold"))
+        left = left.truncate(width - detail.cell_length - 2, ellipsis=True)
+        left = left.stylize(Style.from_meta({"@click": "screen.back"}))
+        self.update(left.pad_right(width - left.cell_length - detail.cell_length) + detail)
+
+
+class Page(Screen[Any]):
+    """A full screen with a heading. Errors of the core become sentences in it; Esc, Ctrl+G, the left arrow (when
+    nothing is being typed), `q` and a tap on the heading close it."""
+
+    CSS_PATH = "screens.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual's own form)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
+    BINDINGS = [Binding("escape,ctrl+g", "back", "Back", id="page.back", show=False)]  # noqa: RUF012
+
+    def heading(self) -> str:
+        """What the top line says."""
+        return ""
+
+    def hints(self) -> Sequence[Hint]:
+        """The keys of the bottom line, most important first."""
+        return (self.back_hint(),)
+
+    def body(self) -> ComposeResult:
+        """What stands between the top and the bottom line."""
+        yield from ()
+
+    async def load(self) -> None:
+        """Fetch what is shown. Runs when the screen opens; may raise TraktirError."""
+
+    def core_event(self, event: Mapping[str, Any]) -> None:
+        """An event of the core arrived while this screen is in front."""
+
+    @staticmethod
+    def back_hint() -> Hint:
+        return Hint("Esc", tr("back"), "back")
+
+    def compose(self) -> ComposeResult:
+        yield HeadLine(self.heading())
+        yield Static(id="sentence", markup=False)
+        yield from self.body()
+        yield HintLine(self.hints())
+
+    def on_mount(self) -> None:
+        self.start(self.load())
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that may wait; an error of it is shown here as a sentence."""
+        self.run_worker(self._guarded(work), exit_on_error=True)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except TraktirError as error:
+            if self.is_mounted:
+                self.say(sentence(error), problem=True)
+
+    async def call(self, method: str, /, **params: Any) -> Any:
+        """Ask the core. Raises TraktirError."""
+        return await link(self.app).call(method, **params)
+
+    def say(self, text: str, *, problem: bool = False) -> None:
+        """A sentence below the heading; an empty one takes it away."""
+        line = self.query_one("#sentence", Static)
+        line.update(Content(clean(text)))
+        line.set_class(bool(text), "-shown")
+        line.set_class(problem, "-problem")
+
+    def head(self, detail: str = "") -> None:
+        """Draw the top line again, with a word at its right."""
+        self.query_one(HeadLine).show(self.heading(), detail)
+
+    def redraw_hints(self) -> None:
+        self.query_one(HintLine).show(self.hints())
+
+    def typing(self) -> bool:
+        """Whether letters now go into a field."""
+        focused: Widget | None = self.focused
+        return isinstance(focused, (Input, TextArea))
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    def on_key(self, event: events.Key) -> None:
+        if self.typing():
+            return
+        if event.key == "left" or (event.character and to_latin(event.character) == "q"):
+            event.stop()
+            self.action_back()

@@ -1,0 +1,55 @@
+"""Who the person is in the story: for this chat, and by default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tui.i18n import tr
+from tui.ui.host import host
+from tui.ui.screens.formpage import FormPage
+from tui.ui.widgets.form import Field
+
+
+class PersonaPage(FormPage):
+    """Name and description. What a chat does not have of its own is taken from the default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: Mapping[str, Any] = {}
+
+    def heading(self) -> str:
+        return tr("Who you are in the story")
+
+    async def fetch(self) -> None:
+        self._settings = (await self.call("settings.get"))["settings"]
+
+    def fields(self) -> Sequence[Field | str]:
+        fields: list[Field | str] = []
+        if (chat := host(self.app).state.chat) is not None:
+            default = tr("empty: as in all chats")
+            fields += [
+                tr("In this chat"),
+                Field("persona", tr("Name"), str(chat.fields.get("persona") or ""), default),
+                Field("persona_text", tr("Description"), str(chat.fields.get("persona_text") or ""), default, "text"),
+            ]
+        return [
+            *fields,
+            tr("In all chats"),
+            Field("persona_name", tr("Name"), str(self._settings.get("persona_name") or "")),
+            Field(
+                "persona_description",
+                tr("Description"),
+                str(self._settings.get("persona_description") or ""),
+                tr("what the characters can know of you: looks, past, manner"),
+                "text",
+            ),
+        ]
+
+    async def change(self, item: Field, value: str) -> None:
+        chat = host(self.app).state.chat
+        if item.id.startswith("persona_") and item.id != "persona_text":
+            await self.call("settings.set", name=item.id, value=value.strip())
+            await self.fetch()
+        elif chat is not None:
+            await self.call("chats.set", id=chat.id, field=item.id, value=value.strip() or None)

@@ -1,0 +1,123 @@
+"""Settings: what this device prefers, and the little that the core keeps for all devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tui.domain.cleantext import clean
+from tui.domain.errors import BadInput
+from tui.i18n import tr, tr_notice, use_language
+from tui.ui import prefs
+from tui.ui.screens.formpage import FormPage
+from tui.ui.screens.page import Page, notice_text
+from tui.ui.widgets.form import Field
+from tui.ui.words import BROKEN, rounded
+
+
+class SettingsPage(FormPage):
+    """Every change counts at once, unless its line says otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._core: Mapping[str, Any] = {}
+        self._problems: list[str] = []
+
+    def heading(self) -> str:
+        return tr("Settings")
+
+    async def fetch(self) -> None:
+        got = await self.call("settings.get")
+        self._core = got["settings"]
+        self._problems = [notice_text(p) for p in got.get("problems") or ()]
+
+    def fields(self) -> Sequence[Field | str]:
+        now = prefs.read()
+        told = [*(clean(tr_notice(p)) for p in now.problems), *self._problems]
+        return [
+            *(Field(f"problem:{i}", text, kind="action", mark=BROKEN) for i, text in enumerate(told)),
+            tr("On this device"),
+            Field(
+                "language", tr("Language"), now.language, kind="choice", choices=(("en", "English"), ("ru", "Русский"))
+            ),
+            Field("theme", tr("Colours"), now.theme, kind="choice", choices=theme_choices(self)),
+            Field(
+                "mouse",
+                tr("Mouse and taps"),
+                _yes(now.mouse),
+                kind="choice",
+                choices=_yes_no(),
+                hint=tr("On a phone, off lets a tap open the keyboard; on lets taps choose."),
+            ),
+            Field(
+                "frame_rate",
+                tr("Frames a second"),
+                str(now.frame_rate),
+                tr("from the next start; fewer over a slow line"),
+            ),
+            Field(
+                "jump_scroll",
+                tr("Rows to scroll by"),
+                str(now.jump_scroll),
+                tr("while a reply grows; 8 saves most of the bytes over a slow line"),
+            ),
+            tr("In the core, for all devices"),
+            Field(
+                "unload_minutes",
+                tr("Minutes until an idle model is unloaded"),
+                rounded(self._core.get("unload_minutes", "")),
+                tr("0: never"),
+            ),
+        ]
+
+    async def change(self, item: Field, value: str) -> None:
+        if item.id == "unload_minutes":
+            await self.call("settings.set", name=item.id, value=_number(value))
+            await self.fetch()
+            return
+        change_preference(self, item.id, value)
+        self.head()
+        self.redraw_hints()
+
+
+def change_preference(page: Page, name: str, value: str) -> None:
+    """Keep a preference given as text, and let it count at once where that can be. Raises BadInput."""
+    typed: Any = value
+    if name == "mouse":
+        typed = value == "yes"
+    elif name in ("frame_rate", "jump_scroll"):
+        typed = int(_number(value))
+    prefs.change(name, typed)
+    apply_preference(page.app, name, typed)
+
+
+def apply_preference(app: Any, name: str, value: Any) -> None:
+    """Let a changed preference count for the app that runs."""
+    if name == "language":
+        use_language(value)
+    elif name == "theme":
+        app.theme = value or app.default_theme_name()
+    elif name == "mouse":
+        app.set_mouse(value)
+    elif name == "jump_scroll":
+        app.set_jump_scroll(value)
+
+
+def theme_choices(page: Page) -> tuple[tuple[str, str], ...]:
+    """The themes of the app, the program's own choice first."""
+    return (("", tr("as suits the terminal")), *((name, name) for name in sorted(page.app.available_themes)))
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _yes_no() -> tuple[tuple[str, str], ...]:
+    return (("yes", tr("on")), ("no", tr("off")))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        raise BadInput("That must be a number.") from None
