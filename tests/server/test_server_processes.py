@@ -89,7 +89,7 @@ def test_status_and_stop(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stop"]) == 0
     assert not socket_path().exists()
     assert main(["status", "--json"]) == 1
-    assert '"running": false' in capsys.readouterr().out
+    assert capsys.readouterr().out == '{"type":"status","running":false}\n'
     assert main(["stop"]) == 0
 
 

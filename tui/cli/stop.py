@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
+from typing import TYPE_CHECKING
 
 from tui.cli.output import say_aside
 from tui.i18n import tr
+
+if TYPE_CHECKING:
+    from tui.wire.target import Target
 
 #: Seconds that the core has to put everything away.
 _PATIENCE = 20.0
@@ -25,7 +28,6 @@ def run(args: argparse.Namespace) -> int:
 async def _stop(force: bool) -> int:
     from tui.client.connection import Connection
     from tui.client.launch import find_core
-    from tui.domain.errors import ConnectionLost
 
     target = await find_core()
     if target is None:
@@ -34,12 +36,18 @@ async def _stop(force: bool) -> int:
     connection = await Connection.open(target)
     try:
         await connection.call("stop", force=force)
-        with contextlib.suppress(ConnectionLost):
-            for _ in range(int(_PATIENCE / 0.05)):
-                await connection.greet()
-                await asyncio.sleep(0.05)
-            say_aside(tr("The core was asked to end but is still there."))
-            return 1
     finally:
         await connection.close()
-    return 0
+    return 0 if await _gone(target) else 1
+
+
+async def _gone(target: Target) -> bool:
+    from tui.wire.place import is_held
+
+    assert target.socket is not None               # only a core of this home is found
+    for _ in range(int(_PATIENCE / 0.05)):
+        if not is_held(target.socket.parent):
+            return True
+        await asyncio.sleep(0.05)
+    say_aside(tr("The core was asked to end but is still there."))
+    return False

@@ -60,6 +60,23 @@ def make_private(folder: Path) -> None:
         ) from problem
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a core holds the directory: it locks it from before it listens until everything is put away."""
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def write_pointer(path: Path) -> None:
     """Leave word in the data directory of where the core listens: another shell may have another TMPDIR."""
     pointer = _pointer()
