@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tui.domain.errors import BadInput
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
+from tui.i18n import mark
 
 MAGIC = b"GGUF"
 
@@ -28,6 +29,9 @@ _MAX_STRING = 16 * 2**20
 _MAX_DEPTH = 4
 _SHOWN_ITEMS = 8
 _SHOWN_TEXT = 200
+
+_TOO_MANY = mark("{file} is damaged at {field}: {number} items are too many.")
+_UNKNOWN_TYPE = mark("{file} is damaged at {field}: type {number} is not known.")
 
 _STRING, _ARRAY = 8, 9
 _SCALARS: dict[int, str] = {
@@ -92,7 +96,7 @@ def read_metadata(path: Path) -> GgufInfo:
         size = path.stat().st_size
         with path.open("rb") as file:
             if size < 24:
-                _refuse(path, "", "it is too short to be a GGUF file")
+                _refuse(path, notice("{file} is not a model: it is too short for one.", file=path.name))
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 reader = _Reader(path, data)
                 raw, tokens = reader.pairs()
@@ -127,21 +131,25 @@ class _Reader:
     def pairs(self) -> tuple[dict[str, Any], dict[int, str]]:
         """All pairs, and the spelling of the tokens that other pairs point to."""
         if self._data[:4] != MAGIC:
-            _refuse(self._path, "", "it does not begin as a GGUF file does")
+            _refuse(self._path, notice(
+                "{file} is not a model: it does not begin as a GGUF file does.", file=self._path.name,
+            ))
         self._at = 4
         version = self._number(4)
         if version not in (2, 3):
-            _refuse(self._path, "version", f"version {version} of the format is not known")
+            self._key = "version"
+            self._bad(mark("{file} is of an unknown version of the GGUF format ({field} {number})."), version)
         self.tensors = self._number(10)
         count = self._number(10)
         if count > _MAX_PAIRS:
-            self._bad("metadata_kv_count", f"{count} entries are too many")
+            self._key = "metadata_kv_count"
+            self._bad(_TOO_MANY, count)
         raw: dict[str, Any] = {}
         offsets: array[int] | None = None
         for _ in range(count):
             key, value, places = self._pair()
             if key in raw:
-                self._bad(key, "it is there twice")
+                self._bad(mark("{file} is damaged: it has {field} twice."))
             raw[key] = value
             if key == "tokenizer.ggml.tokens":
                 offsets = places
@@ -161,14 +169,14 @@ class _Reader:
         if kind == _STRING:
             return self._string(_MAX_STRING)
         if kind not in _SCALARS:
-            self._bad(self._key, f"type {kind} is not known")
+            self._bad(_UNKNOWN_TYPE, kind)
         return self._number(kind)
 
     def _array(self, depth: int) -> tuple[dict[str, Any], array[int] | None]:
         """A summary of an array, and where each of its strings lies."""
         kind, count = self._number(4), self._number(10)
         if count > _MAX_ITEMS or depth > _MAX_DEPTH:
-            self._bad(self._key, f"{count} items are too many")
+            self._bad(_TOO_MANY, count)
         if kind == _STRING:
             places = self._string_places(count)
             first: list[Any] = [self._text_at(place)[:_SHOWN_TEXT] for place in places[:_SHOWN_ITEMS]]
@@ -177,7 +185,7 @@ class _Reader:
             first = [self._array(depth + 1)[0] for _ in range(count)][:_SHOWN_ITEMS]
             return {"items": count, "first": first}, None
         if kind not in _SCALARS:
-            self._bad(self._key, f"type {kind} is not known")
+            self._bad(_UNKNOWN_TYPE, kind)
         start = self._skip(_SIZES[kind] * count)
         shown = min(count, _SHOWN_ITEMS)
         return {"items": count, "first": list(struct.unpack_from(f"<{shown}{_SCALARS[kind]}", self._data, start))}, None
@@ -213,7 +221,7 @@ class _Reader:
     def _string(self, limit: int) -> str:
         length = self._number(10)
         if length > limit:
-            self._bad(self._key, f"a text of {length} bytes is too long")
+            self._bad(mark("{file} is damaged at {field}: a text of {number} bytes is too long."), length)
         start = self._skip(length)
         return self._data[start:start + length].decode("utf-8", "replace")
 
@@ -229,10 +237,14 @@ class _Reader:
         return start
 
     def _ends(self) -> NoReturn:
-        self._bad(self._key, "the file ends in the middle of it")
+        self._bad(mark("{file} is damaged: it ends in the middle of {field}."))
 
-    def _bad(self, key: str, why: str) -> NoReturn:
-        _refuse(self._path, key, why)
+    def _bad(self, sentence: str, number: int = 0) -> NoReturn:
+        """`sentence` may have the places {file}, {field} and {number}."""
+        field = self._key or "metadata"
+        _refuse(
+            self._path, Notice(sentence, {"file": self._path.name, "field": field[:80], "number": number}), field[:200],
+        )
 
 
 def _described(path: Path, size: int, tensors: int, raw: dict[str, Any], tokens: dict[int, str]) -> GgufInfo:
@@ -281,10 +293,6 @@ def _reason(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
-def _refuse(path: Path, key: str, why: str) -> NoReturn:
-    if key:
-        raise BadInput(
-            notice("{file} is damaged at {field}: {reason}.", file=path.name, field=key[:80], reason=why),
-            notice("Download it again."), file=str(path), field=key[:200],
-        )
-    raise BadInput(notice("{file} is not a model: {reason}.", file=path.name, reason=why), file=str(path))
+def _refuse(path: Path, what: Notice, field: str = "") -> NoReturn:
+    remedy = notice("Download it again.") if field else None
+    raise BadInput(what, remedy, file=str(path), **({"field": field} if field else {}))

@@ -58,8 +58,8 @@ class Death:
         except ValueError:
             return f"signal {-self.code}"
 
-    def error(self, what: str) -> EngineError:
-        """`what` is a sentence with places {reason} and {log}."""
+    def error(self, what: Notice) -> EngineError:
+        """`what` for a person, with the remedy that this way of dying suggests."""
         killed = hasattr(signal, "SIGKILL") and self.code == -signal.SIGKILL
         illegal = hasattr(signal, "SIGILL") and self.code == -signal.SIGILL
         remedy: Notice
@@ -74,7 +74,7 @@ class Death:
         else:
             remedy = notice("The engine starts again with the next message. Its log: {log}", log=self.log_path)
         return EngineError(
-            notice(what, reason=self.reason), remedy, kind="died", reason=self.reason, log=self.log_line,
+            what, remedy, kind="died", reason=self.reason, log=self.log_line,
         )
 
 

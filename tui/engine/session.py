@@ -86,7 +86,7 @@ class Session:
             self._deliver(event)
         death = await self._worker.death()
         if self._ending is None:
-            error = death.error("llama.cpp stopped in the middle of its work ({reason}).")
+            error = death.error(notice("llama.cpp stopped in the middle of its work ({reason}).", reason=death.reason))
             self._end_all(error, error)
             self._on_death(error)
 

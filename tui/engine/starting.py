@@ -49,9 +49,12 @@ class _Died(Exception):
         self.proving = proving
 
     def error(self) -> EngineError:
+        reason = self.death.reason
         if self.proving:
-            return self.death.error("llama.cpp crashed when it tried the model for the first time ({reason}).")
-        return self.death.error("llama.cpp crashed while it loaded the model ({reason}).")
+            what = notice("llama.cpp crashed when it tried the model for the first time ({reason}).", reason=reason)
+        else:
+            what = notice("llama.cpp crashed while it loaded the model ({reason}).", reason=reason)
+        return self.death.error(what)
 
 
 async def start_worker(
