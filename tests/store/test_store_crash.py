@@ -21,6 +21,7 @@ from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import StoreError
 from tui.domain.notice import notice
 from tui.store import LockInfo, Store, backup, backups, holder_of, opening, schema
+from tui.store.connecting import connect
 from tui.store.writer import Writer
 
 HERE = LockInfo("here", os.getpid(), "/tmp/ours")
@@ -38,8 +39,10 @@ def line(count: int, chat_id: str = "c") -> Chat:
     return Chat(chat_id, 1, 1, f"n{count - 1}", {"title": "Вечер"}, nodes)
 
 
-def start_core(path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, str(CORE), str(path)], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+def start_core(path: Path, preload: Path | None = None) -> subprocess.Popen[str]:
+    environment = {**os.environ, "LD_PRELOAD": str(preload)} if preload else None
+    command = [sys.executable, str(CORE), str(path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment)
 
 
 def kill_after(core: subprocess.Popen[str], lines: int) -> list[str]:
@@ -48,7 +51,7 @@ def kill_after(core: subprocess.Popen[str], lines: int) -> list[str]:
     said = [core.stdout.readline() for _ in range(lines)]
     core.send_signal(signal.SIGKILL)
     said += core.stdout.readlines()
-    core.wait()
+    assert core.wait() == -signal.SIGKILL
     core.stdout.close()
     return [one.strip() for one in said if one.endswith("\n")]
 
@@ -89,13 +92,13 @@ async def test_a_second_core_on_this_computer_is_refused_and_told_where_the_firs
     assert holder_of(caught.value) == LockInfo("here", core.pid, "/tmp/the-socket")
     kill_after(core, 0)
     store = await Store.open(tmp_path / "t.db", owner=HERE)
-    assert json.loads((tmp_path / "t.db.lock").read_text())["pid"] == os.getpid()
+    assert json.loads((tmp_path / "t.db.owner").read_text())["pid"] == os.getpid()
     await store.close()
-    assert not (tmp_path / "t.db.lock").exists()
+    assert not (tmp_path / "t.db.owner").exists()
 
 
 async def test_a_core_on_another_computer_is_refused_until_the_file_is_deleted(tmp_path: Path) -> None:
-    lock = tmp_path / "t.db.lock"
+    lock = tmp_path / "t.db.owner"
     lock.write_text(json.dumps({"host": "desktop", "pid": 77, "socket": ""}))
     with pytest.raises(StoreError) as caught:
         await Store.open(tmp_path / "t.db", owner=HERE)
@@ -109,7 +112,7 @@ async def test_a_core_on_another_computer_is_refused_until_the_file_is_deleted(t
 
 @pytest.mark.parametrize("content", ["", "garbage", "[]", '{"host": null}', "\0" * 100])
 async def test_a_lock_file_that_says_nothing_is_taken_over(tmp_path: Path, content: str) -> None:
-    (tmp_path / "t.db.lock").write_text(content)
+    (tmp_path / "t.db.owner").write_text(content)
     await (await Store.open(tmp_path / "t.db", owner=HERE)).close()
 
 
@@ -127,7 +130,7 @@ async def test_a_newer_database_is_refused_and_not_touched(tmp_path: Path) -> No
     assert f"version {len(schema.STEPS) + 3}" in str(caught.value)
     assert f"up to {len(schema.STEPS)}" in str(caught.value)
     assert path.read_bytes() == before
-    assert not (tmp_path / "t.db.lock").exists()
+    assert not (tmp_path / "t.db.owner").exists()
 
 
 async def test_an_older_database_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
@@ -313,7 +316,7 @@ async def test_a_disk_that_became_read_only_is_said(small_disk: Path) -> None:
     path = small_disk / "t.db"
     await (await Store.open(path, owner=HERE)).close()
     remount(small_disk, "ro")
-    writer = Writer(path, lambda: opening.connect(path))
+    writer = Writer(path, lambda: connect(path))
     with pytest.raises(StoreError) as caught:
         await writer.run(lambda c: c.execute("INSERT INTO settings VALUES ('a', '1')"))
     assert caught.value.details["kind"] == "read_only"
@@ -359,6 +362,42 @@ async def test_where_the_write_ahead_log_is_refused_the_journal_is_truncated_and
     assert {len(chat.nodes) for chat in await loads} == {3}
     await store.close()
     assert not (tmp_path / "t.db-wal").exists()
+
+
+@pytest.fixture(scope="session")
+def no_locks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that makes the system refuse every lock on a file, as some network file systems do."""
+    compiler = shutil.which("cc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("needs a C compiler and LD_PRELOAD")
+    library = tmp_path_factory.mktemp("no_locks") / "no_locks.so"
+    source = Path(__file__).with_name("no_locks.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    return library
+
+
+async def test_nothing_is_lost_where_the_file_system_has_no_locks(tmp_path: Path, no_locks: Path) -> None:
+    first = kill_after(start_core(tmp_path / "t.db", no_locks), 40)
+    assert not (tmp_path / "t.db-wal").exists()
+    second = kill_after(start_core(tmp_path / "t.db", no_locks), 40)
+    store = await Store.open(tmp_path / "t.db", owner=HERE)
+    assert await store.check() == []
+    for _, chat_id, number, *length in (one.split() for one in first[1:] + second[1:]):
+        text = (await store.load_chat(chat_id)).nodes[f"n{number}"].text
+        assert len(text) >= int((length or ["0"])[0])
+    await store.close()
+
+
+async def test_a_living_core_is_respected_where_the_file_system_has_no_locks(tmp_path: Path, no_locks: Path) -> None:
+    core = start_core(tmp_path / "t.db", no_locks)
+    assert core.stdout is not None
+    core.stdout.readline()
+    other = start_core(tmp_path / "t.db", no_locks)
+    assert other.wait() != 0
+    assert other.stdout is not None
+    assert other.stdout.read() == ""
+    other.stdout.close()
+    kill_after(core, 5)
 
 
 def test_the_file_system_is_read_from_the_mounts(small_disk: Path) -> None:

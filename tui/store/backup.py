@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from tui.store.connecting import connect
+
 DAILY_KEPT = 5
 DAY_SECONDS = 24 * 3600
 _PAGES_PER_STEP = 1024
@@ -47,7 +49,7 @@ def copy(path: Path, target: Path, stop: Callable[[], bool] = lambda: False) -> 
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         _copy_pages(path, partial, stop)
-        _check(partial)
+        _check(partial, stop)
         _flush(partial)
         partial.replace(target)
     finally:
@@ -91,17 +93,23 @@ def _copy_pages(path: Path, partial: Path, stop: Callable[[], bool]) -> None:
         if stop():
             raise CopyStopped
 
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as source:
+    with closing(connect(path)) as source:
         source.execute("BEGIN")                   # one snapshot: the copy does not start over when others write
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        with closing(sqlite3.connect(partial, isolation_level=None)) as target:
+        with closing(connect(partial)) as target:
             source.backup(target, pages=_PAGES_PER_STEP, progress=progress)
             target.execute("PRAGMA journal_mode=DELETE")       # one file, whatever mode the source is in
 
 
-def _check(partial: Path) -> None:
-    with closing(sqlite3.connect(partial, isolation_level=None)) as connection:
-        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+def _check(partial: Path, stop: Callable[[], bool]) -> None:
+    with closing(connect(partial)) as connection:
+        connection.set_progress_handler(lambda: int(stop()), 100_000)
+        try:
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError:
+            if stop():
+                raise CopyStopped from None
+            raise
     if answer != "ok":
         raise CopyDamaged(str(answer))
 

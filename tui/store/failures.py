@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from tui.domain.errors import StoreError
+from tui.domain.errors import BadInput, StoreError, TraktirError
 from tui.domain.notice import notice
 from tui.store.backup import backups
 
@@ -20,11 +20,20 @@ from tui.store.backup import backups
 _FULL_BELOW = 256 * 1024
 
 
+#: What Python and SQLite raise for values of the wrong kind: the data's fault, not the disk's.
+UNSTORABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, OverflowError)
+
+
+def unstorable(error: Exception, path: Path) -> TraktirError:
+    """The error for values that no column takes (a number of 70 bits as a time, an object as a text)."""
+    if "closed database" in str(error):
+        return closed(path)
+    return BadInput(notice("This cannot be stored: {reason}.", reason=str(error)))
+
+
 def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
     """The StoreError that tells a person about `error`, met while working on the database `path`."""
     name = getattr(error, "sqlite_errorname", "") or ""
-    if isinstance(error, sqlite3.ProgrammingError):
-        return closed(path)
     if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _is_full(path)):
         return disk_full(path)
     if name.startswith("SQLITE_READONLY") or (

@@ -12,6 +12,7 @@ from pathlib import Path
 from tui.domain.errors import StoreError
 from tui.domain.notice import Notice, notice
 from tui.store import backup, failures, schema
+from tui.store.connecting import connect, forget_dead_lock, locks_refused
 
 #: File systems that other computers (or a host behind a virtual machine) share: WAL needs shared memory, so not there.
 _NETWORK = frozenset(
@@ -23,7 +24,6 @@ _NETWORK = frozenset(
 )
 #: A file up to this size is checked before it is used; a larger one with the daily copy, beside the work.
 _CHECKED_AT_ONCE = 8 * 1024 * 1024
-_BUSY_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,11 @@ class Opened:
     checked: bool
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode, usable from any one thread at a time."""
-    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA temp_store=MEMORY")
-    return connection
-
-
 def prepare(path: Path, steps: Sequence[schema.Step] = schema.STEPS) -> Opened:
     """Make, check and migrate the database `path`. Blocks; the lock must be held. Raises StoreError, and then an
     existing file is as it was."""
     try:
+        forget_dead_lock(path)
         version = _look(path, len(steps))
         small = _size(path) <= _CHECKED_AT_ONCE
         if small and version:
@@ -108,7 +102,7 @@ def _look(path: Path, known: int) -> int:
     """The schema version of the file. Raises StoreError for a newer one, and for another program's database."""
     if _size(path) == 0:
         return 0
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+    with closing(connect(path, read_only=True)) as connection:
         version = schema.version(connection)
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
         tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
@@ -138,6 +132,13 @@ def _quick_check(path: Path) -> None:
 
 
 def _set_journal_mode(connection: sqlite3.Connection, path: Path) -> tuple[str, list[Notice]]:
+    if locks_refused(path.parent):
+        return _journal_mode(connection, "TRUNCATE"), [
+            notice(
+                "This file system has no locks on files: writes are safe, but slower. "
+                "Let only one computer use the store at a time.",
+            )
+        ]
     kind = file_system(path)
     if kind in _NETWORK:
         mode = _journal_mode(connection, "TRUNCATE")

@@ -33,7 +33,7 @@ _INDEX = f"""
 CREATE VIEW IF NOT EXISTS search_text AS
     SELECT pk, {_folded("text")} AS text FROM revisions WHERE finish <> 'streaming';
 CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
-    text, content='search_text', content_rowid='pk', tokenize="unicode61 remove_diacritics 2");
+    text, content='search_text', content_rowid='pk', tokenize="unicode61 remove_diacritics 2", prefix='2 3');
 """
 _TRIGGERS = f"""
 CREATE TEMP TRIGGER search_added AFTER INSERT ON main.revisions WHEN new.finish <> 'streaming' BEGIN

@@ -15,6 +15,7 @@ from tui.domain.errors import StoreError
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op
 from tui.store import backup, beside, check, failures, listing, log, opening, search, streaming, trees
+from tui.store.connecting import connect
 from tui.store.lock import Lock
 from tui.store.readers import Readers
 from tui.store.types import Change, ChangeKind, ChatInfo, LockInfo, SearchHit
@@ -36,7 +37,7 @@ class Store:
         self._indexed = True
         self._checked = opened.checked
         self._writer = Writer(path, self._connect_writer)
-        self._readers = Readers(path, lambda: opening.connect(path))
+        self._readers = Readers(path, lambda: connect(path))
         self._worth_copying = False
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -181,7 +182,7 @@ class Store:
 
     def _connect_writer(self) -> sqlite3.Connection:
         """Runs on the writer's thread."""
-        connection = opening.connect(self.path)
+        connection = connect(self.path)
         try:
             connection.execute("PRAGMA journal_size_limit=67108864")
             self._indexed = search.prepare(connection)
@@ -229,7 +230,7 @@ class Store:
 
 def _take(path: Path, owner: LockInfo) -> tuple[Lock, opening.Opened]:
     opening.make_folder(path)
-    lock = Lock.take(path.with_name(path.name + ".lock"), owner)
+    lock = Lock.take(path.with_name(path.name + ".owner"), owner)
     try:
         opening.make_file(path)
         return lock, opening.prepare(path)

@@ -70,6 +70,9 @@ class Writer:
             error: BaseException | None = None
             try:
                 answer = self._perform(job)
+            except failures.UNSTORABLE as caught:
+                error = failures.unstorable(caught, self._path)
+                error.__cause__ = caught
             except sqlite3.Error as caught:
                 self._drop_connection()           # rolls back; one that met a failing disk may stay read-only for ever
                 error = failures.from_sqlite(caught, self._path)
