@@ -25,7 +25,7 @@ from tui.domain.prompt.wrapping import Wrapping
 @dataclass(frozen=True, slots=True)
 class SideJob:
     """A prompt that asks for a summary. `covers` is what the answer will stand for: node and revision ids in path
-    order. `tokens` counts the whole prompt; `shared` is True when it begins as the chat's own prompt does."""
+    order. `tokens` counts the whole prompt; `with_head` is True when it begins as the chat's own prompts do."""
 
     covers: tuple[tuple[str, str], ...]
     messages: tuple[ChatMessage, ...]
@@ -33,7 +33,7 @@ class SideJob:
     pieces: tuple[Piece, ...]
     tokens: int
     stops: tuple[str, ...]
-    shared: bool
+    with_head: bool
 
 
 def plan_summary(
