@@ -1,0 +1,259 @@
+"""What can be done with the chat in front. Keys, palette and slash commands all end here; all speak to the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tui.domain.chat import Node
+from tui.domain.cleantext import clean_line
+from tui.domain.errors import Refused
+from tui.domain.notice import Notice, notice
+from tui.i18n import tr, tr_notice
+from tui.ui.state import ChatState
+from tui.wire.ids import new_id
+
+if TYPE_CHECKING:
+    from tui.ui.app import TraktirApp
+
+#: What `do('…')` may run: names of methods without arguments.
+SIMPLE = frozenset({
+    "stop", "regenerate", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last", "continue_reply",
+    "undo", "redo", "branch", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain", "slash",
+})
+
+
+class Actions:
+    """Every method raises TraktirError with a sentence when it cannot be done."""
+
+    def __init__(self, app: TraktirApp) -> None:
+        self._app = app
+
+    # ------------------------------------------------------------------ chats
+
+    async def open_chat(self, chat_id: str, head: str | None = None) -> None:
+        """Bring a chat into view; with `head`, the path to that message, which is then chosen."""
+        await self._app.flush_draft()
+        snapshot = await self._call("chats.open", id=chat_id)
+        self._app.show_chat(snapshot, at=head)
+
+    async def new_chat(self, character: str) -> None:
+        """Begin a chat with a character."""
+        await self._app.flush_draft()
+        self._app.show_chat(await self._call("chats.create", id=new_id(), character=character))
+
+    async def new_chat_same(self) -> None:
+        """Begin again with the character of the chat in front."""
+        character = self._state.field("character")
+        if not character:
+            raise Refused("No chat is open.", "Press F2 to choose a character.")
+        await self.new_chat(str(character))
+
+    async def rename(self, title: str) -> None:
+        await self._call("chats.set", id=self._chat, field="title", value=title)
+
+    # ------------------------------------------------------------------ turns
+
+    async def say(self, text: str) -> None:
+        """Say something under the message at the end of the view; a reply is on its way when this returns."""
+        node, reply = new_id(), new_id()
+        self._state.expected |= {node, reply}
+        await self._call(
+            "turn.say", chat=self._chat, node=node, parent=self._state.head, revision=new_id(), text=text, reply=reply,
+            reply_revision=new_id(),
+        )
+
+    async def regenerate(self) -> None:
+        """Another reply beside the chosen or the last one; after words of the person, the first."""
+        target = self._app.chosen() or self._last()
+        await self._reply_to(target.parent if target.role == "assistant" else target.id)
+
+    async def stop(self) -> None:
+        if not (await self._call("turn.stop", chat=self._chat))["stopped"]:
+            self._app.say_notice(notice("Nothing is being written."))
+
+    async def continue_reply(self) -> None:
+        """Go on with the chosen or last reply; when the person spoke last, ask for the reply."""
+        if not self._state.path:
+            raise Refused("There is nothing to continue yet.", "Write something and press Enter.")
+        target = self._app.chosen() or self._last()
+        if target.role != "assistant":
+            await self._reply_to(target.id)
+            return
+        await self._call("turn.continue", chat=self._chat, node=target.id, revision=new_id())
+
+    async def _reply_to(self, parent: str | None) -> None:
+        reply = new_id()
+        self._state.expected.add(reply)
+        await self._call("turn.reply", chat=self._chat, parent=parent, reply=reply, reply_revision=new_id())
+
+    # ------------------------------------------------------------------ versions
+
+    async def swipe(self, step: int) -> None:
+        """The version before or after of the last message; beyond the last reply, a new one."""
+        await self._version(self._last(), step, may_ask=True)
+
+    async def swipe_back(self) -> None:
+        await self.swipe(-1)
+
+    async def swipe_on(self) -> None:
+        await self.swipe(1)
+
+    async def version_back(self) -> None:
+        await self._version(self._target(), -1)
+
+    async def version_on(self) -> None:
+        await self._version(self._target(), 1)
+
+    async def version_of(self, index: int, step: int) -> None:
+        """As `version_on`, for message `index` of the view."""
+        await self._version(self._state.path[index], step)
+
+    async def show_version(self, number: int) -> None:
+        """Version `number`, counted from 1, of the chosen or the last message."""
+        versions = self._state.versions(self._target())
+        if not 1 <= number <= len(versions):
+            raise Refused(notice("There are {n} versions of this message.", n=len(versions)))
+        await self._go(versions[number - 1])
+
+    async def _version(self, node: Node, step: int, *, may_ask: bool = False) -> None:
+        versions = self._state.versions(node)
+        place = next((k for k, n in enumerate(versions) if n.id == node.id), 0) + step
+        if 0 <= place < len(versions):
+            await self._go(versions[place])
+        elif step > 0 and may_ask and node.role == "assistant" and not self._state.writing:
+            await self._reply_to(node.parent)
+        elif step > 0 and node.role == "assistant":
+            self._app.say_notice(notice("This is the newest version. r asks for another."))
+        else:
+            self._app.say_notice(notice("There is no other version in that direction."))
+
+    async def _go(self, node: Node) -> None:
+        assert self._state.chat is not None
+        head = self._state.chat.leaf_below(node.id)
+        self._app.show_head(head, node.id)
+        await self._call("chats.head", id=self._chat, head=head)
+
+    # ------------------------------------------------------------------ changing what was written
+
+    async def edit(self) -> None:
+        """Open the chosen (else the last) message in the composer; Enter keeps the new text."""
+        self._app.begin_edit(self._target())
+
+    async def edit_last(self) -> None:
+        """Open the person's own last message in the composer."""
+        node = self._state.last("user")
+        if node is None:
+            raise Refused("You have said nothing in this chat yet.")
+        self._app.begin_edit(node)
+
+    async def save_edit(self, node: str, text: str) -> None:
+        await self._call("node.edit", chat=self._chat, node=node, revision=new_id(), text=text)
+
+    async def branch(self) -> None:
+        """Let the chosen message be the end of the view: what is said next begins another branch."""
+        node = self._target()
+        self._app.show_head(node.id, node.id)
+        await self._call("chats.head", id=self._chat, head=node.id)
+        self._app.compose_line()
+        self._app.say_notice(notice("What you say now begins a new branch here. The old one stays."))
+
+    async def delete(self, count: int) -> None:
+        """Delete the last `count` messages of the view, after asking."""
+        await self._delete(list(self._state.path)[-max(1, count):])
+
+    async def delete_chosen(self) -> None:
+        await self._delete([self._target()])
+
+    async def _delete(self, nodes: list[Node]) -> None:
+        from tui.ui.screens.confirm import confirm
+
+        if not nodes:
+            raise Refused("There is no message to delete.")
+        last = clean_line(nodes[-1].text, 60)
+        if len(nodes) == 1:
+            question = tr("Delete this message of {name}?", name=clean_line(nodes[0].name, 40))
+        else:
+            question = tr("Delete the last {n} messages?", n=len(nodes))
+        detail = tr("“{last}” · Undo brings it back.", last=last)
+        if await confirm(self._app, question, detail, tr("Delete")):
+            found = await self._call("node.delete", chat=self._chat, nodes=[n.id for n in nodes])
+            self._app.after_delete(found["head"])
+
+    async def hide(self, value: bool) -> None:
+        """Keep the chosen message from the model, or give it back."""
+        await self._call("node.hide", chat=self._chat, nodes=[self._target().id], value=value)
+
+    async def hide_chosen(self) -> None:
+        node = self._target()
+        await self.hide(not node.hidden)
+        told = notice("The model will not see this message. x shows it again.")
+        self._app.say_notice(told if not node.hidden else notice("The model sees this message again."))
+
+    async def undo(self) -> None:
+        await self._back_and_forth("chats.undo", "Undone: {what}.")
+
+    async def redo(self) -> None:
+        await self._back_and_forth("chats.redo", "Done again: {what}.")
+
+    async def _back_and_forth(self, method: str, words: str) -> None:
+        found = await self._call(method, id=self._chat)
+        self._app.after_undo(found.get("head"))
+        self._app.say_notice(Notice(words, {"what": tr_notice(Notice.from_json(found["label"]))}))
+
+    # ------------------------------------------------------------------ the rest
+
+    async def copy(self) -> None:
+        """Put the chosen (else the last) message on the clipboard."""
+        await self._app.copy_text(self._target().text)
+
+    async def copy_last(self) -> None:
+        await self._app.copy_text(self._last().text)
+
+    async def explain(self) -> None:
+        """What was sent for the chosen reply, and why."""
+        node = self._target()
+        if node.role != "assistant":
+            raise Refused("Only replies have been made from a prompt.", "Choose one with ↑ and ↓.")
+        self._app.open_screen("inspector", node=node.id)
+
+    async def slash(self) -> None:
+        """Begin a command."""
+        self._app.compose_line("/")
+
+    async def use_profile(self, profile: str) -> None:
+        """Use a profile for the chat in front."""
+        await self._call("profiles.use", id=profile, chat=self._chat)
+
+    async def set_sampler(self, name: str, value: Any) -> None:
+        """Set a sampler for this chat; None takes the preset's value again."""
+        await self._call("samplers.set", chat=self._chat, values={name: value})
+
+    async def note(self, text: str) -> None:
+        """Set the author's note of this chat."""
+        await self._call("chats.set", id=self._chat, field="note", value=text or None)
+
+    async def summarise(self, first: str, last: str) -> None:
+        """Sum up the messages from `first` to `last` into memory."""
+        await self._call("summary.make", chat=self._chat, id=new_id(), first=first, last=last)
+
+    @property
+    def _state(self) -> ChatState:
+        return self._app.state
+
+    @property
+    def _chat(self) -> str:
+        if self._state.chat is None:
+            raise Refused("No chat is open.", "Press F2 to open one.")
+        return self._state.chat.id
+
+    def _last(self) -> Node:
+        node = self._state.last()
+        if node is None:
+            raise Refused("There is no message here yet.", "Write something and press Enter.")
+        return node
+
+    def _target(self) -> Node:
+        return self._app.chosen() or self._last()
+
+    async def _call(self, method: str, /, **params: Any) -> Any:
+        return await self._app.link.call(method, **params)

@@ -1,0 +1,320 @@
+"""The chat: story above, the line one writes in below, one line of facts at either end."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.domain.chat import Node
+from tui.domain.cleantext import clean
+from tui.domain.errors import TraktirError
+from tui.domain.notice import Notice
+from tui.i18n import tr, tr_notice
+from tui.ui.state import Change, ChatState
+from tui.ui.widgets.composer import Composer
+from tui.ui.widgets.status import StatusLine
+from tui.ui.widgets.suggestions import Suggestions
+from tui.ui.widgets.topline import TopLine
+from tui.ui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tui.ui.app import TraktirApp
+
+#: Seconds after the last key until a draft is stored.
+DRAFT_S = 0.8
+
+
+class Rule(Widget):
+    """A thin line between what is written and what is known."""
+
+    def render(self) -> Content:
+        return Content("─" * self.size.width)
+
+
+class ChatScreen(Screen[None]):
+    """Draws a `ChatState` and passes what the person does to the app's actions."""
+
+    AUTO_FOCUS = "#composer"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual's own form)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-roomy")]  # noqa: RUF012
+
+    def __init__(self, state: ChatState, *, jump: int = 1) -> None:
+        super().__init__()
+        self._state = state
+        self.top = TopLine(state, id="top")
+        self.story = Transcript(state, jump=jump, id="story")
+        self.suggestions = Suggestions(id="suggestions")
+        self.composer = Composer(id="composer")
+        self.status = StatusLine(state, id="status")
+        self.editing: str | None = None
+        self._set_aside = ""
+        self._stored_draft = ""
+        self._draft_timer: Timer | None = None
+
+    @property
+    def host(self) -> TraktirApp:
+        return cast("TraktirApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield self.top
+        yield self.story
+        yield self.suggestions
+        with Horizontal(id="writing"):
+            yield Static("›", id="prompt", markup=False)
+            yield self.composer
+        yield Rule()
+        yield self.status
+
+    def on_mount(self) -> None:
+        self.composer.placeholder = Content(tr("Write here; / for commands"))
+
+    # ------------------------------------------------------------------ drawing
+
+    def draw(self, changes: set[Change]) -> None:
+        """Draw what changed, each thing once."""
+        if "path" in changes or "fields" in changes:
+            self.story.refresh_path()
+        elif "growth" in changes:
+            self.story.grow()
+        self._draw_tail()
+        self.top.redraw()
+        self._draw_status()
+
+    def show_chat(self, *, at: str | None = None, draft: bool = True) -> None:
+        """Another chat is in front, or the same one anew."""
+        if draft:
+            self._leave_edit()
+            self.composer.put(self._state.draft)
+            self._stored_draft = self._state.draft
+        self.story.refresh_path(to_end=at is None and draft)
+        if at is not None:
+            self.story.goto(at)
+        self._draw_tail()
+        self.top.redraw()
+        self._draw_status()
+
+    def relabel(self) -> None:
+        """The language changed."""
+        if self.editing is None:
+            self.composer.placeholder = Content(tr("Write here; / for commands"))
+        self.story.relabel()
+        self.draw({"turn"})
+
+    def _draw_status(self) -> None:
+        self.status.unseen = self.story.unseen
+        self.status.mode = "messages" if self.focused is self.story else ""
+        self.status.redraw()
+
+    def _draw_tail(self) -> None:
+        """Below the last message: what is waited for, or why no reply came."""
+        turn = self._state.turn
+        if self._state.chat is None:
+            self.story.set_tail(self._empty_words())
+            return
+        error = turn.get("error")
+        if turn.get("state") == "done" and error:
+            self.story.set_tail(error_words(TraktirError.from_json(error)), alarm=True)
+            return
+        self.story.set_tail(progress_words(turn))
+
+    def _empty_words(self) -> str:
+        if not self._state.connection and self._state.linked:
+            return tr("Traktir is starting…")
+        return tr("No chat is open. F2 shows characters and chats.")
+
+    # ------------------------------------------------------------------ writing
+
+    @on(Composer.Sent)
+    def _sent(self) -> None:
+        text = self.composer.text
+        if self.editing is not None:
+            self._keep_edit(text)
+        elif not text.strip():
+            self.host.do("continue_reply")
+        elif text.startswith(("/", ".")) and self._is_command(text):
+            self._command(text)
+        else:
+            self._say(text[1:] if text.startswith("//") else text)
+
+    def _is_command(self, text: str) -> bool:
+        from tui.ui.commands import is_command
+
+        return is_command(text)
+
+    def _command(self, text: str) -> None:
+        chosen = self.suggestions.current
+        if chosen is not None and chosen.strip() != text.strip() and not text.rstrip().startswith(chosen.strip() + " "):
+            self.composer.put(chosen)
+            if chosen.endswith(" "):
+                return
+            text = chosen
+        self.composer.remember(text.strip())
+        self.composer.put("")
+        self.host.run_command(text)
+
+    def _say(self, text: str) -> None:
+        self.composer.remember(text)
+        self.composer.put("")
+        self._stored_draft = ""                        # the core empties the draft with the message
+        self.story.to_end()
+        self.host.perform(self._say_or_give_back(text))
+
+    async def _say_or_give_back(self, text: str) -> None:
+        try:
+            await self.host.actions.say(text)
+        except TraktirError:
+            if not self.composer.text:
+                self.composer.put(text)
+            raise
+
+    def begin_edit(self, node: Node) -> None:
+        """Lend the composer to a message."""
+        if self.editing is None:
+            self._set_aside = self.composer.text
+        self.editing = node.id
+        self.query_one("#prompt", Static).update(Content("✎"))
+        self.composer.focus()
+        self.composer.put(node.text)
+        self.host.say_notice(Notice("Editing: Enter keeps the text, Esc leaves it as it was."))
+
+    def _keep_edit(self, text: str) -> None:
+        node, chat = self.editing, self._state.chat
+        old = chat.nodes.get(node) if chat is not None and node is not None else None
+        self._leave_edit()
+        if old is not None and text.strip() and text != old.text:
+            self.host.perform(self.host.actions.save_edit(old.id, text))
+
+    def _leave_edit(self) -> None:
+        if self.editing is not None:
+            self.editing = None
+            self.query_one("#prompt", Static).update(Content("›"))
+            self.composer.put(self._set_aside)
+            self._set_aside = ""
+
+    @on(Composer.Grown)
+    def _grown(self) -> None:
+        text = self.composer.text
+        if text[:1] in ("/", ".") and "\n" not in text and self.editing is None:
+            from tui.ui.commands import complete
+
+            self.suggestions.show([(c.insert, f"{c.label}   {c.help}".rstrip()) for c in complete(text)])
+        else:
+            self.suggestions.show([])
+        self.composer.steer(self.suggestions.open)
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        if self.editing is None:
+            self._draft_timer = self.set_timer(DRAFT_S, lambda: self.host.perform(self.flush_draft()))
+
+    async def flush_draft(self) -> None:
+        """Store what is being written, if it is not stored yet."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        chat = self._state.chat
+        text = self._set_aside if self.editing is not None else self.composer.text
+        if chat is not None and text != self._stored_draft:
+            self._stored_draft = text
+            await self.host.link.call("chats.draft", id=chat.id, text=text)
+
+    @on(Suggestions.Taken)
+    def _taken(self, event: Suggestions.Taken) -> None:
+        self.composer.put(event.insert)
+        if not event.insert.endswith(" "):
+            self._command(event.insert)
+
+    @on(Composer.Asked)
+    def _asked(self, event: Composer.Asked) -> None:
+        {
+            "up": self._up, "down": lambda: self.suggestions.move(1), "stop": self._stop, "editor": self._editor,
+            "tab": self._tab,
+        }[event.what]()
+
+    def _up(self) -> None:
+        if self.suggestions.open:
+            self.suggestions.move(-1)
+        elif self._state.last("user") is not None:
+            self.host.do("edit_last")
+        else:
+            self.story.focus()
+
+    def _stop(self) -> None:
+        if self.suggestions.open:
+            self.composer.put("")
+        elif self.editing is not None:
+            self._leave_edit()
+        elif self._state.writing:
+            self.host.do("stop")
+        else:
+            self.story.focus()
+
+    def _tab(self) -> None:
+        if (chosen := self.suggestions.current) is not None:
+            self.composer.put(chosen)
+        else:
+            self.story.focus()
+
+    def _editor(self) -> None:
+        from tui.ui.terminal import edit_text
+
+        try:
+            self.composer.put(edit_text(self.app, self.composer.text))
+        except TraktirError as error:
+            self.host.say_error(error)
+        self.refresh(layout=True)
+
+    # ------------------------------------------------------------------ messages
+
+    def chosen(self) -> Node | None:
+        """The message chosen in the story, while it has the keys."""
+        index = self.story.selected
+        if index is None or self.focused is not self.story or index >= len(self._state.path):
+            return None
+        return self._state.path[index]
+
+    @on(Transcript.VersionTapped)
+    def _version_tapped(self, event: Transcript.VersionTapped) -> None:
+        actions = self.host.actions
+        last = event.index == len(self._state.path) - 1
+        work: Coroutine[Any, Any, None] = (
+            actions.swipe(event.step) if last else actions.version_of(event.index, event.step)
+        )
+        self.host.perform(work)
+
+    @on(Transcript.Scrolled)
+    def _scrolled(self) -> None:
+        self._draw_status()
+
+    def on_descendant_focus(self) -> None:
+        self._draw_status()
+
+
+def progress_words(turn: dict[str, Any]) -> str:
+    """What is being waited for, "" while nothing is."""
+    state = turn.get("state")
+    if state == "waiting":
+        return tr("… one moment")
+    if state == "loading":
+        told = clean(tr_notice(Notice.from_json(turn["notice"]))) if turn.get("notice") else tr("The model is loading")
+        fraction = turn.get("fraction")
+        return f"{told} {round(100 * fraction)}%" if fraction is not None else told
+    if state == "prefill":
+        total, processed = turn.get("total") or 0, turn.get("processed") or 0
+        return tr("reading: {done} of {total} tokens", done=processed, total=total) if total else tr("reading…")
+    if state == "summarising":
+        return tr("writing a summary…")
+    return ""
+
+
+def error_words(error: TraktirError) -> str:
+    """An error as sentences."""
+    parts = [tr_notice(error.what)] + ([tr_notice(error.remedy)] if error.remedy else [])
+    return clean(" ".join(parts))

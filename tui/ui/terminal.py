@@ -1,0 +1,162 @@
+"""The terminal under Textual: its private descriptor, keys it cannot read, an editor, and its sudden death."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.drivers import linux_driver
+from textual.drivers.linux_driver import LinuxDriver
+
+from tui.domain.errors import Refused
+from tui.domain.notice import notice
+
+_KITTY_KEY = re.compile(r"\x1b\[(\d*)(?::(\d*))?(?::(\d*))?((?:;[\d:]*)*)([u~A-S])")
+
+
+def guard_terminal(log: Path) -> None:
+    """Give Textual a private descriptor; whatever else writes to standard error goes to the log.
+
+    Textual draws on `sys.__stderr__`, and native code prints to descriptor 2: both at once would spoil the screen.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    screen = os.dup(2)
+    sys.__stderr__ = os.fdopen(screen, "w", encoding="utf-8", errors="replace")  # type: ignore[misc]
+    os.dup2(target, 2)
+    os.close(target)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.captureWarnings(True)
+
+
+class KeyParser(XTermParser):
+    """Textual's parser, without its fall over key codes with alternates (`ESC[1089::99;5u`): the last of them names
+    the key's place on a Latin keyboard, which is what a shortcut means."""
+
+    @lru_cache(maxsize=1024)  # noqa: B019 (one parser lives as long as the program)
+    def _parse_extended_key(self, sequence: str) -> list[events.Key] | None:
+        return super()._parse_extended_key(plain_key(sequence))
+
+
+def plain_key(sequence: str) -> str:
+    """A key sequence of the kitty protocol with one key code; others as they are.
+
+    The code of the Latin layout is taken for keys with Ctrl, Alt or Super, the code of the letter for plain ones.
+    """
+    found = _KITTY_KEY.fullmatch(sequence)
+    if found is None:
+        return sequence
+    code, shifted, base, rest, end = found.groups(default="")
+    fields = [field.split(":")[0] if number == 0 else field for number, field in enumerate(rest.split(";")[1:])]
+    held = int(fields[0]) - 1 if fields and fields[0] else 0
+    if base and held & 0b1110:
+        code, fields = base, fields[:1]
+    elif shifted and held & 1:
+        code = shifted
+    rest = "".join(f";{field}" for field in fields)
+    return f"\x1b[{code}{rest}{end}"
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver, which says how far behind the terminal is, and takes its death calmly."""
+
+    def backlog(self) -> int:
+        """Writes that the terminal has not taken yet."""
+        return self._writer_thread._queue.qsize() if self._writer_thread is not None else 0
+
+    def set_mouse(self, value: bool) -> None:
+        """Ask the terminal to report the mouse, or not to."""
+        if value:
+            self._mouse = True
+            self._enable_mouse_support()
+        else:
+            self._disable_mouse_support()
+            self._mouse = False
+
+    def _run_input_thread(self) -> None:
+        try:
+            self.run_input_thread()
+        except OSError:
+            hang_up = getattr(self._app, "hang_up", None)
+            if hang_up is not None:
+                self._app.call_later(hang_up)
+        except BaseException:
+            import rich.traceback
+
+            self._app.call_later(self._app.panic, rich.traceback.Traceback())
+
+
+def install_key_parser() -> None:
+    """Let Textual's driver read keys with our parser."""
+    linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
+
+
+def on_hang_up(detach: Callable[[], None], grace_s: float) -> None:
+    """When the terminal goes away or the process is told to end: `detach` at once, and be gone after `grace_s`.
+
+    A blocked screen may never let `detach` finish, so a thread sees to the end.
+    """
+
+    def handler(_signal: int, _frame: FrameType | None) -> None:
+        timer = threading.Timer(grace_s, os._exit, (0,))
+        timer.daemon = True
+        timer.start()
+        detach()
+
+    for name in ("SIGHUP", "SIGTERM"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
+
+
+def edit_text(app: Any, text: str) -> str:
+    """`text` as the person leaves it in their editor. Raises Refused where there is none, or no terminal to give it."""
+    from textual.app import SuspendNotSupported
+
+    command = editor_command()
+    descriptor, name = tempfile.mkstemp(prefix="traktir-", suffix=".md")
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            with app.suspend():
+                status = subprocess.run([*command, name], stderr=sys.__stderr__, check=False).returncode
+        except SuspendNotSupported:
+            raise Refused("This terminal cannot be lent to an editor.") from None
+        if status != 0:
+            raise Refused(notice("{editor} ended with an error; the text stays as it was.", editor=command[0]))
+        return path.read_text("utf-8", errors="replace").rstrip("\n")
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def editor_command() -> list[str]:
+    """The editor's call, from VISUAL, EDITOR, or what is installed. Raises Refused when there is none."""
+    for name in ("VISUAL", "EDITOR"):
+        words = shlex.split(os.environ.get(name, ""))
+        if words and shutil.which(words[0]):
+            return words
+    for word in ("sensible-editor", "nano", "vim", "vi"):
+        if shutil.which(word):
+            return [word]
+    raise Refused("No editor was found.", "Set EDITOR to the name of one, for example EDITOR=nano.")

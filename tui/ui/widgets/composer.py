@@ -1,0 +1,112 @@
+"""The line one writes in: grows to a third of the screen, sends with Enter, keeps what was sent before."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from tui.ui.keys import COMPOSER_BINDINGS
+
+
+class Composer(TextArea):
+    """What is being written. `take` empties it; `begin_edit` lends it to an old message."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(COMPOSER_BINDINGS)
+
+    class Sent(Message):
+        """Enter was pressed."""
+
+    class Grown(Message):
+        """The text changed."""
+
+    class Asked(Message):
+        """A key that the screen answers: `up`, `stop`, `editor`, `tab`."""
+
+        def __init__(self, what: str) -> None:
+            super().__init__()
+            self.what = what
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True,
+                         highlight_cursor_line=False)
+        self.cursor_blink = False
+        self._sent: list[str] = []
+        self._place = 0
+        self._kept = ""
+        self._steering = False
+
+    def steer(self, on: bool) -> None:
+        """While a list of completions is open, the arrows belong to it."""
+        self._steering = on
+
+    def put(self, text: str) -> None:
+        """Replace the text, with the cursor at its end."""
+        self.load_text(text)
+        self.move_cursor(self.document.end)
+        self._fit()
+
+    def remember(self, text: str) -> None:
+        """Add to what was sent before."""
+        if text and (not self._sent or self._sent[-1] != text):
+            self._sent.append(text)
+        self._place = len(self._sent)
+
+    def action_history(self, step: int) -> None:
+        place = self._place + step
+        if not 0 <= place <= len(self._sent):
+            return
+        if self._place == len(self._sent):
+            self._kept = self.text
+        self._place = place
+        self.put(self._sent[place] if place < len(self._sent) else self._kept)
+
+    def action_send(self) -> None:
+        self.post_message(self.Sent())
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+    def action_stop_or_leave(self) -> None:
+        self.post_message(self.Asked("stop"))
+
+    def action_editor(self) -> None:
+        self.post_message(self.Asked("editor"))
+
+    def action_tab(self) -> None:
+        self.post_message(self.Asked("tab"))
+
+    def action_up(self) -> None:
+        if self._steering or not self.text:
+            self.post_message(self.Asked("up"))
+        else:
+            self.action_cursor_up()
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        if self._steering and not select:
+            self.post_message(self.Asked("down"))
+        else:
+            super().action_cursor_down(select)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_send()
+
+    def on_text_area_changed(self) -> None:
+        self._fit()
+        self.post_message(self.Grown())
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the text, at most a third of the screen. Only a new number of rows costs a layout."""
+        limit = max(1, self.app.size.height // 3 - (1 if self.app.size.height < 24 else 2))
+        rows = max(1, min(limit, self.wrapped_document.height))
+        if self.styles.height is None or self.styles.height.value != rows:
+            self.styles.height = rows

@@ -1,0 +1,206 @@
+"""One message as rows of cells: who speaks, the text with its markup, thoughts, and what is to be known about its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.domain.cleantext import clean, clean_line
+from tui.domain.markup import Line, read_line
+from tui.i18n import tr
+from tui.ui.state import Entry
+from tui.ui.widgets.wrapping import wrap
+
+BAR, CHOSEN_BAR, CARET = "▎", "▌", "▌"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The styles of a transcript, and its measure: `width` cells for a message with its bar, `wide` for luxury."""
+
+    width: int
+    wide: bool
+    base: Style
+    names: dict[str, Style]
+    speech: Style
+    action: Style
+    strong: Style
+    code: Style
+    mark: Style
+    meta: Style
+    chosen: Style
+
+    @property
+    def text_width(self) -> int:
+        return max(4, self.width - self.indent)
+
+    @property
+    def indent(self) -> int:
+        return 2 if self.wide else 1
+
+    def of(self, kind: str) -> Style:
+        return {
+            "speech": self.speech, "action": self.action, "strong": self.strong, "code": self.code, "mark": self.mark,
+        }[kind]
+
+
+@dataclass(slots=True)
+class _Paragraph:
+    """A source line as it was laid out, kept while the text behind it grows."""
+
+    source: str
+    fenced: bool
+    after: bool
+    rows: list[list[Segment]]
+
+
+@dataclass(slots=True)
+class Laid:
+    """The rows of one message and what they were made from."""
+
+    key: object = None
+    rows: list[Strip] = field(default_factory=list)
+    paragraphs: list[_Paragraph] = field(default_factory=list)
+    measure: object = None
+
+
+def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: bool) -> Laid:
+    """The rows of `entry`. Paragraphs that `laid` holds already and that did not change are taken from it."""
+    key = (entry, chosen, unfolded)
+    if laid.key == key and laid.measure is look:
+        return laid
+    if laid.measure is not look:
+        laid.paragraphs = []
+    bar = _bar(entry, look, chosen)
+    rows = [_head(entry, look, bar, chosen)]
+    rows += [_row(bar, r, look) for r in _thoughts(entry, look, unfolded)]
+    body = _body(entry, look, laid)
+    if entry.live and body:
+        body = [*body[:-1], _with_caret(body[-1], look)]
+    rows += [_row(bar, r, look) for r in body]
+    if note := _ending(entry):
+        rows += [_row(bar, r, look) for r in _plain(note, look.text_width, look.meta)]
+    laid.key, laid.measure, laid.rows = key, look, rows
+    return laid
+
+
+def _bar(entry: Entry, look: Look, chosen: bool) -> Segment:
+    style = look.chosen if chosen else look.names.get(entry.role, look.meta)
+    return Segment((CHOSEN_BAR if chosen else BAR) + " " * (look.indent - 1), style)
+
+
+def _head(entry: Entry, look: Look, bar: Segment, chosen: bool) -> Strip:
+    meta = head_meta(entry) if look.wide else (tr("hidden") if entry.hidden else "")
+    name = clean_line(entry.name, 60) or "…"
+    room = look.text_width - (cell_len(meta) + 1 if meta else 0)
+    if cell_len(name) > room:
+        name = set_cell_size(name, max(1, room - 1)).rstrip() + "…"
+    style = look.names.get(entry.role, look.meta)
+    gap = look.text_width - cell_len(name) - cell_len(meta)
+    parts = [bar, Segment(name, style + Style(reverse=chosen, bold=True)), Segment(" " * max(0, gap), look.base)]
+    return Strip([*parts, Segment(meta, look.meta)] if meta else parts)
+
+
+def head_meta(entry: Entry) -> str:
+    """What stands at the right of a message's first row."""
+    parts = [tr("hidden")] if entry.hidden else []
+    if entry.versions > 1:
+        parts.append(f"‹ {entry.version}/{entry.versions} ›")
+    return "  ".join([*parts, f"#{entry.number}"])
+
+
+def _thoughts(entry: Entry, look: Look, unfolded: bool) -> list[list[Segment]]:
+    if not entry.reasoning.strip():
+        return []
+    count = len(entry.reasoning.split())
+    thinking = entry.live and not entry.text
+    head = tr("thinking, {n} words", n=count) if thinking else tr("thoughts, {n} words", n=count)
+    rows = [[Segment(f"{'▾' if unfolded else '▸'} {head}", look.meta)]]
+    if unfolded:
+        for source in _lines_of(entry.reasoning.strip()):
+            rows += _plain(source, look.text_width, look.mark + Style(italic=True))
+    return rows
+
+
+def _plain(text: str, width: int, style: Style) -> list[list[Segment]]:
+    return [[Segment(text[a:b], style)] for a, b in wrap(text, width)]
+
+
+def _body(entry: Entry, look: Look, laid: Laid) -> list[list[Segment]]:
+    """The text, one paragraph after another; those known already are not laid out again."""
+    fenced, kept, rows = False, laid.paragraphs, []
+    fresh: list[_Paragraph] = []
+    for index, source in enumerate(_lines_of(entry.text)):
+        old = kept[index] if index < len(kept) else None
+        if old is None or old.source != source or old.fenced != fenced:
+            line, after = read_line(source, fenced)
+            old = _Paragraph(source, fenced, after, list(_line_rows(line, look)))
+        fresh.append(old)
+        fenced = old.after
+        rows += old.rows
+    laid.paragraphs = fresh
+    return rows
+
+
+def _lines_of(text: str) -> list[str]:
+    return clean(text).expandtabs(4).replace("\u2028", "\n").replace("\u2029", "\n").split("\n")
+
+
+def _line_rows(line: Line, look: Look) -> Iterator[list[Segment]]:
+    width, text = look.text_width, line.text
+    if line.kind == "rule":
+        yield [Segment("─" * min(width, 24), look.mark)]
+        return
+    if line.kind in ("fence", "code"):
+        style = look.code if line.kind == "code" else look.mark
+        yield from ([Segment(text[a:b], style)] for a, b in wrap(text, width))
+        return
+    base = look.base + Style(bold=True) if line.kind == "heading" else look.base
+    if line.kind == "quote":
+        base = look.action
+    hang = min(cell_len(text[: line.hang]), width // 3)
+    runs = _runs(line, look, base)
+    for number, (start, end) in enumerate(wrap(text, width, hang)):
+        indent = [Segment(" " * hang, look.base)] if number and hang else []
+        yield indent + [
+            Segment(text[max(start, a): min(end, b)], style) for a, b, style in runs if a < end and b > start
+        ]
+
+
+def _runs(line: Line, look: Look, base: Style) -> list[tuple[int, int, Style]]:
+    """Stretches of one style each; inner spans lie over outer ones."""
+    edges = sorted({0, len(line.text), *(s.start for s in line.spans), *(s.end for s in line.spans)})
+    runs = []
+    for start, end in zip(edges, edges[1:], strict=False):
+        style = base
+        for span in line.spans:
+            if span.start <= start and span.end >= end:
+                style = style + look.of(span.kind)
+        runs.append((start, end, style))
+    return runs
+
+
+def _with_caret(row: list[Segment], look: Look) -> list[Segment]:
+    used = sum(cell_len(s.text) for s in row)
+    return row if used >= look.text_width else [*row, Segment(CARET, look.meta)]
+
+
+def _row(bar: Segment, parts: list[Segment], look: Look) -> Strip:
+    return Strip([bar, *parts])
+
+
+def _ending(entry: Entry) -> str:
+    """What a reader should know about how the text ended."""
+    if entry.live:
+        return ""
+    return {
+        "length": tr("… the length limit was reached; Enter goes on"),
+        "cut": tr("… cut off; Enter goes on"),
+        "streaming": tr("… cut off; Enter goes on"),
+        "error": tr("… broken off by an error; Enter goes on"),
+    }.get(entry.finish, "")
