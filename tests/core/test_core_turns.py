@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from core_table import Table
+
 from tui.domain.errors import Refused
 from tui.domain.operations import node_from_json
 from tui.wire.ids import new_id

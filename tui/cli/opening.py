@@ -35,12 +35,12 @@ def run(args: argparse.Namespace) -> int:
     async def connect() -> Connection:
         """Called after the first frame is on the screen: what it imports must not delay that."""
         from tui.client.connection import Connection
-        from tui.client.launch import ensure_core
+        from tui.client.launch import revive_core
 
         target, stop = await target_of(args)
         if stop is not None:
             ends.append(stop)
-        return await Connection.open(target, revive=None if args.connect or stop else ensure_core)
+        return await Connection.open(target, revive=None if args.connect or stop else revive_core)
 
     try:
         return run(

@@ -137,7 +137,8 @@ class ChatCalls:
 
     async def head(self, id: str, head: str | None) -> None:  # noqa: A002
         """Store the path that is on view, for the next time."""
-        await self._chats.commit(id, [{"op": "set_head", "head": head}], notice("moving"), undoable=False, durable=False)
+        ops: list[Op] = [{"op": "set_head", "head": head}]
+        await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False)
 
     async def stop(self, chat: str) -> dict[str, Any]:
         stopped = await self._memory.stop(chat)

@@ -19,6 +19,8 @@ from tui.store import ChangeKind, Store
 
 #: Chats kept in memory; a chat of 5,000 messages takes about 10 MB.
 _OPEN_CHATS = 8
+_NO_UNDO = Notice("There is nothing to undo in this chat.")
+_NO_REDO = Notice("There is nothing to redo in this chat.")
 
 
 def now_ms() -> int:
@@ -63,7 +65,7 @@ class Chats:
             find = self._store.redo_target if redo else self._store.undo_target
             change = await find(chat_id)
             if change is None:
-                raise Refused("There is nothing to redo in this chat." if redo else "There is nothing to undo in this chat.")
+                raise Refused(_NO_REDO if redo else _NO_UNDO)
             chat = await self._commit(
                 chat_id, change.inverse, change.label, kind="redo" if redo else "undo", target=change.id
             )

@@ -12,7 +12,9 @@ from tui.domain.errors import BadInput, NotFound
 from tui.domain.notice import notice
 
 Handler = Callable[..., Awaitable[Any]]
-_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+_NAMES = {
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object",
+}
 
 
 class Dispatcher:

@@ -73,7 +73,9 @@ class Importer:
         suffix = ".yaml" if base.lower().endswith((".yaml", ".yml")) else ".json"
         book_id = self._library.folders["lorebooks"].save(name, suffix, data)
         blank = sum(1 for e in file.book.entries if not e.keys and not e.constant)
-        notes = (*file.notes, *((notice("{n} entries have no keys and never fire.", n=blank),) if blank else ()))
+        notes = file.notes
+        if blank:
+            notes = (*notes, notice("{n} entries have no keys and never fire.", n=blank))
         return _taken("lorebook", "lorebooks", book_id, name, notes, entries=len(file.book.entries))
 
     def _preset(self, kind: str, base: str, data: bytes) -> _Taken:
@@ -86,10 +88,9 @@ class Importer:
         for file in await asyncio.to_thread(read_chat, data, base):
             chat = self._chat(file)
             await self._chats.add(chat)
-            results.append(
-                {"type": "file", "path": name, "error": None}
-                | _taken("chat", "chats", chat.id, file.title or file.character, file.notes, messages=len(file.messages))
-            )
+            title = file.title or file.character
+            taken = _taken("chat", "chats", chat.id, title, file.notes, messages=len(file.messages))
+            results.append({"type": "file", "path": name, "error": None, **taken})
         return results
 
     def _chat(self, file: ChatFile) -> Chat:

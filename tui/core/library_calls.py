@@ -60,7 +60,8 @@ class LibraryCalls:
     async def export_character(self, id: str, format: str = "png") -> dict[str, Any]:  # noqa: A002
         file = self._library.card_file(id)
         if format not in ("png", "json"):
-            raise BadInput(notice("A card can be exported as png or json, not {value}.", value=format[:20]), field="format")
+            told = notice("A card can be exported as png or json, not {value}.", value=format[:20])
+            raise BadInput(told, field="format")
         data = card_png(file) if format == "png" else card_json(file)
         return _file(f"{id}.{format}", data)
 
@@ -148,7 +149,8 @@ class LibraryCalls:
             return _file(f"{id}.jsonl", chat_jsonl(chat))
         if format == "txt":
             return _file(f"{id}.txt", chat_text(chat))
-        raise BadInput(notice("A chat can be exported as jsonl or txt, not {value}.", value=format[:20]), field="format")
+        told = notice("A chat can be exported as jsonl or txt, not {value}.", value=format[:20])
+        raise BadInput(told, field="format")
 
     def _preset_items(self, kind: str) -> list[Item]:
         if kind not in PRESET_KINDS:

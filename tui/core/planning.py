@@ -44,7 +44,8 @@ class Prepared:
     def request(self, request_id: str) -> CompletionRequest:
         return CompletionRequest(
             id=request_id, pieces=self.pieces, samplers=self.samplers, max_tokens=self.samplers.max_tokens,
-            stop=(*self.plan.stops, *self.samplers.stop), messages=self.messages, prefill=plan_prefill(self.plan), bos=self.bos,
+            stop=(*self.plan.stops, *self.samplers.stop), messages=self.messages, prefill=plan_prefill(self.plan),
+            bos=self.bos,
         )
 
 

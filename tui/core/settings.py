@@ -79,7 +79,8 @@ class Settings:
             self.problems[path.name] = problem.what
         except (OSError, ValueError) as problem:
             self.problems[path.name] = notice(
-                "{file} cannot be read ({reason}); the last good values stay.", file=path.name, reason=str(problem)[:200]
+                "{file} cannot be read ({reason}); the last good values stay.", file=path.name,
+                reason=str(problem)[:200],
             )
         self._read[path] = (stamp, values)
         return values
@@ -88,7 +89,8 @@ class Settings:
 def _check(name: str, value: Any, file: str) -> Any:
     setting = SETTINGS.get(name)
     if setting is None:
-        raise BadInput(notice("{file}: there is no setting called {field}.", file=file, field=name[:60]), field=name[:60])
+        told = notice("{file}: there is no setting called {field}.", file=file, field=name[:60])
+        raise BadInput(told, field=name[:60])
     if setting.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     in_range = not isinstance(value, float) or setting.low <= value <= setting.high

@@ -8,7 +8,7 @@ from typing import Any
 
 from tui.domain.card import Card
 from tui.domain.chat import Chat
-from tui.domain.lore import LoreEntry, Lorebook
+from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.operations import node_to_json, summary_to_json
 
 

@@ -6,26 +6,24 @@ import asyncio
 import datetime
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
+from tui.core.outcome import outcome, plan_to_json, record
 from tui.core.planning import Planner, Prepared
 from tui.core.shaping import ReplyShaper
 from tui.domain.backend import Finish, Progress, Reasoning, Status, Text, Usage
 from tui.domain.chat import Chat, Revision
 from tui.domain.errors import BackendError, BadInput, NotFound, TraktirError
 from tui.domain.notice import notice
-from tui.domain.operations import Op
-from tui.domain.prompt.types import Plan
+from tui.domain.operations import Op, node_to_json
 from tui.store import Store
 
 #: Seconds between two writes of a growing reply to disk.
 WRITE_EVERY = 0.5
-#: A rebase is near when this share of the window is used; then a summary is offered.
-OFFER_SHARE = 0.85
 
 
 @dataclass
@@ -86,7 +84,7 @@ class Turns:
         if node not in tree.nodes:
             who = self._planner.speakers(tree)
             said = new_node(tree, node, parent, "user", name or who.user, Revision(revision, text, now_ms()))
-            ops: list[Op] = [{"op": "add_node", "node": _json(said)}, {"op": "set_head", "head": node}]
+            ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
             await self._chats.commit(chat, ops, notice("your message"))
             await self._store.set_draft(chat, "")
         self._start(_Reply(chat, reply, reply_revision, node))
@@ -226,11 +224,11 @@ class Turns:
             base=len(reply.base), finish="streaming", reasoning=reply.reasoning,
         )
         if reply.continues:
-            ops: list[Op] = [{"op": "add_revision", "node": reply.node, "revision": _revision_json(revision)}]
+            ops: list[Op] = [{"op": "add_revision", "node": reply.node, "revision": asdict(revision)}]
         else:
             name = self._planner.speakers(tree).card.display_name
             node = new_node(tree, reply.node, reply.parent, "assistant", name, revision)
-            ops = [{"op": "add_node", "node": _json(node)}, {"op": "set_head", "head": reply.node}]
+            ops = [{"op": "add_node", "node": node_to_json(node)}, {"op": "set_head", "head": reply.node}]
         label = notice("the continuation") if reply.continues else notice("the reply")
         await self._chats.commit(reply.chat, ops, label, durable=False)
         reply.stored, reply.dirty = True, False
@@ -248,15 +246,15 @@ class Turns:
     async def _finish(self, reply: _Reply, prepared: Prepared, finish: Finish) -> None:
         self._connection.touch(prepared.link)
         if reply.stored:
-            record = _record(reply, prepared, finish)
+            made = record(prepared, finish, time.monotonic() - reply.started)
             closing: Op = {
                 "op": "finish_revision", "node": reply.node, "revision": reply.revision,
                 "text": (reply.base + reply.text).rstrip(), "finish": finish.reason, "reasoning": reply.reasoning,
-                "generation": record,
+                "generation": made,
             }
             await self._chats.commit(reply.chat, [closing], notice("the reply"), undoable=False)
             await self._store.set_plan_state(
-                reply.chat, reply.node, prepared.plan.state.to_json(), _plan_json(prepared.plan)
+                reply.chat, reply.node, prepared.plan.state.to_json(), plan_to_json(prepared.plan)
             )
             if not self._attached():
                 tokens = finish.usage.completion_tokens or 0
@@ -266,98 +264,10 @@ class Turns:
             error = BackendError(
                 notice("The model ended its turn without a word."), notice("Press Ctrl+R to ask again.")
             )
-        self._status(reply, "done", **_outcome(reply, prepared, finish, error))
+        self._status(reply, "done", **outcome(prepared, finish, error, stored=reply.stored))
 
     def _status(self, reply: _Reply, state: str, **data: Any) -> None:
         status = {"chat": reply.chat, "node": reply.node, "state": state, **data}
         if state == "done":
             self.last[reply.chat] = {**self.last.get(reply.chat, {}), **status}
         self._events.emit("turn", **status)
-
-
-def _json(node: Any) -> dict[str, Any]:
-    from tui.domain.operations import node_to_json
-
-    return node_to_json(node)
-
-
-def _revision_json(revision: Revision) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(revision)
-
-
-def _plan_json(plan: Plan) -> dict[str, Any]:
-    return {
-        "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
-        "stops": list(plan.stops), "tokens": plan.tokens, "expected_reuse": plan.expected_reuse,
-        "first_change": plan.first_change, "notices": [n.to_json() for n in plan.notices],
-    }
-
-
-def _record(reply: _Reply, prepared: Prepared, finish: Finish) -> dict[str, Any]:
-    """The generation record of a reply: everything needed to explain it, or to make it again."""
-    link = prepared.link
-    return {
-        "backend": link.capabilities.dialect, "model": link.capabilities.model, "profile": link.profile.id,
-        "template": link.template.id, "template_found_by": link.found_by, "preset": link.profile.samplers,
-        "seed": finish.seed, "samplers": prepared.samplers.to_json(), "finish": finish.reason,
-        "stop_string": finish.stop_string, "prompt_tokens": finish.usage.prompt_tokens or prepared.prompt_tokens,
-        "cached_tokens": finish.usage.cached_tokens, "completion_tokens": finish.usage.completion_tokens,
-        "ttft_ms": finish.ttft_ms, "tokens_per_second": finish.tokens_per_second,
-        "seconds": round(time.monotonic() - reply.started, 3), "context": link.context,
-        "expected_reuse": prepared.plan.expected_reuse, "first_change": prepared.plan.first_change,
-        "miss": cache_miss(prepared, finish), "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
-        "error": finish.error.to_json() if finish.error else None,
-    }
-
-
-def _outcome(
-    reply: _Reply, prepared: Prepared, finish: Finish, error: TraktirError | None
-) -> dict[str, Any]:
-    plan, link = prepared.plan, prepared.link
-    prompt = finish.usage.prompt_tokens or prepared.prompt_tokens
-    used = prompt + (finish.usage.completion_tokens or 0)
-    return {
-        "finish": "error" if error is not None and not reply.stored else finish.reason,
-        "error": error.to_json() if error else None, "used": used, "context": link.context, "prompt_tokens": prompt,
-        "reused": finish.usage.cached_tokens, "expected_reuse": plan.expected_reuse, "first_change": plan.first_change,
-        "completion_tokens": finish.usage.completion_tokens, "tokens_per_second": finish.tokens_per_second,
-        "ttft_ms": finish.ttft_ms, "lore": sum(1 for h in plan.lore if h.fired), "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
-        "miss": cache_miss(prepared, finish), "cut": len(plan.cut), "notices": [n.to_json() for n in plan.notices], "model": link.capabilities.model,
-        "template": link.template.id, "offer": offer(prepared) if used > OFFER_SHARE * link.context or plan.cut else None,
-    }
-
-
-def cache_miss(prepared: Prepared, finish: Finish) -> dict[str, Any] | None:
-    """Why less of the prompt was reused than the plan expected; None when it was not, or the backend does not say.
-
-    Openers and turn ends are shared between segments, so some tokens of difference mean nothing.
-    """
-    reused, expected = finish.usage.cached_tokens, prepared.plan.expected_reuse
-    if reused is None or reused >= expected - max(16, expected // 20):
-        return None
-    cause = prepared.plan.first_change
-    told = (
-        notice("Less was reused than expected: the prompt changed at {source}.", source=cause) if cause
-        else notice("Less was reused than expected: the backend no longer had the rest.")
-    )
-    return {"expected": expected, "reused": reused, "first_change": cause, "notice": told.to_json()}
-
-
-def offer(prepared: Prepared) -> dict[str, Any] | None:
-    """The range that a summary should take in: what was just cut, or what the next block cut would take."""
-    if prepared.plan.cut:
-        return {"first": prepared.plan.cut[0], "last": prepared.plan.cut[-1], "messages": len(prepared.plan.cut)}
-    history = [
-        s for s in prepared.plan.segments if s.included and s.source.startswith("message:") and s.volatility == "history"
-    ]
-    keep = prepared.turn.prompt.history_share * sum(s.tokens for s in history)
-    leaving: list[str] = []
-    total = sum(s.tokens for s in history)
-    for segment in history[:-2]:
-        if total <= keep:
-            break
-        total -= segment.tokens
-        leaving.append(segment.source.removeprefix("message:"))
-    return {"first": leaving[0], "last": leaving[-1], "messages": len(leaving)} if leaving else None

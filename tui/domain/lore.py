@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-LorePosition = Literal["before_char", "after_char", "at_depth", "note_top", "note_bottom", "examples_top", "examples_bottom"]
+LorePosition = Literal[
+    "before_char", "after_char", "at_depth", "note_top", "note_bottom", "examples_top", "examples_bottom"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,8 @@ def _number(name: str, value: Any) -> float | int:
         number = float(value)
         whole = int(number)
     except (ValueError, OverflowError):
-        raise BadInput(notice("{field} must be a number, not {value}.", field=name, value=str(value)[:40]), field=name) from None
+        told = notice("{field} must be a number, not {value}.", field=name, value=str(value)[:40])
+        raise BadInput(told, field=name) from None
     bounds = RANGES[name]
     if not bounds.low <= number <= bounds.high:
         raise BadInput(
@@ -137,17 +138,19 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
     if name == "order":
         unknown = [i for i in items if i not in DEFAULT_ORDER]
         if unknown:
-            raise BadInput(notice("{field} names an unknown step: {value}.", field=name, value=unknown[0][:40]), field=name)
+            told = notice("{field} names an unknown step: {value}.", field=name, value=unknown[0][:40])
+            raise BadInput(told, field=name)
     return tuple(items)
 
 
 def _bias(value: Any) -> dict[str, float]:
+    refusal = BadInput(notice("{field} must map texts to numbers.", field="logit_bias"), field="logit_bias")
     if not isinstance(value, Mapping):
-        raise BadInput(notice("{field} must map texts to numbers.", field="logit_bias"), field="logit_bias")
+        raise refusal
     out: dict[str, float] = {}
     for text, bias in value.items():
         try:
             out[str(text)] = max(-1000.0, min(1000.0, float(bias)))
         except (TypeError, ValueError):
-            raise BadInput(notice("{field} must map texts to numbers.", field="logit_bias"), field="logit_bias") from None
+            raise refusal from None
     return out
