@@ -30,7 +30,7 @@ def render_story(
     for (char, user); `literal` resolves macros in the story's own text. Text inside an `{{#if field}}` belongs to that
     field; white space at both ends of the whole goes."""
     out: list[Stretch] = []
-    blocks: list[_Block] = []
+    blocks = [_Block(True, True, "story", "story")]
     trimming = False
 
     def put(source: str, text: str) -> None:
@@ -43,40 +43,44 @@ def render_story(
     at = 0
     paired = _paired(story)
     for token in _TOKEN.finditer(story):
-        kind = token.lastgroup if token.lastgroup != "cond" else "open"
+        kind = "open" if token["open"] else token.lastgroup
         if kind in ("open", "else", "close") and token.start() not in paired:
             continue                                        # stays in the text that follows
-        if all(block.holds for block in blocks):
-            put(_owner(blocks), literal(story[at : token.start()]))
+        block = blocks[-1]
+        if block.shown:
+            put(block.source, literal(story[at : token.start()]))
         at = token.end()
         if kind == "open":
             name = ALIASES.get(token["cond"], token["cond"])
             filled = any(text.strip() for _, text in values.get(name, ())) or bool(extra.get(name))
-            blocks.append(_Block(filled == (token["open"] == "if"), _SOURCES.get(name, name) if filled else ""))
+            source = _SOURCES.get(name, name) if filled and name in FIELDS else block.source
+            blocks.append(block.inner(filled == (token["open"] == "if"), source))
         elif kind == "else":
-            blocks[-1] = _Block(not blocks[-1].holds, "")
+            blocks[-1] = blocks[-2].inner(not block.holds, block.around)
         elif kind == "close":
             blocks.pop()
-        elif all(block.holds for block in blocks):
-            if kind == "trim":
-                trimming = _strip_end(out)
-            else:
-                for source, text in values.get(ALIASES.get(token["field"], token["field"]), ()):
-                    put(source, text)
-    put(_owner(blocks), literal(story[at:]))
+        elif block.shown and kind == "trim":
+            _strip_end(out)
+            trimming = True
+        elif block.shown:
+            for source, text in values.get(ALIASES.get(token["field"], token["field"]), ()):
+                put(source, text)
+    put("story", literal(story[at:]))
     return _tidy(out, values)
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """An open condition: whether its text counts, and to which field that text belongs."""
+    """A condition: whether it holds, whether its text counts (those around it hold too), to which field that text
+    belongs, and to which the text around it does."""
 
     holds: bool
+    shown: bool
     source: str
+    around: str
 
-
-def _owner(blocks: Sequence[_Block]) -> str:
-    return next((block.source for block in reversed(blocks) if block.source), "story")
+    def inner(self, holds: bool, source: str) -> _Block:
+        return _Block(holds, self.shown and holds, source, self.source)
 
 
 def _paired(story: str) -> set[int]:
@@ -96,13 +100,12 @@ def _paired(story: str) -> set[int]:
     return found
 
 
-def _strip_end(out: list[Stretch]) -> bool:
+def _strip_end(out: list[Stretch]) -> None:
     while out:
         source, text = out.pop()
         if kept := text.rstrip("\r\n"):
             out.append((source, kept))
-            break
-    return True
+            return
 
 
 def _tidy(stretches: Sequence[Stretch], values: Mapping[str, Sequence[Stretch]]) -> list[Stretch]:
