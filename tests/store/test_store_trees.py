@@ -278,3 +278,28 @@ async def test_only_its_owner_can_read_the_files(store: Store, tmp_path: Path) -
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
     for file in (tmp_path / "data").iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("created_ms", 2**70), ("text", None), ("text", {"not": "a text"}), ("base", [1])]
+)
+async def test_values_of_the_wrong_kind_are_refused_and_the_next_ones_stored(
+    store: Store, field: str, value: Any
+) -> None:
+    await store.create_chat(line(1))
+    revision = {"id": "r1", "text": "x", "created_ms": 1, field: value}
+    with pytest.raises(BadInput):
+        await store.commit("c", [{"op": "add_revision", "node": "n0", "revision": revision}], [], label=LABEL)
+    await store.set_value("next", 1)
+    assert await store.load_chat("c") == line(1)
+
+
+async def test_an_import_with_loose_ends_keeps_every_message(store: Store) -> None:
+    chat = line(3)
+    nodes = dict(reversed(chat.nodes.items()))
+    nodes["n1"] = replace(nodes["n1"], parent="lost")
+    await store.create_chat(replace(chat, nodes=nodes))
+    stored = await store.load_chat("c")
+    assert [node.id for node in stored.path()] == ["n1", "n2"]
+    assert stored.nodes["n0"].text == "Сообщение 0"
+    assert await store.replay("c") == stored

@@ -15,8 +15,8 @@ from tui.store.text import clean, dump, load
 
 _NODE = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REVISION = """
-INSERT OR IGNORE INTO revisions (chat, node, id, text, created_ms, kind, base, finish, reasoning, generation)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERT INTO revisions (chat, node, id, text, created_ms, kind, base, finish, reasoning, generation)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, node, id) DO NOTHING"""
 
 
 def chat_key(connection: sqlite3.Connection, chat_id: str) -> int:
@@ -51,7 +51,7 @@ def _insert_node(connection: sqlite3.Connection, chat: int, node: Mapping[str, A
 
 def _insert_summary(connection: sqlite3.Connection, chat: int, summary: Mapping[str, Any]) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, id) DO NOTHING",
         (chat, summary["id"], dump(summary["covers"]), dump(summary["texts"]), summary["created_ms"],
          bool(summary.get("removed")), _generation(summary)),
     )

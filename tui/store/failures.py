@@ -96,7 +96,7 @@ def corrupt(path: Path) -> StoreError:
         else notice("There is no backup copy of it; move it away to start afresh, and keep it for a rescue.")
     )
     return StoreError(
-        notice("The database {file} is damaged and was not touched.", file=str(path)), remedy,
+        notice("The database {file} is damaged; it is left as it is.", file=str(path)), remedy,
         kind="corrupt", file=str(path), backups=copies,
     )
 

@@ -43,7 +43,7 @@ def write(connection: sqlite3.Connection, ops: list[Op]) -> int | None:
     """Write a new chat from what `creation` made. None: it exists already, and nothing was changed."""
     first, rest = ops[0], ops[1:]
     done = connection.execute(
-        "INSERT OR IGNORE INTO chats (id, created_ms, updated_ms) VALUES (?, ?, ?)",
+        "INSERT INTO chats (id, created_ms, updated_ms) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (first["id"], first["created_ms"], first["updated_ms"]),
     )
     if done.rowcount == 0:
