@@ -118,8 +118,10 @@ def as_v3(top: Mapping[str, Any]) -> dict[str, Any]:
 def as_v2(top: Mapping[str, Any]) -> dict[str, Any]:
     """The object under the V2 spec, decorators stripped from its book (cards.md 4.2)."""
     if top.get("spec") == "chara_card_v2":
-        return dict(top)
+        return {**top, "spec_version": "2.0"}
     data = dict(mapping(top.get("data")))
+    if data.get("group_only_greetings") == []:
+        del data["group_only_greetings"]               # V3 demands the field, V2 does not know it
     book = data.get("character_book")
     entries = book.get("entries") if isinstance(book, Mapping) else None
     if isinstance(book, Mapping) and isinstance(entries, list):
