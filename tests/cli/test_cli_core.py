@@ -233,5 +233,8 @@ def test_help_is_quick_and_names_every_command(traktir: Traktir) -> None:
     started = time.monotonic()
     text = traktir("--help")
     assert time.monotonic() - started < 5
-    for word in ["serve", "status", "stop", "say", "chats", "import", "export", "characters", "templates", "presets", "prompt", "lore", "models", "probe", "doctor"]:
-        assert word in text
+    words = (
+        "serve", "status", "stop", "say", "chats", "import", "export", "characters", "templates", "presets", "prompt",
+        "lore", "models", "probe", "doctor",
+    )
+    assert [word for word in words if word not in text] == []

@@ -98,7 +98,8 @@ async def _search(session: Session, args: argparse.Namespace) -> int:
         if args.json:
             json_line({"type": "hit", **hit})
         else:
-            line(f"{hit['chat']}  {hit['title']}  {hit['name']}: {hit['snippet'].replace(chr(2), '[').replace(chr(3), ']')}")
+            snippet = hit["snippet"].replace("\x02", "[").replace("\x03", "]")
+            line(f"{hit['chat']}  {hit['title']}  {hit['name']}: {snippet}")
     return 0
 
 

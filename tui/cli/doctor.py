@@ -120,4 +120,5 @@ def _store() -> Finding:
         verdict = str(error)
     if verdict == "ok":
         return Finding("store", True, notice("The database is sound."))
-    return Finding("store", False, notice("{file} is damaged: {reason}. The backups lie beside it.", file=str(path), reason=verdict))
+    told = notice("{file} is damaged: {reason}. The backups lie beside it.", file=str(path), reason=verdict)
+    return Finding("store", False, told)

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = test.add_mutually_exclusive_group(required=True)
     source.add_argument("--messages", metavar="FILE")
     source.add_argument("--text")
-    test.add_argument("--context", type=int, default=8192, metavar="TOKENS", help="the window that the budget is a share of")
+    test.add_argument(
+        "--context", type=int, default=8192, metavar="TOKENS", help="the window that the budget is a share of"
+    )
     test.add_argument("--all", action="store_true", help="those that do not fire, too")
     add_json(test)
 

@@ -13,17 +13,22 @@ from tui.cli.session import Session, add_connect, on_core
 from tui.domain.backend import ChatMessage
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
+from tui.i18n import tr
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     render = verbs.add_parser("render", help="print exactly the prompt text of a list of messages")
     render.add_argument("--template", required=True, metavar="T")
-    render.add_argument("--messages", required=True, metavar="FILE", help="a JSON list of {role, content, name?}; - reads stdin")
+    render.add_argument(
+        "--messages", required=True, metavar="FILE", help="a JSON list of {role, content, name?}; - reads stdin"
+    )
     render.add_argument("--mode", default="", metavar="M")
     render.add_argument("--clock", default="", metavar="ISO", help="the time for formats that write the date")
     render.add_argument("--no-generation", action="store_true", help="without the opener of a reply")
-    render.add_argument("--continue", action="store_true", dest="continue_last", help="the last message is a reply begun")
+    render.add_argument(
+        "--continue", action="store_true", dest="continue_last", help="the last message is a reply begun"
+    )
     show = verbs.add_parser("show", help="the plan of the next turn")
     show.add_argument("--chat", required=True, metavar="ID")
     show.add_argument("--text", default="", help="as if this had been said")
@@ -92,7 +97,8 @@ async def _show(session: Session, args: argparse.Namespace) -> int:
             mark = " " if segment["included"] else "-"
             reused = "=" if segment["reused"] else " "
             why = f"  ({sentence(segment['why'])})" if segment["why"] else ""
-            line(f"{mark}{reused}{segment['tokens']:6}  {segment['volatility']:8} {segment['role']:10} {segment['source']}{why}")
+            place = f"{segment['volatility']:8} {segment['role']:10} {segment['source']}"
+            line(f"{mark}{reused}{segment['tokens']:6}  {place}{why}")
     for hit in plan["lore"]:
         if args.json:
             json_line({"type": "entry", **hit, "why": sentence(hit["why"]) or None})
@@ -100,7 +106,8 @@ async def _show(session: Session, args: argparse.Namespace) -> int:
     if args.json:
         json_line({"type": "plan", **summary})
     else:
-        line("{tokens} of {context} tokens, {reserve} kept for the reply, {expected_reuse} expected in the cache".format(**summary))
+        line(tr("{tokens} of {context} tokens, {reserve} kept for the reply, {expected_reuse} expected in the cache",
+                **summary))
     for told in plan["notices"]:
         say_aside(sentence(told))
     return 0

@@ -19,7 +19,7 @@ from tui.wire.ids import new_id
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="what to say; - reads standard input")
     parser.add_argument("--character", metavar="C", help="whom to talk to (with a new chat)")
-    parser.add_argument("--chat", metavar="ID|new", help="a chat's id, or new; default: the last one with the character")
+    parser.add_argument("--chat", metavar="ID|new", help="a chat's id, or new; default: the last chat")
     parser.add_argument("--profile", metavar="P", help="backend, template, samplers and prompt for this chat")
     parser.add_argument("--set", metavar="sampler=value", action="append", default=[], dest="values")
     add_connect(parser)
@@ -97,7 +97,9 @@ class _Writer:
     def take(self, event: dict[str, Any]) -> bool:
         """Returns whether this was the end."""
         if event.get("type") == "reset":
-            raise Refused("The connection to the core was lost; the reply goes on there.", "Look with: traktir chats show")
+            raise Refused(
+                "The connection to the core was lost; the reply goes on there.", "Look with: traktir chats show"
+            )
         if event.get("chat") != self._chat:
             return False
         if event["type"] == "node" and event["node"]["id"] == self._node:

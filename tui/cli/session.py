@@ -116,7 +116,8 @@ def write_file(result: dict[str, Any], output: str) -> int:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise BadInput(notice("{file} cannot be written: {reason}.", file=output, reason=error.strerror or "?")) from error
+        told = notice("{file} cannot be written: {reason}.", file=output, reason=error.strerror or "?")
+        raise BadInput(told, file=output) from error
     return 0
 
 

@@ -67,7 +67,8 @@ class ChatCalls:
     async def create(self, id: str, character: str, title: str = "", profile: str = "") -> dict[str, Any]:  # noqa: A002
         """A new chat with a character; its greetings become the first message's versions."""
         card = self._library.card(character)
-        fields: dict[str, Any] = {"character": character, "card": card_to_json(card), "title": title or card.display_name}
+        fields: dict[str, Any] = {"character": character, "card": card_to_json(card)}
+        fields["title"] = title or card.display_name
         if profile:
             fields["profile"] = self._library.profile(profile).id
         empty = Chat(id=id, created_ms=now_ms(), updated_ms=now_ms(), fields=fields)
