@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from scripted import SSE, STALL, Handler, ScriptedServer, answer, as_openai, chat_chunk, event, play, text_chunk
+from scripted import (
+    SSE,
+    STALL,
+    Handler,
+    Line,
+    Request,
+    ScriptedServer,
+    answer,
+    as_openai,
+    chat_chunk,
+    event,
+    play,
+    text_chunk,
+)
 
 from tui.backends.connect import open_backend
+from tui.backends.probe import probe
 from tui.backends.remote import RemoteBackend
 from tui.domain.backend import (
     ChatMessage,
@@ -455,3 +470,60 @@ async def test_an_estimate_learns_from_the_servers_figures(
     await told_by(scripted_server, backend, told, messages=(ChatMessage("user", long),))
     after = (await backend.count_tokens([[Piece(long)]]))[0]
     assert before * 1.4 < after <= before * 2
+
+
+async def test_looking_at_a_server_that_writes_does_not_end_the_reply(scripted_server: ScriptedServer) -> None:
+    as_openai(scripted_server, owner="me")
+    scripted_server.on("POST /v1/completions", play(SSE, text_chunk("Once"), 0.2, text_chunk(" more", "stop")))
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    texts = []
+    async for said in backend.complete(request()):
+        if isinstance(said, Text):
+            texts.append(said.text)
+            asked = len(scripted_server.requests)
+            assert (await probe(Endpoint(scripted_server.url))).dialect == "llama_cpp_python"
+            assert len(scripted_server.requests) == asked
+    await backend.close()
+    assert texts == ["Once", " more"]
+
+
+async def test_markers_that_only_this_model_knows_are_found_by_asking(scripted_server: ScriptedServer) -> None:
+    as_openai(scripted_server, owner="llamacpp")
+
+    async def tokenize(asked: Request, line: Line) -> None:
+        marker = r"(<custom>)" if asked.json.get("parse_special") else "(custom)"
+        parts = re.split(marker, asked.json["content"])
+        await answer({"tokens": [{"id": 1, "piece": part} for part in parts if part]})(asked, line)
+
+    scripted_server.on("GET /props", answer({"default_generation_settings": {"n_ctx": 512}}))
+    scripted_server.on("POST /tokenize", tokenize)
+    scripted_server.on("POST /completion", play(SSE, event({"content": "Yes.", "stop": True, "stop_type": "eos"})))
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    await tell(backend, pieces=(Piece("<custom>", markup=True), Piece("I say <custom> and [sic].")))
+    await backend.close()
+    sent = scripted_server.asked("/completion")[0].json
+    assert sent["prompt"] == "<custom>I say <\u2060custom> and [sic]."
+
+
+async def test_the_environments_proxy_is_for_others_not_for_this_machine(
+    scripted_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_openai(scripted_server, "Hello.")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    assert (await tell(backend)).text == "Hello."
+    await backend.close()
+    monkeypatch.setenv("http_proxy", scripted_server.url)
+    monkeypatch.setenv("no_proxy", "")
+    scripted_server.on("GET http://far.example/v1/models", answer({"data": [{"id": "m", "owned_by": "acme"}]}))
+    assert (await probe(Endpoint("http://far.example"))).model == "m"
+
+
+async def test_the_seed_is_known_afterwards(scripted_server: ScriptedServer) -> None:
+    as_openai(scripted_server, "Hello.", owner="vllm")
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    drawn = (await tell(backend)).finish.seed
+    chosen = (await tell(backend, samplers=Samplers(seed=5))).finish.seed
+    await backend.close()
+    assert [r.json["seed"] for r in scripted_server.asked("/v1/completions")] == [drawn, 5]
+    assert chosen == 5

@@ -26,6 +26,7 @@ class Dialect:
     ask_usage: bool = True                        # takes stream_options.include_usage
     busy_with_one: bool = False                   # any other request disturbs the one that runs
     empty_is_failure: bool = False                # reports failures as an empty success
+    seeds: bool = False                           # takes a seed and does not tell the one it draws
     serves_one: bool = False                      # has one model, whatever name is sent
     public: bool = False                          # a service with many models, of which one must be chosen
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -44,16 +45,16 @@ _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 DIALECTS: Mapping[str, Dialect] = {
     d.name: d
     for d in (
-        Dialect("llamacpp", "llama.cpp server", text="llamacpp", continue_chat={}, serves_one=True),
+        Dialect("llamacpp", "llama.cpp server", text="llamacpp", continue_chat={}, seeds=True, serves_one=True),
         Dialect("llama_cpp_python", "llama-cpp-python server", text="openai", ask_usage=False, busy_with_one=True,
-                serves_one=True),
+                seeds=True, serves_one=True),
         Dialect("koboldcpp", "KoboldCpp", text="koboldcpp", serves_one=True),
         Dialect("textgen", "text-generation-webui", text="openai", continue_chat={"continue_": True},
-                empty_is_failure=True, serves_one=True),
+                empty_is_failure=True, seeds=True, serves_one=True),
         Dialect("tabby", "TabbyAPI", text="openai", continue_chat=_CONTINUE, serves_one=True),
-        Dialect("vllm", "vLLM", text="openai", continue_chat=_CONTINUE),
-        Dialect("aphrodite", "Aphrodite", text="openai", continue_chat=_CONTINUE),
-        Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE),
+        Dialect("vllm", "vLLM", text="openai", continue_chat=_CONTINUE, seeds=True),
+        Dialect("aphrodite", "Aphrodite", text="openai", continue_chat=_CONTINUE, seeds=True),
+        Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE, seeds=True),
         Dialect("lmstudio", "LM Studio", text="openai"),
         Dialect("ollama", "Ollama"),
         Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True),

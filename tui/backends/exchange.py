@@ -22,7 +22,7 @@ from tui.domain.errors import BackendError
 from tui.domain.notice import notice
 
 IDLE_SECONDS = 300.0
-"""How long a stream may be silent once it has begun; comments count as a sign of life."""
+"""How long a stream may be silent once the reply has begun; comments count as a sign of life."""
 AFTERMATH_SECONDS = 5.0
 """How long to wait for usage figures and the closing mark after the last word."""
 
@@ -52,7 +52,6 @@ class Exchange:
     def __init__(self, http: Http, call: Call, reply: Reply, emit: Emit, idle_seconds: float = IDLE_SECONDS) -> None:
         self._http, self._call, self._reply, self._emit = http, call, reply, emit
         self._idle = idle_seconds
-        self._awake = False
 
     async def run(self) -> Finish:
         """Send until the server takes it, read, judge. Raises Rejected when it does not take it."""
@@ -123,13 +122,11 @@ class Exchange:
         return None
 
     async def _chunk(self, stream: AsyncGenerator[bytes, None]) -> bytes | None:
-        """The next bytes, None at the end. The first may take as long as the prompt does; then silence has a
-        limit, and a short one once the reply is complete."""
-        limit = None if not self._awake else AFTERMATH_SECONDS if self._reply.complete else self._idle
+        """The next bytes, None at the end. The first word may take as long as the prompt does (some servers
+        open the stream before they read it); then silence has a limit, a short one once the reply is complete."""
+        limit = AFTERMATH_SECONDS if self._reply.complete else self._idle if self._reply.begun else None
         async with asyncio.timeout(limit):
-            chunk = await anext(stream, None)
-        self._awake = True
-        return chunk
+            return await anext(stream, None)
 
     async def _take(self, events: list[ServerEvent]) -> None:
         for event in events:

@@ -92,7 +92,7 @@ def read_llamacpp(body: Mapping[str, Any]) -> Delta:
         finish=("length" if body.get("stop_type") == "limit" else "stop") if stopped else "",
         done=stopped,
         stop_string=_string(body.get("stopping_word")),
-        seed=whole(_mapping(body.get("generation_settings")).get("seed")),
+        seed=_seed(_mapping(body.get("generation_settings")).get("seed")),
         speed=_number(timings.get("predicted_per_second")),
         understood="content" in body,
     )
@@ -115,6 +115,11 @@ def whole(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
         return None
     return int(value)
+
+
+def _seed(value: Any) -> int | None:
+    """llama.cpp's word for "a random one" is no seed."""
+    return seed if (seed := whole(value)) is not None and seed != 0xFFFFFFFF else None
 
 
 def _progress(body: Mapping[str, Any]) -> Progress | None:

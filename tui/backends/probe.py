@@ -14,6 +14,7 @@ from tui.backends import failures
 from tui.backends.address import KNOWN_HOSTS, Address, parse_address
 from tui.backends.describe import describe
 from tui.backends.dialects import DIALECTS, Dialect
+from tui.backends.gate import gate_of
 from tui.backends.http import Answer, Http
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
@@ -81,7 +82,11 @@ async def probe(endpoint: Endpoint) -> ProbeResult:
 
     Raises BadInput for an address or a key that cannot be used, BackendError when nothing answers.
     """
-    http = Http(endpoint, parse_address(endpoint.url))
+    address = parse_address(endpoint.url)
+    gate = gate_of(address.root)
+    if gate.locked() and gate.found is not None and DIALECTS[gate.found.dialect].busy_with_one:
+        return gate.found                                       # it writes, and a question would end that
+    http = Http(endpoint, address)
     try:
         return await probe_over(http, endpoint)
     finally:

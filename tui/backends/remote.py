@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from weakref import WeakValueDictionary
 
 from tui.backends import failures, retry
 from tui.backends.address import parse_address
@@ -16,6 +16,7 @@ from tui.backends.calls import Target, prompt_text, write_call
 from tui.backends.dialects import DIALECTS
 from tui.backends.exchange import IDLE_SECONDS, Call, Exchange, Rejected
 from tui.backends.frames import whole
+from tui.backends.gate import gate_of
 from tui.backends.http import Http
 from tui.backends.probe import ProbeResult, probe_over
 from tui.backends.refusals import named_key
@@ -54,6 +55,7 @@ class RemoteBackend:
         self.address = parse_address(endpoint.url)
         self._http = Http(endpoint, self.address)
         self._idle_seconds = idle_seconds
+        self._found: ProbeResult | None = None
         self._target: Target | None = None
         self._counter: TokenCounter | None = None
         self._markers: frozenset[str] = frozenset()
@@ -82,7 +84,7 @@ class RemoteBackend:
         target = await self._reach()
         assert self._counter is not None
         texts = [prompt_text(pieces, self._special(target)) for pieces in prompts]
-        return await self._counter.count(texts, busy=_gate(self.address.root).locked())
+        return await self._counter.count(texts, busy=gate_of(self.address.root).locked())
 
     async def abort(self, request_id: str) -> None:
         """Stop that reply here and at the server; it ends with Finish("cut"). Unknown ids are ignored."""
@@ -135,11 +137,12 @@ class RemoteBackend:
         await run.events.put(finish)
 
     async def _answer(self, run: _Run) -> Finish:
-        gate = _gate(self.address.root)
+        gate = gate_of(self.address.root)
         if gate.locked():
             await run.events.put(Status(notice("Waiting for another request to this server to finish.")))
         async with gate:
             target = await self._wait_until_ready(run.events.put)
+            gate.found = self._found
             special = await self._learn_markers(target, run.request)
             for _ in range(3):
                 try:
@@ -154,14 +157,15 @@ class RemoteBackend:
 
     async def _exchange(self, run: _Run, target: Target, special: frozenset[str]) -> Finish:
         key = f"TKTR{uuid.uuid4().hex[:16]}"
-        call, translation = write_call(run.request, target, special, key)
-        text = _text_of(run.request, target)
+        request = _with_seed(run.request) if target.dialect.seeds else run.request
+        call, translation = write_call(request, target, special, key)
+        text = _text_of(request, target)
         assert self._counter is not None
         setting = Setting(
             self.address.shown, target.capabilities.context_length, self._counter.estimate(text),
             target.dialect.empty_is_failure,
         )
-        reply = run.reply = Reply(run.request, translation, setting, time.monotonic)
+        reply = run.reply = Reply(request, translation, setting, time.monotonic)
         finish: Finish | None = None
         try:
             finish = await Exchange(self._http, call, reply, run.events.put, self._idle_seconds).run()
@@ -172,7 +176,7 @@ class RemoteBackend:
             self._target = None                                 # another server may come up there
         if finish.usage.prompt_tokens:
             self._counter.learn(text, finish.usage.prompt_tokens)
-        return await self._kobold_figures(finish) if call.wire == "koboldcpp" and reply.server_ended else finish
+        return await self._with_figures(finish, target, reply, text)
 
     async def _stop_at_source(self, call: Call, key: str) -> None:
         """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request."""
@@ -182,6 +186,18 @@ class RemoteBackend:
             await self._http.ask(f"{self.address.root}/api/extra/abort", {"genkey": key}, seconds=ABORT_SECONDS)
         except BackendError as error:
             log.info("abort at %s: %s", self.address.shown, error)
+
+    async def _with_figures(self, finish: Finish, target: Target, reply: Reply, prompt: str) -> Finish:
+        """What the stream itself does not tell but the server can be asked once it has ended."""
+        if not reply.server_ended or finish.error is not None:
+            return finish
+        if target.dialect.name == "koboldcpp":
+            return await self._kobold_figures(finish)
+        if target.dialect.name == "llama_cpp_python" and self._counter is not None:
+            prompt_tokens, completion = await self._counter.count([prompt, reply.text], busy=False)
+            usage = Usage(prompt_tokens + target.capabilities.adds_bos, None, completion)
+            return replace(finish, usage=usage, tokens_per_second=reply.speed(completion))
+        return finish
 
     async def _kobold_figures(self, finish: Finish) -> Finish:
         """KoboldCpp's stream carries no figures; it tells those of its last reply on another route."""
@@ -213,7 +229,7 @@ class RemoteBackend:
                 found = await self.probe()
                 if found.problem is not None:
                     raise found.problem
-                dialect = DIALECTS[found.dialect]
+                self._found, dialect = found, DIALECTS[found.dialect]
                 self._counter = TokenCounter(self._http, dialect, found.capabilities.exact_tokens)
                 self._target = Target(self.endpoint, self.address, dialect, found.capabilities)
             return self._target
@@ -243,21 +259,17 @@ class RemoteBackend:
         return (*target.capabilities.special_tokens, *self._markers)
 
 
-class _Gate(asyncio.Lock):
-    """One request at a time for each server, whoever asks."""
-
-
-_GATES: WeakValueDictionary[tuple[int, str], _Gate] = WeakValueDictionary()
-
-
-def _gate(root: str) -> _Gate:
-    return _GATES.setdefault((id(asyncio.get_running_loop()), root), _Gate())
-
-
 def _text_of(request: CompletionRequest, target: Target) -> str:
     if target.capabilities.text_completion:
         return "".join(p.text for p in request.pieces)
     return "\n".join(m.content for m in request.messages)
+
+
+def _with_seed(request: CompletionRequest) -> CompletionRequest:
+    """A seed of our own where none is set, so that it is known afterwards."""
+    if request.samplers.seed >= 0:
+        return request
+    return replace(request, samplers=replace(request.samplers, seed=random.getrandbits(31)))
 
 
 def _as_backend_error(error: TraktirError) -> BackendError:

@@ -40,6 +40,7 @@ class Reply:
         self._first_at: float | None = None
         self._last_at: float | None = None
         self._chars = self._frames = 0
+        self._shown: list[str] = []
         self._said = self._thought = self._unmarked = self._understood = False
         self._usage = Usage()
         self._speed: float | None = None
@@ -54,6 +55,11 @@ class Reply:
     def begun(self) -> bool:
         """Whether anything of the model has arrived, after which nothing may be tried again."""
         return self._first_at is not None
+
+    @property
+    def text(self) -> str:
+        """All that was passed on."""
+        return "".join(self._shown)
 
     @property
     def complete(self) -> bool:
@@ -148,20 +154,29 @@ class Reply:
         if not text:
             return []
         self._said = True
+        self._shown.append(text)
         return [Text(text)]
 
     def _end(self, reason: FinishReason, error: BackendError | None) -> Finish:
         return Finish(
-            reason, self._usage, ttft_ms=self._ttft(), tokens_per_second=self._speed or self._own_speed(),
-            stop_string=self._stop_string if reason == "stop" else "", seed=self._seed,
+            reason, self._usage, ttft_ms=self._ttft(),
+            tokens_per_second=self._speed or self.speed(self._usage.completion_tokens),
+            stop_string=self._stop_string if reason == "stop" else "", seed=self._known_seed(),
             dropped=self._translation.dropped, clamped=self._translation.clamped, error=error,
         )
+
+    def _known_seed(self) -> int | None:
+        if self._seed is not None:
+            return self._seed
+        asked = self._request.samplers.seed
+        return asked if asked >= 0 and "seed" not in self._translation.dropped else None
 
     def _ttft(self) -> float | None:
         return None if self._first_at is None else round((self._first_at - self._asked_at) * 1000, 1)
 
-    def _own_speed(self) -> float | None:
-        tokens, first, last = self._usage.completion_tokens, self._first_at, self._last_at
+    def speed(self, tokens: int | None) -> float | None:
+        """Tokens per second between the first and the last, None where that cannot be told."""
+        first, last = self._first_at, self._last_at
         if not tokens or tokens < 2 or first is None or last is None or last <= first:
             return None
         return round((tokens - 1) / (last - first), 2)

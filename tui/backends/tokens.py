@@ -13,10 +13,12 @@ from tui.backends.dialects import Dialect
 from tui.backends.frames import whole
 from tui.backends.http import Http
 from tui.domain.backend import estimate_tokens
+from tui.domain.defuse import plausible
 from tui.domain.errors import BackendError
 
 CACHE_SIZE = 4096
 COUNT_SECONDS = 5.0
+MAX_CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +119,28 @@ def _digest(text: str) -> bytes:
 
 
 async def hidden_markers(http: Http, texts: Sequence[str]) -> frozenset[str]:
-    """Strings in `texts` that this llama-server would read as special tokens: it tokenises them with and without
-    that reading, and what only the first has are they. Empty when it cannot be asked."""
-    joined = "\n".join(texts)
-    body = {"content": joined, "add_special": False, "with_pieces": True}
-    url = f"{http.address.root}/tokenize"
+    """Strings in `texts` that this llama-server would read as special tokens: those that it tokenises otherwise
+    when it is told to look for such tokens. Empty when it cannot be asked."""
     try:
-        parsed = await http.ask(url, {**body, "parse_special": True}, seconds=COUNT_SECONDS)
-        plain = await http.ask(url, {**body, "parse_special": False}, seconds=COUNT_SECONDS)
+        parsed, plain = await _both_ways(http, "\n".join(texts))
+        found: set[str] = set()
+        for piece in [p for p in parsed - plain if plausible(p)][:MAX_CANDIDATES]:
+            alone, as_text = await _both_ways(http, piece)
+            if alone != as_text:
+                found.add(piece)
     except BackendError:
         return frozenset()
-    found = _pieces(parsed.field("tokens")) - _pieces(plain.field("tokens"))
-    return frozenset(piece for piece in found if len(piece) > 2 and piece in joined)
+    return frozenset(found)
+
+
+async def _both_ways(http: Http, text: str) -> tuple[set[str], set[str]]:
+    """The pieces of `text` with special tokens looked for and without."""
+    sets = []
+    for special in (True, False):
+        body = {"content": text, "add_special": False, "with_pieces": True, "parse_special": special}
+        answer = await http.ask(f"{http.address.root}/tokenize", body, seconds=COUNT_SECONDS)
+        sets.append(_pieces(answer.field("tokens")))
+    return sets[0], sets[1]
 
 
 def _pieces(tokens: Any) -> set[str]:
