@@ -178,8 +178,15 @@ class Page(Screen[Any]):
         self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
+        """Where nothing is typed, letters are keys in any layout."""
         if self.typing():
             return
-        if event.key == "left" or (event.character and to_latin(event.character) == "q"):
+        letter = to_latin(event.character) if event.character else ""
+        if event.key == "left" or letter == "q":
             event.stop()
             self.action_back()
+        elif letter and letter != event.character:
+            for binding in self._bindings.key_to_bindings.get(letter, ()):
+                event.stop()
+                self.run_worker(self.run_action(binding.action), exit_on_error=True)
+                return

@@ -45,7 +45,7 @@ class ServerPage(FormPage):
                 tr("Variable with the key"),
                 values["key_env"],
                 tr(
-                    "The name of an environment variable, if the server wants a key. The key itself is never typed here."
+                    "If the server wants a key: the name of an environment variable. The key itself is never typed here."
                 ),
             ),
             Field(

@@ -95,6 +95,7 @@ def apply_preference(app: Any, name: str, value: Any) -> None:
     """Let a changed preference count for the app that runs."""
     if name == "language":
         use_language(value)
+        app.relabel()
     elif name == "theme":
         app.theme = value or app.default_theme_name()
     elif name == "mouse":

@@ -78,9 +78,6 @@ class Picker(Widget):
         picker: Picker
         line: Line
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     @dataclass
     class MoreAsked(Message):
         """The person wants to know what can be done with this line."""
@@ -88,25 +85,16 @@ class Picker(Widget):
         picker: Picker
         line: Line
 
-        def __post_init__(self) -> None:
-            super().__init__()
-
     @dataclass
     class RemoveAsked(Message):
         picker: Picker
         line: Line
-
-        def __post_init__(self) -> None:
-            super().__init__()
 
     @dataclass
     class Back(Message):
         """Left arrow with nothing typed."""
 
         picker: Picker
-
-        def __post_init__(self) -> None:
-            super().__init__()
 
     def __init__(
         self,
