@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from scripted import SSE, STALL, ScriptedServer, answer, as_koboldcpp, event, play
+from scripted import SSE, STALL, ScriptedServer, answer, as_koboldcpp, chat_chunk, event, play
 
 from tui.backends.remote import RemoteBackend
-from tui.domain.backend import CompletionRequest, Event, Finish, Piece, Text
+from tui.domain.backend import ChatMessage, CompletionRequest, Event, Finish, Piece, Text
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError
 from tui.domain.samplers import Samplers
@@ -124,3 +124,16 @@ async def test_a_password_is_asked_for(scripted_server: ScriptedServer, backend:
     scripted_server.on("GET /api/v1/model", answer({"result": "koboldcpp/protected-model"}))
     with pytest.raises(BackendError, match="needs a key"):
         await backend.capabilities()
+
+
+async def test_chat_by_its_imitation_of_openai(scripted_server: ScriptedServer) -> None:
+    as_koboldcpp(scripted_server)
+    usage = {"prompt_tokens": 100, "completion_tokens": 100, "total_tokens": 200}
+    frames = [chat_chunk("Good", "null"), chat_chunk("", "stop"), event({"choices": [], "usage": usage})]
+    scripted_server.on("POST /v1/chat/completions", play(SSE, *frames, b"data: [DONE]"))
+    backend = RemoteBackend(Endpoint(scripted_server.url, mode="chat"))
+    text, finish = await tell(backend, messages=(ChatMessage("user", "Hi."),))
+    await backend.close()
+    sent = scripted_server.asked("/v1/chat/completions")[0].json
+    assert (text, finish.reason, finish.usage.prompt_tokens) == ("Good", "stop", 42)
+    assert (sent["max_tokens"], sent["stop"], sent["rep_pen"]) == (50, ["\nYou:"], 1.1)

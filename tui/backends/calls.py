@@ -54,7 +54,7 @@ def write_call(
         text = ("" if capabilities.adds_bos else request.bos) + prompt_text(request.pieces, markers)
         call = _TEXT[wire](target, text, translation, key)
     else:
-        call = _chat(request, target, markers, translation)
+        call = _chat(request, target, markers, translation, key)
     body = {k: v for k, v in {**call.body, **dialect.body, **target.endpoint.body}.items() if v is not None}
     for key in target.rejected_keys - _NEEDED:
         body.pop(key, None)
@@ -90,11 +90,17 @@ def _koboldcpp_text(target: Target, text: str, translation: Translation, key: st
 _TEXT = {"openai": _openai_text, "llamacpp": _llamacpp_text, "koboldcpp": _koboldcpp_text}
 
 
-def _chat(request: CompletionRequest, target: Target, markers: tuple[str, ...], translation: Translation) -> Call:
+def _chat(
+    request: CompletionRequest, target: Target, markers: tuple[str, ...], translation: Translation, key: str,
+) -> Call:
     messages = [{"role": m.role, "content": defuse(m.content, markers)} for m in request.messages]
-    fields = dict(translation.fields)
+    table = target.dialect.table
+    renamed = {table.limit: "max_tokens", table.stop: "stop"}
+    fields = {renamed.get(name, name): value for name, value in translation.fields.items()}
     if target.dialect.name == "llamacpp":
-        fields |= {"max_tokens": fields.pop("n_predict"), "return_progress": True}
+        fields["return_progress"] = True
+    if target.dialect.name == "koboldcpp":
+        fields["genkey"] = key
     if target.address.host == "api.openai.com":
         fields["max_completion_tokens"] = fields.pop("max_tokens")
     body: dict[str, Any] = {"messages": messages, "stream": True, **_model(target), **_usage(target.dialect), **fields}

@@ -14,7 +14,7 @@ from tui.backends import failures, retry
 from tui.backends.address import parse_address
 from tui.backends.calls import Target, prompt_text, write_call
 from tui.backends.dialects import DIALECTS
-from tui.backends.exchange import IDLE_SECONDS, Call, Exchange, Rejected
+from tui.backends.exchange import IDLE_SECONDS, Exchange, Rejected
 from tui.backends.frames import whole
 from tui.backends.gate import gate_of
 from tui.backends.http import Http
@@ -171,16 +171,16 @@ class RemoteBackend:
             finish = await Exchange(self._http, call, reply, run.events.put, self._idle_seconds).run()
         finally:
             if not reply.server_ended:
-                await self._stop_at_source(call, key)
+                await self._stop_at_source(target, key)
         if finish.error is not None and finish.error.details.get("kind") == "unreachable":
             self._target = None                                 # another server may come up there
         if finish.usage.prompt_tokens:
             self._counter.learn(text, finish.usage.prompt_tokens)
         return await self._with_figures(finish, target, reply, text)
 
-    async def _stop_at_source(self, call: Call, key: str) -> None:
+    async def _stop_at_source(self, target: Target, key: str) -> None:
         """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request."""
-        if call.wire != "koboldcpp":
+        if target.dialect.name != "koboldcpp":
             return
         try:
             await self._http.ask(f"{self.address.root}/api/extra/abort", {"genkey": key}, seconds=ABORT_SECONDS)

@@ -124,7 +124,7 @@ async def hidden_markers(http: Http, texts: Sequence[str]) -> frozenset[str]:
     try:
         parsed, plain = await _both_ways(http, "\n".join(texts))
         found: set[str] = set()
-        for piece in [p for p in parsed - plain if plausible(p)][:MAX_CANDIDATES]:
+        for piece in sorted(p for p in parsed - plain if plausible(p))[:MAX_CANDIDATES]:
             alone, as_text = await _both_ways(http, piece)
             if alone != as_text:
                 found.add(piece)
