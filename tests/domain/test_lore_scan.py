@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.lore_scan import ScanSettings, scan_lore
 from tui.domain.prompt.types import LoreHit
+from tui.formats.lore_read import read_lorebook
 
 
 def words(text: str) -> int:
@@ -204,3 +207,29 @@ def test_a_book_that_asks_for_everything_does_not_hang_the_turn() -> None:
     hits = scan(wild, *messages, recursive=True, depth=10 ** 9, budget=100)
     assert time.perf_counter() - started < 5.0
     assert sum(hit.tokens for hit in hits if hit.fired) <= 100
+
+
+RECORDED = Path(__file__).parents[2].parent / "shared" / "data" / "sillytavern" / "gold6_worldinfo.json"
+LATER = ("group", "match_persona", "charfilter", "recursion_maxsteps")
+
+
+def recorded_cases() -> list[Any]:
+    """Recorded scans that use only what this scan knows."""
+    data = json.loads(RECORDED.read_text("utf-8")) if RECORDED.is_file() else {}
+    return [pytest.param(v["cfg"], v["result"], id=k) for k, v in data.items() if not k.startswith(LATER)]
+
+
+@pytest.mark.skipif(not RECORDED.is_file(), reason="the recorded scans are not here")
+@pytest.mark.parametrize(("given", "result"), recorded_cases())
+def test_as_recorded(given: dict[str, Any], result: dict[str, Any]) -> None:
+    world = {"entries": {str(i): {"uid": i, **e} for i, e in enumerate(given["entries"])}}
+    book = read_lorebook(json.dumps(world).encode(), "world.json")
+    world_settings = given["settings"]
+    hits = scan_lore(
+        [replace(book, recursive=world_settings["world_info_recursive"])], given["chat"], lambda t: -(-len(t) // 4),
+        settings=ScanSettings(
+            world_settings["world_info_depth"], given["maxContext"] * world_settings["world_info_budget"] // 100,
+        ),
+    )
+    expected = {str(item["uid"] if isinstance(item, dict) else item) for item in result["activated"]}
+    assert {hit.uid for hit in hits if hit.fired} == expected

@@ -31,7 +31,7 @@ CONTEXT = MacroContext(
     ("{{lastMessage}}/{{lastUserMessage}}/{{lastCharMessage}}", "Sit./Very./Sit."),
     ("{{unknown::{{user}}}} {{setvar::a::1}}", "{{unknown::Alex}} {{setvar::a::1}}"),
     ("{{random::{{user}}}}", "Alex"),
-    ("{{user", "{{user"), ("user}}", "user}}"), ("{{}}", "{{}}"), ("{ {user}}", "{ {user}}"),
+    ("{{{char}}}", "{Mira}"), ("{{user", "{{user"), ("user}}", "user}}"), ("{{}}", "{{}}"), ("{ {user}}", "{ {user}}"),
     ("{{original}}", "{{original}}"),
     ("{{roll:999999999d999999999}} {{roll:0}}", "{{roll:999999999d999999999}} {{roll:0}}"),
 ])

@@ -15,7 +15,7 @@ from tui.domain.clock import MONTHS, WEEKDAYS, parse_clock
 
 MAX_DEPTH = 20
 MAX_STEPS = 10_000
-_TOKEN = re.compile(r"\{\{|\}\}|<(?:USER|BOT|CHAR)>", re.IGNORECASE)
+_TOKEN = re.compile(r"\{\{(?!\{)|\}\}|<(?:USER|BOT|CHAR)>", re.IGNORECASE)
 _NAME = re.compile(r"\s*(//|[A-Za-z_][\w+-]*)\s*")
 _ROLL = re.compile(r"(?:(\d{1,4})?d)?(\d{1,9})(?:([+-])(\d{1,9}))?", re.IGNORECASE)
 _COMMA = re.compile(r"(?<!\\),")
