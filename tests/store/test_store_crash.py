@@ -224,6 +224,9 @@ def test_daily_copies_rotate(tmp_path: Path) -> None:
     opening.prepare(path)
     assert backup.daily_is_due(path)
     made = []
+    half = backup.folder(path) / "t-daily-1.db.partial"
+    half.parent.mkdir()
+    half.write_bytes(b"left by a core that was killed")
     for day in range(7):
         copy = backup.make_daily(path)
         assert not backup.daily_is_due(path)
@@ -232,6 +235,7 @@ def test_daily_copies_rotate(tmp_path: Path) -> None:
         os.utime(copy, (old, old))
     assert backup.daily_is_due(path)
     assert backups(path) == made[:1:-1]
+    assert sorted(half.parent.iterdir()) == sorted(made[2:])
     os.utime(made[-1], (time.time() + 9e6,) * 2)
     assert backup.daily_is_due(path), "a date in the future comes from a clock that was wrong"
 

@@ -59,10 +59,10 @@ def same(stored: Chat, chat: Chat) -> bool:
 
 async def test_a_chat_comes_back_as_it_was_written(store: Store) -> None:
     chat = line(7)
-    await store.create_chat(chat)
+    assert await store.create_chat(chat)
     assert await store.load_chat("c") == chat
     assert await store.replay("c") == chat
-    await store.create_chat(replace(chat, fields={}))
+    assert not await store.create_chat(replace(chat, fields={}))
     assert await store.load_chat("c") == chat, "making it twice changes nothing"
     with pytest.raises(NotFound):
         await store.load_chat("another")

@@ -73,6 +73,8 @@ def daily_is_due(path: Path, now: float | None = None) -> bool:
 
 def make_daily(path: Path, stop: Callable[[], bool] = lambda: False) -> Path:
     """Write today's copy and remove all daily ones but the newest five. Returns the copy."""
+    for left in folder(path).glob(f"{path.stem}-daily-*.partial*"):          # by a core that died while it copied
+        left.unlink(missing_ok=True)
     target = folder(path) / f"{path.stem}-daily-{_stamp()}.db"
     copy(path, target, stop)
     for old in _daily(path)[DAILY_KEPT:]:

@@ -40,12 +40,12 @@ def locks_refused(folder: Path) -> bool:
     except OSError:
         return False                              # full or read-only: said better by what is tried next
     try:
+        os.unlink(name)
         fcntl.lockf(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:
         os.close(probe)
-        os.unlink(name)
     return False
 
 

@@ -28,13 +28,20 @@ class Entry:
     kind: ChangeKind = "do"
     target: int | None = None
 
+    @property
+    def is_step(self) -> bool:
+        """Whether undo can take it back."""
+        return bool(self.kind == "do" and self.undoable and self.inverses)
 
-def create(connection: sqlite3.Connection, chat: Chat) -> None:
-    """Write a new chat and its first row; a chat that exists is left alone."""
-    ops, _ = _storable(trees.creation(chat))
+
+def create(connection: sqlite3.Connection, chat: Chat) -> bool:
+    """Write a new chat and its first row. False: a chat of this id exists, and was left alone."""
+    ops, payload = _storable(trees.creation(chat))
     key = trees.write(connection, ops)
-    if key is not None:
-        _append(connection, key, Entry(ops, (), notice("New chat"), undoable=False), ops[0]["updated_ms"])
+    if key is None:
+        return False
+    _append(connection, key, Entry(ops, (), notice("New chat"), undoable=False), ops[0]["updated_ms"], payload)
+    return True
 
 
 def commit(connection: sqlite3.Connection, chat_id: str, entry: Entry) -> int:
@@ -42,14 +49,13 @@ def commit(connection: sqlite3.Connection, chat_id: str, entry: Entry) -> int:
     chat = applying.chat_key(connection, chat_id)
     ops, payload = _storable(entry.ops)
     applying.apply(connection, chat, ops)
-    if entry.kind == "do":
-        if entry.undoable:
-            connection.execute(
-                "UPDATE changes SET state = 'dropped' WHERE chat = ? AND undoable AND state = 'undone'", (chat,)
-            )
-    else:
+    if entry.kind != "do":
         _turn(connection, chat, entry)
-    return _append(connection, chat, replace(entry, ops=ops), now_ms(), payload)
+    elif entry.is_step:
+        connection.execute(
+            "UPDATE changes SET state = 'dropped' WHERE chat = ? AND undoable AND state = 'undone'", (chat,)
+        )
+    return _append(connection, chat, entry, now_ms(), payload)
 
 
 def undo_target(connection: sqlite3.Connection, chat_id: str) -> Change | None:
@@ -90,17 +96,20 @@ def replay(connection: sqlite3.Connection, chat_id: str) -> Chat:
 
 
 def _storable(ops: Sequence[Op]) -> tuple[list[Op], str]:
-    """The operations as plain JSON values that the database can hold, and their text."""
-    payload = dump(list(ops))
-    return load(payload), payload
+    """The operations as plain JSON values that the database can hold, and their text.
+
+    One by one: the interpreter lock is held for all of one call, and the first row of a long chat has megabytes.
+    """
+    texts = [dump(op) for op in ops]
+    return [load(text) for text in texts], f"[{','.join(texts)}]"
 
 
-def _append(connection: sqlite3.Connection, chat: int, entry: Entry, created_ms: int, payload: str = "") -> int:
+def _append(connection: sqlite3.Connection, chat: int, entry: Entry, created_ms: int, payload: str) -> int:
     done = connection.execute(
         """INSERT INTO changes (chat, created_ms, kind, target, undoable, label, ops, inverse)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        (chat, created_ms, entry.kind, entry.target, bool(entry.undoable and entry.kind == "do" and entry.inverses),
-         dump(entry.label.to_json()), payload or dump(list(entry.ops)), dump(list(entry.inverses))),
+        (chat, created_ms, entry.kind, entry.target, entry.is_step,
+         dump(entry.label.to_json()), payload, dump(list(entry.inverses))),
     )
     change = int(done.lastrowid or 0)
     connection.execute("UPDATE chats SET updated_ms = ?, last_change = ? WHERE pk = ?", (created_ms, change, chat))

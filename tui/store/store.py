@@ -71,9 +71,12 @@ class Store:
 
     # Chats
 
-    async def create_chat(self, chat: Chat) -> None:
-        """Write a new chat with all its nodes; one that exists is left alone. A step that cannot be undone."""
-        await self._writer.run(lambda c: log.create(c, chat))
+    async def create_chat(self, chat: Chat) -> bool:
+        """Write a new chat with all its nodes; not a step that can be undone.
+
+        False: a chat of this id exists and was left alone (load it: its nodes may have other ids).
+        """
+        return await self._writer.run(lambda c: log.create(c, chat))
 
     async def load_chat(self, chat_id: str) -> Chat:
         return await self._readers.run(lambda c: trees.read(c, chat_id))

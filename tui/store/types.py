@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from tui.domain.notice import Notice
 from tui.domain.operations import Op
@@ -50,13 +49,6 @@ class ChatInfo:
     deleted: bool
     streaming: bool
 
-    def to_json(self) -> Mapping[str, Any]:
-        return {
-            "id": self.id, "title": self.title, "character": self.character, "name": self.name,
-            "created_ms": self.created_ms, "updated_ms": self.updated_ms, "messages": self.messages,
-            "last": self.last, "last_name": self.last_name, "deleted": self.deleted, "streaming": self.streaming,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
@@ -72,9 +64,3 @@ class SearchHit:
     created_ms: int
     deleted: bool = False
     current: bool = True
-
-    def to_json(self) -> Mapping[str, Any]:
-        return {
-            "chat": self.chat, "title": self.title, "node": self.node, "revision": self.revision, "name": self.name,
-            "snippet": self.snippet, "created_ms": self.created_ms, "deleted": self.deleted, "current": self.current,
-        }
