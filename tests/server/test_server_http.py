@@ -161,6 +161,13 @@ async def test_a_stream_resumes_after_an_id(core: Any) -> None:
             assert [event.data.get("n") for event in heard.events] == [3, 4, None]
 
 
+async def test_nothing_is_missed_between_opening_and_listening(core: Any) -> None:
+    async with _connected(core) as (_, connection):
+        core.emit(type="chats")
+        async with _Listening(connection) as heard:
+            await heard.until("chats")
+
+
 async def test_an_unknown_id_gets_a_reset_and_then_news(core: Any) -> None:
     async with _connected(core) as (_, connection), _Listening(connection, "another-life:7") as heard:
         await heard.until("reset")
@@ -199,6 +206,28 @@ def _read_until(sock: socket.socket, mark: bytes) -> bytes:
         assert chunk
         received += chunk
     return received
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_another_user_is_hung_up_on_even_where_the_doors_stand_open(core: Any, short_tmp: Path) -> None:
+    async with _served(core):
+        for path in (short_tmp, socket_path().parent, socket_path()):
+            path.chmod(0o777)
+        for user, answered in ((12345, False), (0, True)):
+            with socket.socket(socket.AF_UNIX) as line:
+                os.seteuid(user)
+                try:
+                    line.connect(str(socket_path()))
+                finally:
+                    os.seteuid(0)
+                line.setblocking(False)
+                loop = asyncio.get_running_loop()
+                with contextlib.suppress(ConnectionError):
+                    await loop.sock_sendall(line, b"GET /v1/hello HTTP/1.1\r\nHost: core\r\n\r\n")
+                try:
+                    assert (await loop.sock_recv(line, 100)).startswith(b"HTTP/1.1 200") is answered
+                except ConnectionError:
+                    assert not answered
 
 
 async def test_clients_are_counted_by_name(core: Any) -> None:

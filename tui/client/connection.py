@@ -79,12 +79,12 @@ class Connection:
             return await self._request("POST", f"/v1/call/{method}", encode(params), CALL_TIMEOUT)
 
     async def events(self, after: str | None = None) -> AsyncIterator[Event]:
-        """All events after the id `after` (from now on without one), without end, over losses of the connection.
+        """All events after the id `after` (without one: since `open`), without end, over losses of the connection.
 
-        Beside the core's own come `{"type": "link", "state": "lost" | "back"}`, and `{"type": "reset"}` where something
-        may have been missed. Raises TraktirError only if the core refuses (a wrong token, another protocol).
+        Beside the core's own (`reset` among them, where something may have been missed) comes `{"type": "link",
+        "state": "lost" | "back"}`. Raises TraktirError only if the core refuses (a wrong token, another protocol).
         """
-        stream = _Stream(after)
+        stream = _Stream(after or str(self.hello["event"]))
         while True:
             with contextlib.suppress(httpx.TransportError):
                 async for event in self._listen(stream):
@@ -101,15 +101,13 @@ class Connection:
         await self._http.aclose()
 
     async def _listen(self, stream: _Stream) -> AsyncIterator[Event]:
-        headers = {"Last-Event-ID": stream.last} if stream.last else {}
+        headers = {"Last-Event-ID": stream.last}
         timeout = httpx.Timeout(10.0, read=self._silence_s)
         async with self._http.stream("GET", "/v1/events", headers=headers, timeout=timeout) as response:
             if response.status_code != 200:
                 _answer(response.status_code, await response.aread())
             if stream.lost:
                 yield Event("", {"type": "link", "state": "back"})
-                if not stream.last:
-                    yield Event("", {"type": "reset"})
             stream.lost = stream.stopped = False
             reader = FrameReader()
             async for chunk in response.aiter_bytes():
@@ -155,8 +153,8 @@ class Connection:
 class _Stream:
     """Where a stream of events stands."""
 
-    def __init__(self, after: str | None) -> None:
-        self.last = after or ""
+    def __init__(self, after: str) -> None:
+        self.last = after
         self.lost = False
         self.stopped = False
         self.pause = _FIRST_PAUSE
@@ -168,8 +166,9 @@ def _http(target: Target, client_id: str) -> httpx.AsyncClient:
         headers["Authorization"] = f"Bearer {target.token}"
     limits = httpx.Limits(max_connections=32, keepalive_expiry=30.0)
     uds = str(target.socket) if target.socket else None
-    transport = httpx.AsyncHTTPTransport(uds=uds, limits=limits, trust_env=False)
     base = "http://core" if uds else str(target.url)
+    verify = base.startswith("https:")             # reading certificates took 95 ms: only where they are needed
+    transport = httpx.AsyncHTTPTransport(uds=uds, limits=limits, verify=verify, trust_env=False)
     return httpx.AsyncClient(transport=transport, base_url=base, headers=headers, trust_env=False)
 
 
