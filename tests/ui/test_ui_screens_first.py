@@ -1,0 +1,94 @@
+"""The first start: one choice, a character, the greeting; and the connection screen that changes it later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from chat_stage import Stage, scripted, stage
+from screens_stage import go_to, lines, listed, own_characters, titles, write_card
+
+from tui.client.connection import Connection
+
+STARTER = "Talk now with the small model inside"
+
+
+@pytest.fixture
+async def fresh(home: Path) -> AsyncIterator[Stage]:
+    """The program as on a machine where it never ran: nothing chosen, no chat, one character more than ship."""
+    write_card(own_characters(home), "Isolde")
+
+    async def forget(core: Connection) -> None:
+        await core.call("profiles.use", id="starter")
+        await core.call("settings.set", name="chosen", value=False)
+
+    async with stage(character=None, size=(48, 18), before=forget) as play:
+        await listed(play, STARTER)
+        yield play
+
+
+async def test_three_lines_and_the_cursor_on_the_first(fresh: Stage) -> None:
+    assert len(titles(fresh.app)) == 3
+    await fresh.press("enter")
+    await fresh.sees("Who do you want to talk to?")
+    await fresh.press(*"isolde", "enter")
+    await fresh.until(lambda: fresh.app.state.chat is not None, "the chat")
+    await fresh.until(lambda: fresh.app.screen is fresh.app.chat, "the chat screen")
+    await fresh.sees("She listens.")
+
+
+async def test_a_server_is_looked_at_before_it_is_used(fresh: Stage) -> None:
+    await fresh.press("3")
+    await fresh.sees("For example http://")
+    await fresh.press(*"127.0.0.1:1", "enter")
+    await fresh.until(lambda: fresh.app.screen.query("#sentence.-problem"), "the refusal")
+    await go_to(fresh, "Address")
+    await fresh.press("enter")
+    await fresh.sees("For example http://")
+    await fresh.press("ctrl+u", *fresh.server.url, "enter")
+    await listed(fresh, "Use this server")
+    assert any(line.title == "Program" and "KoboldCpp" in line.detail for line in lines(fresh.app))
+    await go_to(fresh, "Use this server")
+    await fresh.press("enter")
+    await fresh.sees("Who do you want to talk to?")
+    assert (await fresh.app.link.call("connection.get"))["url"].rstrip("/") == fresh.server.url.rstrip("/")
+
+
+async def test_a_model_file_can_be_typed_and_a_wrong_path_is_said(fresh: Stage, tmp_path: Path) -> None:
+    await fresh.press("2")
+    await fresh.sees("A model file")
+    await fresh.press(*str(tmp_path / "none.gguf"))
+    await fresh.until(lambda: any(line.id.startswith("path:") for line in lines(fresh.app)), "the typed path")
+    await fresh.press("enter")
+    await fresh.sees("There is no model file")
+
+
+async def test_the_connection_screen_says_what_answers_and_how_the_format_was_found() -> None:
+    async with stage(size=(120, 40)) as play:
+        await play.press("f4")
+        await listed(play, "Backend")
+        await go_to(play, "Look at the server now")
+        await play.press("enter")
+        await listed(play, "Prompt format")
+        assert any(line.title == "Prompt format" and "ChatML" in line.detail + line.note for line in lines(play.app))
+        await go_to(play, "Choose another prompt format…")
+        await play.press("enter")
+        await go_to(play, "Alpaca")
+        await play.press("enter")
+        await play.until(
+            lambda: any(line.title == "Prompt format" and "Alpaca" in line.detail + line.note for line in lines(play.app)),
+            "the other format",
+        )
+
+
+async def test_a_key_is_named_and_never_typed() -> None:
+    assert scripted() is not None
+    async with stage(size=(120, 40)) as play:
+        play.app.open_screen("server", url=play.server.url)
+        await listed(play, "Use this server")
+        await go_to(play, "Variable with the key")
+        await play.press("enter")
+        await play.sees("the name of an environment variable")
+        await play.press(*"TRAKTIR_NO_SUCH_KEY", "enter")
+        await play.sees("TRAKTIR_NO_SUCH_KEY, which is not set")
