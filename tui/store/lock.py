@@ -57,14 +57,6 @@ class Lock:
             self._descriptor = None
 
 
-def holder(file: Path) -> LockInfo | None:
-    """Who the lock file names, None when there is none. It may be a dead process."""
-    try:
-        return _parse(file.read_bytes())
-    except OSError:
-        return None
-
-
 def _open_current(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tui.domain.chat import Chat
-from tui.domain.errors import StoreError
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op
 from tui.store import backup, beside, check, failures, listing, log, opening, search, streaming, trees
@@ -249,12 +247,3 @@ def _copy(path: Path, target: Path) -> None:
         raise failures.from_sqlite(error, target) from error
     except OSError as error:
         raise failures.from_os(error, target) from error
-
-
-def holder_of(error: StoreError) -> LockInfo | None:
-    """Who holds the store, from the error that `Store.open` raised; None when it was another one."""
-    if error.details.get("kind") not in ("locked", "locked_elsewhere"):
-        return None
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        return LockInfo(str(error.details["host"]), int(error.details["pid"]), str(error.details["socket"]))
-    return None
