@@ -23,6 +23,8 @@ from tui.formats.lore_entries import (
 )
 
 Dialect = Literal["world", "lorebook_v3", "card_book", "card", "novelai", "agnai", "risu", "aidungeon"]
+#: The key under which a book keeps a file that is a bare list (AI Dungeon).
+WHOLE = ""
 _EntryReader = Callable[[Mapping[str, Any], str, Repairs], LoreEntry | None]
 
 
@@ -109,7 +111,7 @@ def lore_from_value(value: Any, stem: str, file: str, notes: tuple[Notice, ...] 
             file=file,
         )
     repairs = Repairs(notes)
-    raw: Mapping[str, Any] = {"entries": value} if isinstance(value, list) else value
+    raw: Mapping[str, Any] = {WHOLE: value} if isinstance(value, list) else value
     if dialect == "card":
         data = mapping(raw.get("data"))
         source = data if isinstance(data.get("character_book"), Mapping) else raw
@@ -126,7 +128,7 @@ def book_from_card(book: Mapping[str, Any], fallback_name: str, repairs: Repairs
 
 
 def _entries_of(dialect: Dialect, book: Mapping[str, Any]) -> list[Any]:
-    found = book.get("data") if dialect == "risu" else None
+    found = book.get({"risu": "data", "aidungeon": WHOLE}.get(dialect, "entries"))
     return found if isinstance(found, list) else raw_entries(book)
 
 

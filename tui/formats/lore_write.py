@@ -9,7 +9,7 @@ from tui.domain.lore import Lorebook, LoreEntry
 from tui.formats.coerce import mapping
 from tui.formats.jsontext import dump_json
 from tui.formats.lore_entries import _POSITIONS, is_pattern
-from tui.formats.lore_read import Dialect, dialect_of, entries_with_raw
+from tui.formats.lore_read import WHOLE, Dialect, dialect_of, entries_with_raw
 
 _PLACE_NUMBER = {name: number for number, name in _POSITIONS.items()}
 _ROLE_NUMBER = {"system": 0, "user": 1, "assistant": 2}
@@ -41,7 +41,7 @@ def lorebook_json(book: Lorebook) -> bytes:
 def lorebook_object(book: Lorebook) -> Any:
     """As `lorebook_json`, as a value."""
     raw = book.raw
-    value: Any = raw["entries"] if set(raw) == {"entries"} and isinstance(raw["entries"], list) else raw
+    value: Any = raw.get(WHOLE, raw)
     dialect = dialect_of(value)
     if dialect is None or not raw:
         return world_object(book)

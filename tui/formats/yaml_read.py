@@ -134,7 +134,7 @@ class _Builder:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._refuse(event, "a key must be a word")
         key = plain_text(event.value)
-        if key == "<<" and event.style is None:
+        if key == "<<" and not event.style:
             raise self._refuse(event, "merge keys (<<) are not taken")
         if key in container:
             raise self._refuse(event, f"{clean_line(key, 40)} stands there twice")
@@ -142,7 +142,7 @@ class _Builder:
 
     @staticmethod
     def _scalar(event: Any) -> str | None:
-        if event.style is None and event.value in {"", "~"}:
+        if not event.style and event.value in {"", "~"}:
             return None
         return plain_text(event.value)
 
