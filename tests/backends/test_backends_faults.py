@@ -527,3 +527,19 @@ async def test_the_seed_is_known_afterwards(scripted_server: ScriptedServer) -> 
     await backend.close()
     assert [r.json["seed"] for r in scripted_server.asked("/v1/completions")] == [drawn, 5]
     assert chosen == 5
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_abort_at_any_early_moment_ends_the_reply(
+    scripted_server: ScriptedServer, backend: RemoteBackend, steps: int
+) -> None:
+    scripted_server.on(CHAT, play(SSE, STALL))
+    reply = asyncio.create_task(tell(backend))
+    while not backend._runs:
+        await asyncio.sleep(0)
+    for _ in range(steps * steps):
+        await asyncio.sleep(0)
+    await backend.abort("r1")
+    await backend.abort("r1")
+    told = await asyncio.wait_for(reply, 2)
+    assert (told.text, told.finish.reason, told.finish.error) == ("", "cut", None)

@@ -28,7 +28,7 @@ def not_reached(error: Exception, address: str) -> BackendError:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         what = notice("{address} took too long to answer.", address=address)
         return _failure("timeout", what, notice("It may be busy; try again in a moment."), retryable=True)
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | ImportError):
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | ImportError | ValueError | OSError):
         what = notice("{address} cannot be called: {said}.", address=address, said=clean_line(str(error), SAID_LIMIT))
         return _failure("address", what, notice("Check the address and the proxy settings of the environment."))
     if isinstance(error, httpx.LocalProtocolError):

@@ -140,9 +140,12 @@ class Http:
     def _client(self, streaming: bool) -> httpx.AsyncClient:
         if streaming not in self._clients:
             limits = httpx.Limits(max_keepalive_connections=0 if streaming else 2, keepalive_expiry=2.0)
-            transport = httpx.AsyncHTTPTransport(
-                verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
-                socket_options=_KEEPALIVE)
+            try:
+                transport = httpx.AsyncHTTPTransport(
+                    verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
+                    socket_options=_KEEPALIVE)
+            except ValueError as error:                         # a proxy of an unknown kind
+                raise failures.not_reached(error, self.address.shown) from None
             self._clients[streaming] = httpx.AsyncClient(
                 transport=transport, headers=self._headers, follow_redirects=False, trust_env=False)
         return self._clients[streaming]

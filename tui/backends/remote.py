@@ -7,7 +7,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui.backends import failures, retry
@@ -15,14 +15,14 @@ from tui.backends.address import parse_address
 from tui.backends.calls import Target, prompt_text, write_call
 from tui.backends.dialects import DIALECTS
 from tui.backends.exchange import IDLE_SECONDS, Exchange, Rejected
-from tui.backends.frames import whole
+from tui.backends.figures import complete_figures
 from tui.backends.gate import gate_of
 from tui.backends.http import Http
 from tui.backends.probe import ProbeResult, probe_over
 from tui.backends.refusals import named_key
 from tui.backends.reply import Reply, Setting
 from tui.backends.tokens import TokenCounter, hidden_markers
-from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status, Usage
+from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, TraktirError
 from tui.domain.notice import notice
@@ -42,6 +42,21 @@ class _Run:
     task: asyncio.Task[None] | None = None
     reply: Reply | None = None
     aborted: bool = False
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        self.task = asyncio.create_task(work)
+        self.task.add_done_callback(self._ended)
+        return self.task
+
+    def stop(self) -> None:
+        self.aborted = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that was stopped before it could say so still owes its Finish."""
+        if task.cancelled() and not self.events.full():
+            self.events.put_nowait(Finish("cut"))
 
 
 class RemoteBackend:
@@ -88,26 +103,22 @@ class RemoteBackend:
 
     async def abort(self, request_id: str) -> None:
         """Stop that reply here and at the server; it ends with Finish("cut"). Unknown ids are ignored."""
-        for run in [r for r in self._runs if r.request.id == request_id]:
-            run.aborted = True
-            if run.task is not None:
-                run.task.cancel()
+        for run in [r for r in self._runs if r.request.id == request_id and not r.aborted]:
+            run.stop()
 
     async def close(self) -> None:
         """Stop what runs and close the connections."""
-        tasks = [run.task for run in self._runs if run.task is not None]
-        for run in self._runs:
-            run.aborted = True
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        runs = list(self._runs)
+        for run in runs:
+            run.stop()
+        await asyncio.gather(*(run.task for run in runs if run.task is not None), return_exceptions=True)
         await self._http.close()
 
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Event]:
         """Stream one reply. Closing the iterator stops the server too."""
         run = _Run(request)
         self._runs.add(run)
-        run.task = asyncio.create_task(self._produce(run))
+        task = run.start(self._produce(run))
         try:
             while True:
                 event = await run.events.get()
@@ -115,8 +126,8 @@ class RemoteBackend:
                 if isinstance(event, Finish):
                     return
         finally:
-            run.task.cancel()
-            await asyncio.gather(run.task, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
             self._runs.discard(run)
 
     async def _produce(self, run: _Run) -> None:
@@ -166,17 +177,19 @@ class RemoteBackend:
             target.dialect.empty_is_failure,
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
-        finish: Finish | None = None
         try:
             finish = await Exchange(self._http, call, reply, run.events.put, self._idle_seconds).run()
-        finally:
-            if not reply.server_ended:
-                await self._stop_at_source(target, key)
+        except asyncio.CancelledError:
+            await self._stop_at_source(target, key)
+            raise
         if finish.error is not None and finish.error.details.get("kind") == "unreachable":
             self._target = None                                 # another server may come up there
+        elif not reply.server_ended:
+            await self._stop_at_source(target, key)
+        finish = await complete_figures(self._http, target, self._counter, reply, finish, text)
         if finish.usage.prompt_tokens:
             self._counter.learn(text, finish.usage.prompt_tokens)
-        return await self._with_figures(finish, target, reply, text)
+        return finish
 
     async def _stop_at_source(self, target: Target, key: str) -> None:
         """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request."""
@@ -186,27 +199,6 @@ class RemoteBackend:
             await self._http.ask(f"{self.address.root}/api/extra/abort", {"genkey": key}, seconds=ABORT_SECONDS)
         except BackendError as error:
             log.info("abort at %s: %s", self.address.shown, error)
-
-    async def _with_figures(self, finish: Finish, target: Target, reply: Reply, prompt: str) -> Finish:
-        """What the stream itself does not tell but the server can be asked once it has ended."""
-        if not reply.server_ended or finish.error is not None:
-            return finish
-        if target.dialect.name == "koboldcpp":
-            return await self._kobold_figures(finish)
-        if target.dialect.name == "llama_cpp_python" and self._counter is not None:
-            prompt_tokens, completion = await self._counter.count([prompt, reply.text], busy=False)
-            usage = Usage(prompt_tokens + target.capabilities.adds_bos, None, completion)
-            return replace(finish, usage=usage, tokens_per_second=reply.speed(completion))
-        return finish
-
-    async def _kobold_figures(self, finish: Finish) -> Finish:
-        """KoboldCpp's stream carries no figures; it tells those of its last reply on another route."""
-        try:
-            perf = await self._http.ask(f"{self.address.root}/api/extra/perf", seconds=1.0)
-        except BackendError:
-            return finish
-        usage = Usage(whole(perf.field("last_input_count")), None, whole(perf.field("last_token_count")))
-        return replace(finish, usage=usage, seed=whole(perf.field("last_seed")))
 
     def _refused(self, refusal: Rejected) -> Finish:
         if refusal.error.details.get("status") == 404:

@@ -110,7 +110,8 @@ class Reply:
         return self._end("error", broken or self._nothing())
 
     def aborted(self) -> Finish:
-        return self._end("cut", None)
+        """The verdict on a reply that was stopped from here; one that was complete already stays so."""
+        return self._regular_end() if self.server_ended and self._said else self._end("cut", None)
 
     def _regular_end(self) -> Finish:
         reason: FinishReason = "length" if self._finish == "length" else "stop"
