@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from tui.domain.notice import Notice
 from tui.domain.prompt.types import Segment, Turn
@@ -26,20 +27,21 @@ def history_segments(turn: Turn, summarised: Collection[str], wrapping: Wrapping
     total = 0
     for at in range(len(turn.path) - 1, -1, -1):
         node = turn.path[at]
+        text = node.text
         why = None
         if node.hidden:
             why = _HIDDEN
-        elif not node.text.strip():
+        elif not text.strip():
             why = _EMPTY
         elif node.id in summarised and at < newest:
             why = _SUMMARISED
         tokens = 0
         if why is None:
-            known = wrapping.count(node.text) if total <= turn.budget.context else len(node.text) // 3 + 1
+            known = wrapping.count(text) if total <= turn.budget.context else len(text) // 3 + 1
             tokens = known + wrapping.turn(node.role, node.name)
         total += tokens
         source = f"message:{node.id}"
-        out.append(Segment(source, node.role, node.text, tokens, "history", node.name, included=why is None, why=why))
+        out.append(Segment(source, node.role, text, tokens, "history", node.name, included=why is None, why=why))
     out.reverse()
     return out
 
@@ -100,24 +102,19 @@ def newest_tokens(history: Sequence[Segment]) -> int:
 def cut_before(history: Sequence[Segment], start: int) -> list[Segment]:
     """The messages before `start` marked as left out. A run of messages left out for one reason becomes one segment
     `messages:FIRST:LAST` without their texts, for there may be thousands."""
+    reasons = [
+        _CUT if at < start and segment.why is not _SUMMARISED else segment.why for at, segment in enumerate(history)
+    ]
     out: list[Segment] = []
-    run: list[Segment] = []
-    for at, segment in enumerate(history):
-        if at < start and segment.why is not _SUMMARISED:
-            segment = replace(segment, included=False, why=_CUT)
-        if run and segment.why is not run[-1].why:
-            out.append(_run(run))
-            run = []
-        if segment.included:
-            out.append(segment)
-        else:
-            run.append(segment)
-    return [*out, _run(run)] if run else out
+    for why, group in groupby(range(len(history)), key=reasons.__getitem__):
+        run = [history[at] for at in group]
+        out += run if why is None else [_left_out(run, why)]
+    return out
 
 
-def _run(segments: Sequence[Segment]) -> Segment:
-    first, last = segments[0], segments[-1]
-    if first is last:
+def _left_out(segments: Sequence[Segment], why: Notice) -> Segment:
+    first, last = replace(segments[0], included=False, why=why), segments[-1]
+    if len(segments) == 1:
         return first
     source = f"messages:{first.source.removeprefix('message:')}:{last.source.removeprefix('message:')}"
     return replace(first, source=source, text="", name="", tokens=sum(s.tokens for s in segments))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
+from tui.domain.chat import Node
 from tui.domain.macros import Frozen, MacroContext, expand
 from tui.domain.prompt.types import Turn
 
@@ -16,6 +18,12 @@ def turn_seed(turn: Turn) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:6], "big")
 
 
+def newest_text(path: Sequence[Node], role: str = "") -> str:
+    """The newest visible text, of `role` or of any; "" if there is none."""
+    found = (n.text for n in reversed(path) if not n.hidden and role in ("", n.role) and n.text.strip())
+    return next(found, "")
+
+
 class Texts:
     """Fills macros in the texts of one turn. What stands in the stable head has its time and random macros frozen:
     their first values are kept in the plan state and used again."""
@@ -24,13 +32,10 @@ class Texts:
         self.turn = turn
         self.frozen = Frozen(turn.state.frozen)
         card = turn.card
-        spoken = [n for n in turn.path if not n.hidden and n.text.strip()]
-        said = [n.text for n in spoken if n.role == "user"]
-        replied = [n.text for n in spoken if n.role == "assistant"]
         self.base = MacroContext(
             user=turn.user, char=card.display_name, clock=turn.clock, seed=turn_seed(turn),
-            last_message=spoken[-1].text if spoken else "",
-            last_user_message=said[-1] if said else "", last_char_message=replied[-1] if replied else "",
+            last_message=newest_text(turn.path), last_user_message=newest_text(turn.path, "user"),
+            last_char_message=newest_text(turn.path, "assistant"),
         )
         # A field's own text knows names only, so `{{description}}` in the description ends there.
         self.description = self.stable(card.description, "card.description")
