@@ -47,6 +47,7 @@ class Connection:
         self._revive = revive
         self._silence_s = 2.5 * ping_s
         self._client_id = new_id()
+        self._answered = asyncio.Event()
         self._http = _http(target, self._client_id)
 
     @classmethod
@@ -92,10 +93,16 @@ class Connection:
             if not stream.lost:
                 stream.lost = True
                 yield Event("", {"type": "link", "state": "lost"})
-            await asyncio.sleep(stream.pause * random.uniform(0.7, 1.0))
+            await self._pause(stream.pause * random.uniform(0.7, 1.0))
             stream.pause = min(stream.pause * 2, _LONGEST_PAUSE)
             if not stream.stopped:
                 await self._raise_the_dead()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but no longer than until a call was answered: then the core is back."""
+        self._answered.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._answered.wait(), seconds)
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -135,6 +142,7 @@ class Connection:
                 notice("The connection to the core broke ({reason}).", reason=str(problem) or type(problem).__name__),
                 notice("Nothing that was stored is lost. Try again."),
             ) from problem
+        self._answered.set()
         return _answer(response.status_code, response.content)
 
     async def _raise_the_dead(self) -> bool:
