@@ -75,9 +75,7 @@ class Stage:
 
     def screen(self) -> str:
         """Every row of the screen."""
-        width, height = self.app.size
-        rows = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text.rstrip() for strip in rows[:height])
+        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
 
     def texts(self) -> list[str]:
         return [node.text for node in self.app.state.path]

@@ -56,7 +56,8 @@ class ChatState:
         same = self.chat is not None and self.chat.id == data["id"]
         head = self.head if same and self.head in nodes else data["head"]
         self.chat = Chat(
-            data["id"], data["created_ms"], data.get("updated_ms", 0), data["head"], dict(data["fields"]), nodes, summaries
+            data["id"], data["created_ms"], data.get("updated_ms", 0), data["head"], dict(data["fields"]), nodes,
+            summaries,
         )
         self.turn = dict(snapshot.get("turn") or {})
         if snapshot.get("writing") and self.turn.get("state") in (None, "done"):

@@ -22,8 +22,11 @@ EVENING = Theme(
     boost="#302a24",
     dark=True,
     variables={
-        "block-cursor-background": "#d9a066", "block-cursor-foreground": "#1b1815", "input-cursor-background": "#d8cfc0",
-        "input-cursor-foreground": "#1b1815", "input-selection-background": "#5a4a38",
+        "block-cursor-background": "#d9a066",
+        "block-cursor-foreground": "#1b1815",
+        "input-cursor-background": "#d8cfc0",
+        "input-cursor-foreground": "#1b1815",
+        "input-selection-background": "#5a4a38",
     },
 )
 MORNING = Theme(
@@ -41,8 +44,11 @@ MORNING = Theme(
     boost="#e0d5c1",
     dark=False,
     variables={
-        "block-cursor-background": "#96551a", "block-cursor-foreground": "#f6f0e4", "input-cursor-background": "#33291f",
-        "input-cursor-foreground": "#f6f0e4", "input-selection-background": "#d9c39f",
+        "block-cursor-background": "#96551a",
+        "block-cursor-foreground": "#f6f0e4",
+        "input-cursor-background": "#33291f",
+        "input-cursor-foreground": "#f6f0e4",
+        "input-selection-background": "#d9c39f",
     },
 )
 OWN = (EVENING, MORNING)

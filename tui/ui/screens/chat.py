@@ -45,7 +45,7 @@ class ChatScreen(Screen[None]):
 
     AUTO_FOCUS = "#composer"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual's own form)
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-roomy")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall"), (20, "-roomy")]  # noqa: RUF012
 
     def __init__(self, state: ChatState, *, jump: int = 1) -> None:
         super().__init__()
@@ -206,7 +206,7 @@ class ChatScreen(Screen[None]):
         if text[:1] in ("/", ".") and "\n" not in text and self.editing is None:
             from tui.ui.commands import complete
 
-            self.suggestions.show([(c.insert, f"{c.label}   {c.help}".rstrip()) for c in complete(text)])
+            self.suggestions.show([(c.insert, c.label, c.help) for c in complete(text)])
         else:
             self.suggestions.show([])
         self.composer.steer(self.suggestions.open)
@@ -234,8 +234,8 @@ class ChatScreen(Screen[None]):
     @on(Composer.Asked)
     def _asked(self, event: Composer.Asked) -> None:
         {
-            "up": self._up, "down": lambda: self.suggestions.move(1), "stop": self._stop, "editor": self._editor,
-            "tab": self._tab,
+            "undo": lambda: self.host.do("undo"), "redo": lambda: self.host.do("redo"), "up": self._up,
+            "down": lambda: self.suggestions.move(1), "stop": self._stop, "editor": self._editor, "tab": self._tab,
         }[event.what]()
 
     def _up(self) -> None:

@@ -79,6 +79,19 @@ class Composer(TextArea):
     def action_tab(self) -> None:
         self.post_message(self.Asked("tab"))
 
+    def action_undo_or(self, what: str) -> None:
+        """While something is being written, of the typing; else of the chat."""
+        if not self.text and not self._retyped():
+            self.post_message(self.Asked(what))
+        elif what == "undo":
+            self.undo()
+        else:
+            self.redo()
+
+    def _retyped(self) -> bool:
+        """Whether an empty line is what is left of something typed, which undo can bring back."""
+        return bool(self.history.undo_stack)
+
     def action_up(self) -> None:
         if self._steering or not self.text:
             self.post_message(self.Asked("up"))

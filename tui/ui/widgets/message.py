@@ -1,9 +1,10 @@
-"""One message as rows of cells: who speaks, the text with its markup, thoughts, and what is to be known about its end."""
+"""One message as rows of cells: who speaks, thoughts, the text with its markup, and how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -123,7 +124,7 @@ def _thoughts(entry: Entry, look: Look, unfolded: bool) -> list[list[Segment]]:
     rows = [[Segment(f"{'▾' if unfolded else '▸'} {head}", look.meta)]]
     if unfolded:
         for source in _lines_of(entry.reasoning.strip()):
-            rows += _plain(source, look.text_width, look.mark + Style(italic=True))
+            rows += _plain(source, look.text_width, look.base + look.mark + Style(italic=True))
     return rows
 
 
@@ -154,15 +155,15 @@ def _lines_of(text: str) -> list[str]:
 def _line_rows(line: Line, look: Look) -> Iterator[list[Segment]]:
     width, text = look.text_width, line.text
     if line.kind == "rule":
-        yield [Segment("─" * min(width, 24), look.mark)]
+        yield [Segment("─" * min(width, 24), look.base + look.mark)]
         return
     if line.kind in ("fence", "code"):
-        style = look.code if line.kind == "code" else look.mark
+        style = look.base + (look.code if line.kind == "code" else look.mark)
         yield from ([Segment(text[a:b], style)] for a, b in wrap(text, width))
         return
     base = look.base + Style(bold=True) if line.kind == "heading" else look.base
     if line.kind == "quote":
-        base = look.action
+        base = look.base + look.action
     hang = min(cell_len(text[: line.hang]), width // 3)
     runs = _runs(line, look, base)
     for number, (start, end) in enumerate(wrap(text, width, hang)):
@@ -176,7 +177,7 @@ def _runs(line: Line, look: Look, base: Style) -> list[tuple[int, int, Style]]:
     """Stretches of one style each; inner spans lie over outer ones."""
     edges = sorted({0, len(line.text), *(s.start for s in line.spans), *(s.end for s in line.spans)})
     runs = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         style = base
         for span in line.spans:
             if span.start <= start and span.end >= end:

@@ -53,7 +53,8 @@ def numbers(turn: Mapping[str, Any], *, wide: bool) -> list[Part]:
         words = tr("reused {n}", n=thousands(reused)) if wide else tr("{share} reused", share=share)
         parts.append(Part(words, "screen_named('inspector')"))
     if speed := turn.get("tokens_per_second"):
-        parts.append(Part(tr("{n} t/s", n=round(speed) if speed >= 10 else round(speed, 1)), "screen_named('connection')"))
+        shown = round(speed) if speed >= 10 else round(speed, 1)
+        parts.append(Part(tr("{n} t/s", n=shown), "screen_named('connection')"))
     if wide and (lore := turn.get("lore")):
         parts.append(Part(tr("{n} lore", n=lore), "screen_named('lore')"))
     return parts
@@ -82,7 +83,7 @@ class StatusLine(Widget):
     def render(self) -> Content:
         width = max(1, self.size.width)
         wide = width >= 60
-        right = _joined(self._right(wide), "   " if not wide else " · ")
+        right = _joined(self._right(wide), "" if not wide else " · ")
         parts = ([Part(tr("↓ new text"), "to_end", alert=True)] if self.unseen else [])
         parts += attention(self._state.turn) + numbers(self._state.turn, wide=wide)
         room = width - right.cell_length - 2
@@ -94,9 +95,14 @@ class StatusLine(Widget):
     def _right(self, wide: bool) -> Sequence[Part]:
         writing = self._state.writing
         if not wide:
-            return (Part("☰", "command_palette"), Part(" ■ " if writing else " ⏎ ", "do('stop')" if writing else "send"))
+            enter = Part(" ■ ", "do('stop')") if writing else Part(" ⏎ ", "send")
+            return (Part(" ☰ ", "command_palette"), enter)
         if self.mode == "messages":
-            return (Part(tr("Enter back"), "compose_line"), Part(tr("F1 help"), "screen_named('help')"))
+            return (
+                Part(tr("e edit"), "do('edit')"), Part(tr("r again"), "do('regenerate')"),
+                Part(tr("y copy"), "do('copy')"), Part(tr("d delete"), "do('delete_chosen')"),
+                Part(tr("Enter back"), "compose_line"),
+            )
         stop = (Part(tr("Esc stop"), "do('stop')"),) if writing else ()
         return (
             *stop, Part(tr("Ctrl+P commands"), "command_palette"), Part(tr("Tab messages"), "messages"),
@@ -108,7 +114,7 @@ def _joined(parts: Sequence[Part], gap: str) -> Content:
     pieces: list[Content] = []
     for part in parts:
         if pieces:
-            pieces.append(Content.styled(gap, "$text-muted"))
-        colour = "$text-warning" if part.alert else "$text-muted"
+            pieces.append(Content.styled(gap, "$quiet"))
+        colour = "$text-warning" if part.alert else "$quiet"
         pieces.append(Content(part.text).stylize(colour).stylize(Style.from_meta({"@click": f"app.{part.action}"})))
     return Content("").join(pieces)

@@ -15,7 +15,7 @@ _MOST = 6
 
 
 class Suggestions(Widget):
-    """Pairs of (what is put in, what is shown). Hidden while there are none."""
+    """Triples of what is put in, what is shown, and a word on it. Hidden while there are none."""
 
     class Taken(Message):
         """A line was tapped."""
@@ -26,7 +26,7 @@ class Suggestions(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._items: list[tuple[str, str]] = []
+        self._items: list[tuple[str, str, str]] = []
         self._at = 0
         self.display = False
 
@@ -39,7 +39,7 @@ class Suggestions(Widget):
         """What the line under the cursor would put in."""
         return self._items[self._at][0] if self._items else None
 
-    def show(self, items: Sequence[tuple[str, str]]) -> None:
+    def show(self, items: Sequence[tuple[str, str, str]]) -> None:
         if list(items) == self._items:
             return
         self._items, self._at = list(items), 0
@@ -61,10 +61,13 @@ class Suggestions(Widget):
 
     def render(self) -> Content:
         first, width = self._first(), max(1, self.size.width)
+        shown = list(enumerate(self._items))[first: first + self._rows()]
+        column = min(max((len(label) for _, (_, label, _) in shown), default=0) + 3, 24)
         rows = []
-        for index, (_, label) in list(enumerate(self._items))[first: first + self._rows()]:
-            row = Content(clean_line(label, 300)).truncate(width, ellipsis=True)
-            rows.append(row.stylize("bold $text-primary" if index == self._at else "$text-muted"))
+        for index, (_, label, help_) in shown:
+            head = clean_line(label, 100)
+            row = Content.styled(head.ljust(column), "bold $primary" if index == self._at else "$foreground")
+            rows.append((row + Content.styled(clean_line(help_, 300), "$quiet")).truncate(width, ellipsis=True))
         return Content("\n").join(rows)
 
     def _rows(self) -> int:

@@ -87,7 +87,7 @@ class TopLine(Widget):
         if not self._state.linked:
             words = tr("core lost, looking for it…") if wide else tr("no core")
         link = Content(clean_line(words, 70 if wide else 12)).stylize(
-            "$text-muted").stylize(Style.from_meta({"@click": "app.screen_named('connection')"}))
+            "$quiet").stylize(Style.from_meta({"@click": "app.screen_named('connection')"}))
         if wide:
             return link
         return Content("").join([self._versions(), link])
@@ -115,7 +115,7 @@ def heading(state: ChatState, width: int) -> Content:
         return Content.styled("Traktir", "bold").stylize(style)
     line = Content.styled(name, "bold")
     if title and title != name and width - cell_len(name) > 8:
-        line = line + Content.styled(f" · {title}", "$text-muted")
+        line = line + Content.styled(f" · {title}", "$quiet")
     return line.truncate(max(1, width), ellipsis=True).stylize(style)
 
 

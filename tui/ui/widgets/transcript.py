@@ -28,7 +28,9 @@ from tui.ui.widgets.wrapping import wrap
 MEASURE = 84
 #: Messages whose rows are kept; at forty rows each about 15 MB.
 _KEPT = 300
-_PARTS = ("text", "assistant", "user", "system", "speech", "action", "strong", "code", "mark", "meta", "chosen", "alarm")
+_PARTS = (
+    "text", "assistant", "user", "system", "speech", "action", "strong", "code", "mark", "meta", "chosen", "alarm",
+)
 
 
 class Transcript(Widget, can_focus=True):
@@ -111,7 +113,7 @@ class Transcript(Widget, can_focus=True):
     def choose(self, index: int | None) -> None:
         """Choose a message (None: none) and make sure that its beginning can be read."""
         self.selected = index
-        if index is not None:
+        if index is not None and self._look is not None:
             self._reveal(index)
         self._place()
 
@@ -133,9 +135,10 @@ class Transcript(Widget, can_focus=True):
 
     def scroll_rows(self, rows: int) -> None:
         """Move the view down by `rows` (up when negative)."""
-        self._follow = False
-        self._top = self._walk(self._top, rows)
-        self._place(may_follow=rows > 0)
+        if self._look is not None:
+            self._follow = False
+            self._top = self._walk(self._top, rows)
+            self._place(may_follow=rows > 0)
 
     def page(self, pages: int) -> None:
         self.scroll_rows(pages * max(1, self.size.height - 2))
@@ -224,7 +227,8 @@ class Transcript(Widget, can_focus=True):
         base = self.rich_style + style("text")
         self._look = Look(
             width, wide, base, {r: base + style(r) for r in ("assistant", "user", "system")}, style("speech"),
-            style("action"), style("strong"), style("code"), style("mark"), base + style("meta"), base + style("chosen"),
+            style("action"), style("strong"), style("code"), style("mark"), base + style("meta"),
+            base + style("chosen"),
         )
         self._place()
 
@@ -295,9 +299,8 @@ class Transcript(Widget, can_focus=True):
         elif self._top >= end:
             self._top = end
             self._follow = may_follow or self._follow
-        was_unseen, self.unseen = self.unseen, not self._follow and self._top < end and (self.unseen or self._state.writing)
-        if self._follow:
-            self.unseen = False
+        was_unseen = self.unseen
+        self.unseen = not self._follow and self._top < end and (was_unseen or self._state.writing)
         count = len(self._state.path)
         self._anchor_id = self._state.path[self._top[0]].id if self._top[0] < count else None
         self._paint()

@@ -6,6 +6,8 @@ import re
 
 from rich.cells import cell_len, get_character_cell_size
 
+#: Letters that take one cell each, without asking a table: Latin, Greek, Cyrillic, and the usual signs.
+_NARROW = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u0588\u2010-\u2027\u2030-\u203a\u20ac\u2116]*")
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -16,7 +18,7 @@ def wrap(text: str, width: int, hang: int = 0) -> list[tuple[int, int]]:
     and are cut off; an empty text has one row.
     """
     first, later = max(1, width), max(1, width - hang)
-    single = cell_len(text) == len(text)
+    single = _NARROW.fullmatch(text) is not None
     if len(text) <= first and single:
         return [(0, len(text))]
     rows: list[tuple[int, int]] = []
@@ -30,7 +32,7 @@ def wrap(text: str, width: int, hang: int = 0) -> list[tuple[int, int]]:
             rows.append((start, found.start()))
             start, used, room = found.start(), 0, later
         if solid > room:
-            start, used, room = _split(rows, text, found.start(), found.end(), room, later)
+            start, used, room = _split(rows, text, start, found.end(), room, later)
         else:
             used += whole
     rows.append((start, len(text)))
