@@ -36,27 +36,68 @@ def test_every_real_book_is_read_and_leaves_unchanged() -> None:
         assert all(k.strip() for e in book.entries for k in e.keys)
         assert len({e.uid for e in book.entries}) == len(book.entries)
         assert detect_kind(data, path.name) == "lorebook"
-        if path.suffix != ".story":                    # which has more in it than its book
+        if path.suffix != ".story":  # which has more in it than its book
             out = lorebook_json(book)
             assert json.loads(out) == json.loads(data), path.name
             assert read_lorebook(out, path.name).entries == book.entries
 
 
-WORLD = {"entries": {
-    "0": {"uid": 0, "key": ["lamp", "  ", ""], "keysecondary": ["oil"], "content": "Bright.", "comment": "Lamp", "order": 7,
-          "position": 4, "depth": 2, "role": 2, "disable": False, "selective": True, "selectiveLogic": 3, "constant": False,
-          "probability": 40, "useProbability": True, "caseSensitive": None, "matchWholeWords": True, "scanDepth": 9,
-          "sticky": 3, "group": "g", "x_mine": 1},
-    "5": {"uid": 5, "key": ["/h[ae]rbour/i"], "content": "West.", "disable": True, "constant": True, "probability": 10,
-          "useProbability": False},
-}, "x_top": [1.50]}
+WORLD = {
+    "entries": {
+        "0": {
+            "uid": 0,
+            "key": ["lamp", "  ", ""],
+            "keysecondary": ["oil"],
+            "content": "Bright.",
+            "comment": "Lamp",
+            "order": 7,
+            "position": 4,
+            "depth": 2,
+            "role": 2,
+            "disable": False,
+            "selective": True,
+            "selectiveLogic": 3,
+            "constant": False,
+            "probability": 40,
+            "useProbability": True,
+            "caseSensitive": None,
+            "matchWholeWords": True,
+            "scanDepth": 9,
+            "sticky": 3,
+            "group": "g",
+            "x_mine": 1,
+        },
+        "5": {
+            "uid": 5,
+            "key": ["/h[ae]rbour/i"],
+            "content": "West.",
+            "disable": True,
+            "constant": True,
+            "probability": 10,
+            "useProbability": False,
+        },
+    },
+    "x_top": [1.50],
+}
 
 
 def test_the_fields_of_a_world_arrive() -> None:
     lamp, harbour = read_lorebook(jsn(WORLD), "w.json").entries
     assert lamp == LoreEntry(
-        uid="0", keys=("lamp",), secondary_keys=("oil",), content="Bright.", comment="Lamp", order=7, position="at_depth",
-        depth=2, role="assistant", selective=True, logic=3, probability=40, whole_words=True, scan_depth=9,
+        uid="0",
+        keys=("lamp",),
+        secondary_keys=("oil",),
+        content="Bright.",
+        comment="Lamp",
+        order=7,
+        position="at_depth",
+        depth=2,
+        role="assistant",
+        selective=True,
+        logic=3,
+        probability=40,
+        whole_words=True,
+        scan_depth=9,
         extra={"sticky": 3, "group": "g"},
     )
     assert (harbour.enabled, harbour.constant, harbour.use_regex, harbour.probability) == (False, True, True, 100)
@@ -79,7 +120,9 @@ def test_a_changed_entry_changes_alone() -> None:
 
 
 def test_a_new_book_becomes_a_world() -> None:
-    book = Lorebook("b", "Mine", (LoreEntry("a", ("k",), content="c", role="user", position="at_depth", logic=2, selective=True),))
+    book = Lorebook(
+        "b", "Mine", (LoreEntry("a", ("k",), content="c", role="user", position="at_depth", logic=2, selective=True),)
+    )
     again = read_lorebook(lorebook_json(book), "mine.json")
     assert again.name == "Mine"
     assert replace(again.entries[0], uid="a") == book.entries[0]
@@ -88,14 +131,55 @@ def test_a_new_book_becomes_a_world() -> None:
 @pytest.mark.parametrize(
     ("dialect", "value"),
     [
-        ("lorebook_v3", {"spec": "lorebook_v3", "data": {"entries": [
-            {"keys": ["k"], "content": "c", "enabled": True, "insertion_order": 3, "use_regex": False, "extensions": {}}]}}),
-        ("novelai", {"lorebookVersion": 4, "entries": [
-            {"text": "c", "keys": ["k"], "enabled": True, "contextConfig": {"budgetPriority": 3}}]}),
-        ("agnai", {"kind": "memory", "entries": [{"name": "n", "keywords": ["k"], "entry": "c", "weight": 3, "enabled": True}]}),
-        ("risu", {"type": "risu", "ver": 1, "data": [{"key": "k", "content": "c", "insertorder": 3, "mode": "normal"}]}),
-        ("card", {"spec": "chara_card_v2", "data": {"name": "n", "first_mes": "x", "character_book": {"entries": [
-            {"keys": ["k"], "content": "c", "enabled": True, "insertion_order": 3}]}}}),
+        (
+            "lorebook_v3",
+            {
+                "spec": "lorebook_v3",
+                "data": {
+                    "entries": [
+                        {
+                            "keys": ["k"],
+                            "content": "c",
+                            "enabled": True,
+                            "insertion_order": 3,
+                            "use_regex": False,
+                            "extensions": {},
+                        }
+                    ]
+                },
+            },
+        ),
+        (
+            "novelai",
+            {
+                "lorebookVersion": 4,
+                "entries": [{"text": "c", "keys": ["k"], "enabled": True, "contextConfig": {"budgetPriority": 3}}],
+            },
+        ),
+        (
+            "agnai",
+            {
+                "kind": "memory",
+                "entries": [{"name": "n", "keywords": ["k"], "entry": "c", "weight": 3, "enabled": True}],
+            },
+        ),
+        (
+            "risu",
+            {"type": "risu", "ver": 1, "data": [{"key": "k", "content": "c", "insertorder": 3, "mode": "normal"}]},
+        ),
+        (
+            "card",
+            {
+                "spec": "chara_card_v2",
+                "data": {
+                    "name": "n",
+                    "first_mes": "x",
+                    "character_book": {
+                        "entries": [{"keys": ["k"], "content": "c", "enabled": True, "insertion_order": 3}]
+                    },
+                },
+            },
+        ),
     ],
 )
 def test_each_dialect_says_the_same(dialect: str, value: Any) -> None:
@@ -129,7 +213,14 @@ def test_decorators_leave_the_text_and_take_effect() -> None:
 
 
 def test_a_folder_is_no_entry_and_a_bad_entry_costs_only_itself() -> None:
-    book = {"entries": [{"keys": ["\uf000folder:1"], "content": "", "mode": "folder"}, None, 7,
-                        {"keys": None, "content": None}, {"keys": {"a": "x"}, "content": ["l", "m"], "insertion_order": "nine"}]}
+    book = {
+        "entries": [
+            {"keys": ["\uf000folder:1"], "content": "", "mode": "folder"},
+            None,
+            7,
+            {"keys": None, "content": None},
+            {"keys": {"a": "x"}, "content": ["l", "m"], "insertion_order": "nine"},
+        ]
+    }
     entries = read_lorebook(jsn(book), "b.json").entries
     assert [(e.keys, e.content, e.order) for e in entries] == [((), "", 100), (("x",), "l\nm", 100)]

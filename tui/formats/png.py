@@ -27,12 +27,14 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Png:
-    """All chunks in order. `cut`: the file broke off inside a chunk, which is not listed. `tail`: bytes after IEND."""
+    """All chunks in order. `cut`: the file broke off; `rest` is what is left of the chunk it broke off in, which is
+    not among `chunks`. `tail`: bytes after IEND."""
 
     chunks: tuple[Chunk, ...]
     cut: bool = False
     bad_crc: bool = False
     tail: bytes = b""
+    rest: Chunk | None = None
 
     @property
     def pixels(self) -> tuple[int, int] | None:
@@ -58,7 +60,7 @@ def read_png(data: bytes) -> Png:
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 8 + length
         if end > size:
-            return Png(tuple(chunks), cut=True, bad_crc=bad_crc)
+            return Png(tuple(chunks), cut=True, bad_crc=bad_crc, rest=Chunk(kind, data[at + 8:]))
         body = data[at + 8:end]
         if data[end:end + 4] != struct.pack(">I", zlib.crc32(body, zlib.crc32(kind))):
             bad_crc = True
@@ -105,8 +107,8 @@ def text_of(chunk: Chunk) -> bytes | None:
 
 
 def texts(png: Png, wanted: tuple[str, ...]) -> Iterator[tuple[str, Chunk]]:
-    """The text chunks with one of the keywords `wanted` (lower case), in order."""
-    for chunk in png.chunks:
+    """The text chunks with one of the keywords `wanted` (lower case), in order; one that was cut off comes first."""
+    for chunk in (*((png.rest,) if png.rest is not None else ()), *png.chunks):
         if (word := keyword(chunk)) in wanted:
             yield word, chunk
 

@@ -23,6 +23,7 @@ from tui.domain.profile import Profile, PromptPreset
 from tui.domain.samplers import SAMPLER_NAMES, parse_value
 from tui.domain.template import Template
 from tui.formats.coerce import flag
+from tui.formats.files import shown_name
 from tui.formats.yaml_read import Place, YamlFile, read_yaml
 
 T = TypeVar("T")
@@ -93,8 +94,8 @@ class _Reader:
     """Decodes one YAML document by types and says where it goes wrong."""
 
     def __init__(self, data: bytes, name: str) -> None:
-        self._name = name
-        self._file: YamlFile = read_yaml(data, name)
+        self._name = shown_name(name)
+        self._file: YamlFile = read_yaml(data, self._name)
         root = {} if self._file.value is None else self._file.value
         if not isinstance(root, dict):
             self.fail((), "{file} must hold fields with values, such as label: My preset.")
