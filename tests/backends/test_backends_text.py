@@ -74,6 +74,7 @@ def test_defusing_twice_is_defusing_once(text: str) -> None:
 def test_foreign_words_cannot_steer_the_terminal() -> None:
     text = "\x1b[31mred\x1b]0;title\x07 ok\x9b2J \u202eevil\r\nx\x00\x08\ud800"
     assert clean(text) == "red ok <U+202E>evil\nx\ufffd"
+    assert clean("\x1b]no end, and\nmore \x9d text") == "no end, and\nmore  text"
     assert clean_line("a\n\n  b\tc" * 100, 10) == "a b ca b…"
 
 
