@@ -184,10 +184,40 @@ async def test_a_worker_killed_before_the_first_word_is_an_error(make_engine: Ca
         assert answer == await engine.count_tokens([chat("Hi!")])
 
 
-def test_the_worker_ends_within_two_seconds_of_the_core(starter: Path, tmp_path: Path, library: object) -> None:
+async def test_a_memory_that_gives_nothing_back_is_read_anew(
+    make_engine: Callable[..., EmbeddedEngine], tmp_path: Path,
+) -> None:
+    """As recurrent models do; the reply is the same, and nothing is said to be reused."""
+    refusing = "from tui.engine import bindings\nbindings.Context.cut_back = lambda self, length: False\n"
+    engine = make_engine(env=injected(tmp_path / "site", refusing))
+    request = ask(chat("Hi! How are you?"), samplers=Samplers(seed=3))
+    first, _ = await reply(engine, request)
+    again, finish = await reply(engine, request)
+    assert (again, finish.usage.cached_tokens) == (first, 0)
+
+
+#: A decode that does not hear the abort flag, as on a GPU.
+DEAF = """
+import ctypes
+from tui.engine import bindings
+decode = bindings.Context.decode
+def deaf(self, tokens):
+    if len(tokens) > 1000:
+        ctypes.CDLL(None).sleep(60)
+    return decode(self, tokens)
+bindings.Context.decode = deaf
+"""
+
+
+@pytest.mark.parametrize("fault", ["", DEAF], ids=["hears", "deaf"])
+def test_the_worker_ends_within_two_seconds_of_the_core(
+    starter: Path, tmp_path: Path, library: object, fault: str,
+) -> None:
+    env = injected(tmp_path / "site", fault)
     with (tmp_path / "log").open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "tui.engine.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            env=env,
         )
     assert worker.stdin is not None
     assert worker.stdout is not None

@@ -21,9 +21,15 @@ def text(value: bytes) -> bytes:
     return struct.pack("<Q", len(value)) + value
 
 
-def gguf(*pairs: bytes, count: int | None = None, version: int = 3, tensors: int = 1) -> bytes:
-    head = b"GGUF" + struct.pack("<IQQ", version, tensors, len(pairs) if count is None else count)
-    return head + b"".join(pairs)
+def gguf(
+    *pairs: bytes, count: int | None = None, version: int = 3, tensors: tuple[bytes, ...] = (), more: int = 0,
+) -> bytes:
+    head = struct.pack("<IQQ", version, len(tensors) + more, len(pairs) if count is None else count)
+    return b"GGUF" + head + b"".join(pairs) + b"".join(tensors)
+
+
+def tensor(name: bytes, *shape: int) -> bytes:
+    return text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, 0)
 
 
 def pair(key: bytes, kind: int, value: bytes) -> bytes:
@@ -41,7 +47,7 @@ def test_the_starter_tells_all_that_matters(starter: Path) -> None:
     assert info.chat_template.startswith("{% for message in messages %}")
     assert info.size_bytes == starter.stat().st_size
     assert info.makes_text
-    assert info.tensors > 0
+    assert info.parameters == 5_606_656
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,9 @@ def test_real_vocabularies(shared: Path, name: str, tokens: int, bos: str, eos: 
         (gguf(pair(b"x.deep", ARRAY, struct.pack("<IQ", ARRAY, 1) * 200)), "x.deep"),
         (gguf(ARCHITECTURE, ARCHITECTURE), "general.architecture"),
         (gguf(ARCHITECTURE, count=2), ""),
+        (gguf(ARCHITECTURE, more=2**40), "tensors"),
+        (gguf(ARCHITECTURE, more=3, tensors=(tensor(b"a", 2),)), "tensors"),
+        (gguf(ARCHITECTURE, tensors=(text(b"a") + struct.pack("<I", 2**31),)), "tensors"),
     ],
 )
 def test_a_broken_file_is_named_with_its_field(tmp_path: Path, data: bytes, field: str) -> None:
@@ -89,6 +98,12 @@ def test_a_broken_file_is_named_with_its_field(tmp_path: Path, data: bytes, fiel
     assert time.monotonic() - started < 1
     assert "broken.gguf" in str(caught.value)
     assert field in str(caught.value)
+
+
+def test_parameters_are_counted_where_the_file_does_not_tell(tmp_path: Path) -> None:
+    path = tmp_path / "small.gguf"
+    path.write_bytes(gguf(ARCHITECTURE, tensors=(tensor(b"a", 3, 5), tensor(b"b", 7))))
+    assert (read_metadata(path).tensors, read_metadata(path).parameters) == (2, 22)
 
 
 def test_odd_types_are_as_good_as_absent(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What a GGUF file says of itself, read without llama.cpp and without trust.
 
 The format (versions 2 and 3; ggml's `docs/gguf.md`): magic, version, counts of tensors and of key-value pairs,
-the pairs, then the tensors' names and shapes. Only the pairs are read. Every count and length is bounded before
-it is used, and arrays are walked, not kept: a vocabulary of 250,000 tokens costs a list of offsets.
+the pairs, then the tensors' names and shapes, which are added up. Every count and length is bounded before it is
+used, and arrays are walked, not kept: a vocabulary of 250,000 tokens costs a list of offsets.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
 import struct
@@ -23,6 +24,8 @@ from tui.i18n import mark
 MAGIC = b"GGUF"
 
 _MAX_PAIRS = 65_536
+_MAX_TENSORS = 1_000_000
+_MAX_DIMENSIONS = 8
 _MAX_ITEMS = 8_000_000
 _MAX_KEY = 65_535
 _MAX_STRING = 16 * 2**20
@@ -100,11 +103,12 @@ def read_metadata(path: Path) -> GgufInfo:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 reader = _Reader(path, data)
                 raw, tokens = reader.pairs()
+                weights = reader.weights()
     except (OSError, ValueError) as error:
         raise BadInput(
             notice("{file} cannot be read: {reason}", file=path.name, reason=_reason(error)), file=str(path),
         ) from error
-    return _described(path, size, reader.tensors, raw, tokens)
+    return _described(path, size, (reader.tensors, weights), raw, tokens)
 
 
 def split_parts(path: Path) -> tuple[int, int, tuple[Path, ...]]:
@@ -154,6 +158,21 @@ class _Reader:
             if key == "tokenizer.ggml.tokens":
                 offsets = places
         return raw, self._spellings(raw, offsets)
+
+    def weights(self) -> int:
+        """The numbers in all tensors, from their shapes. To be called after `pairs`."""
+        self._key = "tensors"
+        if self.tensors > _MAX_TENSORS:
+            self._bad(_TOO_MANY, self.tensors)
+        total = 0
+        for _ in range(self.tensors):
+            self._string(_MAX_KEY)
+            dimensions = self._number(4)
+            if dimensions > _MAX_DIMENSIONS:
+                self._bad(_TOO_MANY, dimensions)
+            total += math.prod(self._number(10) for _ in range(dimensions))
+            self._skip(_SIZES[4] + _SIZES[10])
+        return total
 
     def _pair(self) -> tuple[str, Any, array[int] | None]:
         self._key = ""
@@ -247,7 +266,9 @@ class _Reader:
         )
 
 
-def _described(path: Path, size: int, tensors: int, raw: dict[str, Any], tokens: dict[int, str]) -> GgufInfo:
+def _described(
+    path: Path, size: int, weights: tuple[int, int], raw: dict[str, Any], tokens: dict[int, str],
+) -> GgufInfo:
     architecture = _text(raw, "general.architecture")
     part, parts, all_parts = split_parts(path)
     others = [p for p in all_parts if p != path]
@@ -267,8 +288,9 @@ def _described(path: Path, size: int, tensors: int, raw: dict[str, Any], tokens:
         eos_token=tokens.get(eos, "") if eos is not None else "",
         add_bos=add_bos if isinstance(add_bos, bool) else None,
         quantisation=FILE_TYPES.get(file_type & 1023, "") if file_type is not None else "", file_type=file_type,
-        parameters=_integer(raw, "general.parameter_count"), size_label=_text(raw, "general.size_label"),
-        tensors=tensors, part=part, parts=parts, missing_parts=tuple(p.name for p in others if not p.is_file()),
+        parameters=_integer(raw, "general.parameter_count") or (weights[1] if parts == 1 else 0) or None,
+        size_label=_text(raw, "general.size_label"),
+        tensors=weights[0], part=part, parts=parts, missing_parts=tuple(p.name for p in others if not p.is_file()),
         raw={key: _shown(value) for key, value in raw.items()},
     )
 
