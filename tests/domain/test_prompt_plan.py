@@ -110,7 +110,7 @@ def test_the_first_difference_is_named() -> None:
 
 
 def test_examples_leave_all_at_once_and_stay_away() -> None:
-    spoken = "<START>\n{{user}}: Cold?\n{{char}}: Always.\n<START>\n{{user}}: Tea?\n{{char}}: Please."
+    spoken = "<START>\n{{user}}: Cold?\n{{char}}: Always.\n<start> {{user}}: Tea?\n{{char}}: Please."
     card = replace(MIRA, mes_example=spoken)
     path = talk("Come in.", "Hello there you")
     plan = make_plan(turn(path, card=card), words)
@@ -240,3 +240,56 @@ def test_stops_hold_the_turn_and_the_name() -> None:
     odd = replace(CHATML, stop=("", "  "), user_prefix="\n")
     nameless = make_plan(turn(talk("Come in.", "Hello"), user=" ", template=odd), words)
     assert nameless.stops == ()
+
+
+def test_the_date_of_a_format_does_not_change_at_midnight() -> None:
+    dated = replace(CHATML, preamble="Today is {{date:%d %b %Y}}.\n")
+    path = talk("Come in.", "Hello")
+    first_turn = turn(path, template=dated)
+    first = make_plan(first_turn, words)
+    later = turn(path, template=dated, clock="2025-01-16T00:05:00", state=first.state)
+    assert text(make_plan(later, words), later) == text(first, first_turn)
+    assert "15 Jan 2025" in text(first, first_turn)
+
+
+def test_a_long_chat_is_neither_counted_nor_listed_message_by_message() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return words(text)
+
+    path = talk(*[f"Message {i} " + "word " * 10 for i in range(2000)])
+    plan = make_plan(turn(path, context=500), count)
+    assert len(counted) < 100
+    assert len(plan.segments) < 60
+    gone = next(s for s in plan.segments if s.source.startswith("messages:"))
+    assert gone.why is not None
+    assert not gone.text
+
+
+def test_everything_comes_back_when_there_is_room_again() -> None:
+    path = talk(*[f"Message {i} " + "word " * 10 for i in range(40)])
+    cut = make_plan(turn(path, context=500), words)
+    assert cut.state.anchor is not None
+    wide = make_plan(turn(path, context=8000, state=cut.state), words)
+    assert wide.state.anchor is None
+    assert "message:n0" in included(wide)
+
+
+def test_before_history_is_cut_a_summary_is_offered() -> None:
+    path = talk("Come in.")
+    state = PlanState()
+    notices: list[str] = []
+    for at in range(1, 40, 2):
+        path.append(node(at, "user", f"Question {at} " + "sea " * 10, "Alex"))
+        plan = make_plan(turn(list(path), context=500, state=state), words)
+        state = plan.state
+        notices.append(" ".join(map(str, plan.notices)))
+        if plan.cut:
+            break
+        path.append(node(at + 1, "assistant", "Yes. " * 10, "Mira"))
+    assert plan.cut
+    assert "/summarise" in notices[-2]
+    assert "/summarise" in notices[-1]
+    assert notices[0] == ""

@@ -121,3 +121,20 @@ def test_either_it_fits_or_it_is_refused_with_its_parts(context: int) -> None:
         assert {"system", "message:n1"} <= {s["source"] for s in caught.value.details["segments"]}
     elif context >= needed + 10:                            # the constant entry's place
         assert make_plan(now, words).tokens + 20 <= context
+
+
+@settings(max_examples=30, deadline=None)
+@given(TALK, st.integers(400, 900), st.integers(0, 5))
+def test_nothing_changes_above_the_deepest_insert_until_a_cut(speeches: list[str], context: int, depth: int) -> None:
+    before: list[str] = []
+    anchor: str | None = None
+    deepest = max(depth, 4)                                 # lore that fires goes to depth 4
+    for _, plan in grow(speeches, context, books=[BOOK], note="It rains.", note_depth=depth):
+        shown = [s for s in plan.segments if s.included]
+        texts = [s.source + s.text for s in shown]
+        if plan.state.anchor == anchor:
+            assert texts[: len(before)] == before
+        messages = [at for at, s in enumerate(shown) if s.volatility == "history"]
+        above = messages[-deepest - 1] if len(messages) > deepest else 0
+        first = next((at for at, s in enumerate(shown) if s.volatility == "tail"), len(shown))
+        before, anchor = texts[: min(above, first)], plan.state.anchor

@@ -12,7 +12,7 @@ from tui.domain.prompt.texts import Texts
 from tui.domain.prompt.types import Counter, LoreHit, Segment
 
 HEAD = "head"
-_START = re.compile(r"^[ \t]*<START>[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_START = re.compile(r"<START>", re.IGNORECASE)
 _AROUND_CARD = ("before_char", "after_char", "examples_top", "examples_bottom")
 _STALE = Notice("A message it covers has changed since; make the summary again to use it.")
 _INSIDE = Notice("Another summary covers the same messages and more.")
@@ -46,7 +46,7 @@ def example_segments(texts: Texts, count: Counter) -> list[Segment]:
     """Example dialogue, one segment a block, each opened by its separator line."""
     turn = texts.turn
     separator = texts.stable(turn.prompt.example_separator or "<START>", "example")
-    blocks = [block.strip("\n") for block in _START.split(turn.card.mes_example) if block.strip()]
+    blocks = [block.strip() for block in _START.split(turn.card.mes_example) if block.strip()]
     out = []
     for at, block in enumerate(blocks):
         body = texts.stable(block, f"example:{at}")
