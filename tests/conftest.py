@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +15,16 @@ SHARED = CHECKOUT.parent / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Every test has an empty home, so that none reads or writes the developer's own."""
     path = tmp_path_factory.mktemp("home")
+    sockets = tempfile.mkdtemp(prefix="tt-", dir="/tmp" if os.path.isdir("/tmp") else None)   # short: it holds sockets
     monkeypatch.setenv("TRAKTIR_HOME", str(path))
+    monkeypatch.setenv("TMPDIR", sockets)
     monkeypatch.delenv("TRAKTIR_TOKEN", raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    return path
+    yield path
+    shutil.rmtree(sockets, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

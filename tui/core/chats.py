@@ -48,9 +48,10 @@ class Chats:
         return chat
 
     async def add(self, chat: Chat) -> None:
-        await self._store.create_chat(chat)
-        self._open[chat.id] = chat
-        self._events.emit("chats")
+        """Store a new chat; one of that id that is there already stays as it is."""
+        if await self._store.create_chat(chat):
+            self._open[chat.id] = chat
+            self._events.emit("chats")
 
     async def commit(
         self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
