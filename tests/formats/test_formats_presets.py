@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from tui.domain.errors import BadInput
 from tui.domain.profile import Profile
 from tui.domain.samplers import Samplers
 from tui.domain.template import Template, Trim
+from tui.formats import yaml_read
 from tui.formats.card_read import read_card
 from tui.formats.detect import detect_kind
 from tui.formats.presets import (
@@ -29,6 +32,16 @@ from tui.formats.yaml_read import read_yaml
 ROOT = Path(__file__).parents[2]
 PRESETS, CHARACTERS = ROOT / "presets", ROOT / "characters"
 KINDS = {"templates": "template", "samplers": "samplers", "prompts": "prompt", "profiles": "profile"}
+
+
+@pytest.fixture(params=["compiled", "plain"], scope="module", autouse=True)
+def parser(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both of PyYAML's parsers: the compiled one is missing on some systems."""
+    before = yaml_read._LOADER
+    if request.param == "plain":
+        yaml_read._LOADER = yaml.SafeLoader
+    yield
+    yaml_read._LOADER = before
 
 
 def shipped(kind: str) -> list[Path]:

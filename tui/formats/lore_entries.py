@@ -21,20 +21,25 @@ _POSITIONS: dict[int, LorePosition] = {
 _ROLES: dict[Any, Literal["system", "user", "assistant"]] = {
     0: "system", 1: "user", 2: "assistant", "system": "system", "user": "user", "assistant": "assistant",
 }
-#: What later pieces read: our name, and the names it has in files (card extensions, SillyTavern world).
-_EXTRA_NAMES = (
-    "group", "group_override", "group_weight", "use_group_scoring", "sticky", "cooldown", "delay",
-    "exclude_recursion", "prevent_recursion", "delay_until_recursion", "automation_id", "outlet_name", "vectorized",
-    "display_index", "triggers", "match_persona_description", "match_character_description",
-    "match_character_personality",
-    "match_character_depth_prompt", "match_scenario", "match_creator_notes", "character_filter",
-)
 _DECORATOR = re.compile(r"@@(@?)([A-Za-z_]+)[ \t]*(.*)")
 
 
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
+
+
+#: What later pieces read: our name (that of card books) and the one in SillyTavern worlds.
+_EXTRA_NAMES = {
+    name: _camel(name)
+    for name in (
+        "group", "group_override", "group_weight", "use_group_scoring", "sticky", "cooldown", "delay",
+        "exclude_recursion", "prevent_recursion", "delay_until_recursion", "automation_id", "outlet_name", "vectorized",
+        "display_index", "triggers", "match_persona_description", "match_character_description",
+        "match_character_personality",
+        "match_character_depth_prompt", "match_scenario", "match_creator_notes", "character_filter",
+    )
+}
 
 
 def raw_entries(book: Mapping[str, Any]) -> list[Any]:
@@ -150,8 +155,8 @@ def _role(value: Any) -> Literal["system", "user", "assistant"]:
 
 def _extra(pick: Any, decorators: list[tuple[str, str]]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for name in _EXTRA_NAMES:
-        value = pick(name, _camel(name))
+    for name, camel in _EXTRA_NAMES.items():
+        value = pick(name, camel)
         if value not in (None, "", False, []):
             out[name] = float(value) if isinstance(value, NumberText) else value
     if decorators:
