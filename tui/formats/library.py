@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tui.domain.cleantext import clean_line
 from tui.domain.errors import BadInput, NotFound, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.formats import presets
@@ -52,7 +53,7 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    what: str                                      # for messages
+    missing: str                                   # what is said when there is no such item
     suffixes: tuple[str, ...]
     limit: int
     read: Callable[[bytes, Path], Any]
@@ -70,17 +71,23 @@ def _preset(read: Callable[[bytes, str, str], Any]) -> Callable[[bytes, Path], A
 
 
 _YAML = (".yaml", ".yml")
+_CARDS = (".png", ".json", *_YAML, ".charx", ".webp", ".jpg", ".jpeg")
+_BOOKS = (".json", *_YAML, ".lorebook")
 _KINDS: Mapping[str, _Kind] = {
-    "templates": _Kind("prompt format", _YAML, PRESET_LIMIT, _preset(presets.read_template)),
-    "samplers": _Kind("sampler preset", _YAML, PRESET_LIMIT, _preset(presets.read_samplers)),
-    "prompts": _Kind("prompt preset", _YAML, PRESET_LIMIT, _preset(presets.read_prompt)),
-    "profiles": _Kind("profile", _YAML, PRESET_LIMIT, _preset(presets.read_profile)),
-    "characters": _Kind(
-        "character", (".png", ".json", *_YAML, ".charx", ".webp", ".jpg", ".jpeg"), FILE_LIMIT,
-        _light_card,
+    "templates": _Kind(
+        "There is no template called {name}.", _YAML, PRESET_LIMIT, _preset(presets.read_template)
     ),
+    "samplers": _Kind(
+        "There is no sampler preset called {name}.", _YAML, PRESET_LIMIT, _preset(presets.read_samplers)
+    ),
+    "prompts": _Kind(
+        "There is no prompt preset called {name}.", _YAML, PRESET_LIMIT, _preset(presets.read_prompt)
+    ),
+    "profiles": _Kind("There is no profile called {name}.", _YAML, PRESET_LIMIT, _preset(presets.read_profile)),
+    "characters": _Kind("There is no character called {name}.", _CARDS, FILE_LIMIT, _light_card),
     "lorebooks": _Kind(
-        "lorebook", (".json", *_YAML, ".lorebook"), FILE_LIMIT, lambda data, path: read_lorebook(data, shown_name(path))
+        "There is no lorebook called {name}.", _BOOKS, FILE_LIMIT,
+        lambda data, path: read_lorebook(data, shown_name(path)),
     ),
 }
 FILE_COUNT = 20_000
@@ -125,7 +132,7 @@ class Library:
         item = self._all().get(id)
         if item is None:
             raise NotFound(
-                notice("There is no {what} called {name}.", what=self._kind.what, name=shown_name(id[:100] or "?")),
+                notice(self._kind.missing, name=clean_line(id, 80)),
                 notice("There are: {names}.", names=", ".join(sorted(self._all())[:20])) if self._all() else None,
                 id=id[:100],
             )
@@ -145,7 +152,7 @@ class Library:
         nothing. Raises BadInput (nothing is written) when the data cannot be read, StoreError when the disk refuses.
         """
         if suffix not in self._kind.suffixes:
-            raise BadInput(notice("A {what} is not kept in {suffix} files.", what=self._kind.what, suffix=suffix[:20]))
+            raise BadInput(notice("Files that end in {suffix} are not kept here.", suffix=suffix[:20]))
         known = self._all().get(id) if replace else None
         stem = known.path.stem if known is not None else safe_id(id, data)
         self._kind.read(data, Path(stem + suffix))

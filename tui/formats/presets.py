@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 #: What a profile may say about its backend; connection secrets are named, never held.
 BACKEND_FIELDS = ("kind", "model", "url", "key_env", "key_file", "mode", "context_length")
+_RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def read_prompt(data: bytes, id: str, filename: str = "") -> PromptPreset:  # no
     preset = reader.decode(PromptPreset, {"id": id})
     for name in ("history_share", "lore_budget_share"):
         if not 0.0 <= getattr(preset, name) <= 1.0:
-            reader.fail((name,), "{field} must lie between {low} and {high}.", low=0, high=1)
+            reader.fail((name,), _RANGE, low=0, high=1)
     if not 0 <= preset.lore_scan_depth <= 1000:
-        reader.fail(("lore_scan_depth",), "{field} must lie between {low} and {high}.", low=0, high=1000)
+        reader.fail(("lore_scan_depth",), _RANGE, low=0, high=1000)
     return preset
 
 
@@ -71,7 +72,7 @@ def read_profile(data: bytes, id: str, filename: str = "") -> Profile:  # noqa: 
         if value is not None:
             backend[key] = reader.value(int if key == "context_length" else str, value, ("backend", key))
     if "kind" not in backend:
-        reader.fail(("backend",), "{field} needs a kind, such as embedded or openai.")
+        reader.fail(("backend",), "{file}, line {line}: {field} needs a kind, such as embedded or openai.")
     return dataclasses.replace(profile, backend=backend)
 
 
@@ -105,7 +106,6 @@ class _Reader:
         line = self._file.line(*place)
         where = ".".join(str(p) for p in place)
         known = {"file": self._name, "line": line, "field": clean_line(where, 80), **args}
-        sentence = sentence if "{file}" in sentence else "{file}, line {line}: " + sentence
         raise BadInput(
             notice(sentence, **known), remedy or "Mend that line and save the file; it is read again by itself.",
             file=self._name, line=line, field=known["field"],
@@ -115,7 +115,7 @@ class _Reader:
         near = difflib.get_close_matches(key[:60], names, 1, 0.6)
         known = notice("Known are: {names}.", names=", ".join(names))
         remedy = notice("Did you mean {name}?", name=near[0]) if near else known
-        self.fail(place, "there is no field called {field}.", remedy)
+        self.fail(place, "{file}, line {line}: there is no field called {field}.", remedy)
 
     def decode(self, kind: type[T], given: Mapping[str, Any]) -> T:
         fields = {k: v for k, v in self.root.items() if not (k == "id" and "id" in given)}
@@ -139,7 +139,7 @@ class _Reader:
         try:
             return parse_value(key, value)
         except BadInput as error:
-            self.fail((key,), error.what.id, error.remedy, **error.what.args)
+            self.fail((key,), f"{{file}}, line {{line}}: {error.what.id}", error.remedy, **error.what.args)
 
     def _dataclass(self, kind: Callable[..., T], value: Mapping[str, Any], place: Place, given: Mapping[str, Any]) -> T:
         hints = _hints(kind)
@@ -160,7 +160,8 @@ class _Reader:
             return None if value is None or (inner is not str and value == "null") else self.value(inner, value, place)
         if origin is Literal:
             if value not in args:
-                self.fail(place, "{field} must be one of: {names}.", names=", ".join(map(str, args)))
+                names = ", ".join(map(str, args))
+                self.fail(place, "{file}, line {line}: {field} must be one of: {names}.", names=names)
             return value
         if origin is tuple:
             return self._tuple(args[0], value, place)
@@ -168,7 +169,7 @@ class _Reader:
             return self._mapping(args[1], value, place)
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             if not isinstance(value, dict):
-                self.fail(place, "{field} must hold fields of its own.")
+                self.fail(place, "{file}, line {line}: {field} must hold fields of its own.")
             return self._dataclass(hint, value, place, {})
         return value if hint is Any else self._scalar(hint, value, place)
 
@@ -176,27 +177,27 @@ class _Reader:
         items = value if isinstance(value, list) else [value]
         out = tuple(self.value(inner, item, (*place, n)) for n, item in enumerate(items))
         if "" in out:
-            self.fail(place, "{field} holds an empty text.")
+            self.fail(place, "{file}, line {line}: {field} holds an empty text.")
         return out
 
     def _mapping(self, inner: Any, value: Any, place: Place) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self.fail(place, "{field} must hold fields of its own.")
+            self.fail(place, "{file}, line {line}: {field} must hold fields of its own.")
         return {k: self.value(inner, v, (*place, k)) for k, v in value.items()}
 
     def _scalar(self, hint: Any, value: Any, place: Place) -> Any:
         if not isinstance(value, str):
-            self.fail(place, "{field} must be a single value.")
+            self.fail(place, "{file}, line {line}: {field} must be a single value.")
         if hint is str:
             return value
         if hint is bool:
             if flag(value, True) != flag(value, False):
-                self.fail(place, "{field} must be true or false.")
+                self.fail(place, "{file}, line {line}: {field} must be true or false.")
             return flag(value, False)
         try:
             return int(value) if hint is int else float(value)
         except ValueError:
-            self.fail(place, "{field} must be a number, not {value}.", value=clean_line(value, 40))
+            self.fail(place, "{file}, line {line}: {field} must be a number, not {value}.", value=clean_line(value, 40))
 
 
 @cache

@@ -53,16 +53,19 @@ def read_yaml(data: bytes, name: str) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = str(error.problem or error.context or "syntax error")
-        raise _bad(name, (mark.line if mark else 0) + 1, reason) from None
+        raise _bad(name, (mark.line if mark else 0) + 1, _BROKEN, reason) from None
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, IndexError, AttributeError) as error:
         # Beyond YAMLError, the parser lets plain exceptions through on some broken input.
-        raise _bad(name, 1, getattr(error, "reason", "") or "it cannot be parsed") from None
+        raise _bad(name, 1, _BROKEN, getattr(error, "reason", "") or type(error).__name__) from None
 
 
-def _bad(name: str, line: int, reason: str) -> BadInput:
+_BROKEN = "{file}, line {line}: this is not valid YAML ({reason})."
+
+
+def _bad(name: str, line: int, sentence: str, reason: str = "") -> BadInput:
+    args = {"reason": clean_line(reason, 120).rstrip(".")} if reason else {}
     return BadInput(
-        notice("{file}, line {line}: {reason}.", file=name, line=line, reason=clean_line(reason, 200).rstrip(".")),
-        "Mend that line and save the file; it is read again by itself.",
+        notice(sentence, file=name, line=line, **args), "Mend that line and save the file; it is read again by itself.",
         file=name, line=line,
     )
 
@@ -81,7 +84,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise self._refuse(event, "there is a second document; one file holds one")
+                    raise self._refuse(event, "{file}, line {line}: a second document begins here; one file holds one.")
             elif isinstance(event, yaml.NodeEvent):
                 value = self._root(event, events)
         return YamlFile(value, self._lines)
@@ -115,7 +118,7 @@ class _Builder:
             container.append(value)
         if isinstance(value, (dict, list)):
             if len(stack) > DEPTH_LIMIT:
-                raise self._refuse(event, f"it is nested deeper than {DEPTH_LIMIT} levels")
+                raise self._refuse(event, "{file}, line {line}: values are nested too deeply here.")
             stack.append((value, here, []))
 
     @staticmethod
@@ -126,18 +129,18 @@ class _Builder:
 
     def _check(self, event: Any) -> None:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise self._refuse(event, "aliases and anchors (& and *) are not taken")
+            raise self._refuse(event, "{file}, line {line}: aliases and anchors (& and *) are not taken.")
         if event.tag is not None and event.tag not in {"!", "tag:yaml.org,2002:str"}:
-            raise self._refuse(event, "tags (!) are not taken")
+            raise self._refuse(event, "{file}, line {line}: tags (!) are not taken.")
 
     def _key(self, event: Any, container: dict[str, Any]) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self._refuse(event, "a key must be a word")
+            raise self._refuse(event, "{file}, line {line}: a key must be a word.")
         key = plain_text(event.value)
         if key == "<<" and not event.style:
-            raise self._refuse(event, "merge keys (<<) are not taken")
+            raise self._refuse(event, "{file}, line {line}: merge keys (<<) are not taken.")
         if key in container:
-            raise self._refuse(event, f"{clean_line(key, 40)} stands there twice")
+            raise self._refuse(event, "{file}, line {line}: {reason} stands there twice.", clean_line(key, 40))
         return key
 
     @staticmethod
@@ -146,5 +149,5 @@ class _Builder:
             return None
         return plain_text(event.value)
 
-    def _refuse(self, event: Any, reason: str) -> BadInput:
-        return _bad(self._name, event.start_mark.line + 1, reason)
+    def _refuse(self, event: Any, sentence: str, reason: str = "") -> BadInput:
+        return _bad(self._name, event.start_mark.line + 1, sentence, reason)
