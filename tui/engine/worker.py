@@ -23,7 +23,7 @@ from tui.engine.loading import Loaded, load
 from tui.engine.settings import EngineSettings
 
 #: Seconds that a computation gets to hear the abort flag when the core is gone, before the process just ends.
-_GRACE = 1.0
+_GRACE = 0.5
 
 
 class Channel:
