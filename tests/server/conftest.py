@@ -21,6 +21,7 @@ class ScriptedCore:
         self.is_busy = False
         self.closed = False
         self.variables: dict[str, str] = {}
+        self.wants: list[str] = []
         self._listeners: list[Callable[[dict[str, Any]], None]] = []
 
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:
@@ -45,6 +46,9 @@ class ScriptedCore:
 
     def environment(self, values: Mapping[str, str]) -> None:
         self.variables.update(values)
+
+    def wanted_variables(self) -> list[str]:
+        return self.wants
 
     def status(self) -> dict[str, Any]:
         return {"writing_in": []}

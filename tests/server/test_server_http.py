@@ -138,6 +138,33 @@ async def test_variables_are_handed_over(core: Any) -> None:
             await connection.call("env.hand", values={"SOME_KEY": 1})
 
 
+async def test_a_core_of_this_machine_gets_the_variables_that_it_wants(
+    core: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", "secret")
+    monkeypatch.setenv("OTHER_KEY", "other")
+    core.wants = ["SOME_KEY", "NOT_SET_ANYWHERE"]
+    bound: list[tuple[str, int]] = []
+    how = {"host": "127.0.0.1", "token": TOKEN, "on_tcp": lambda host, port: bound.append((host, port))}
+    async with _served(core, **how) as (_, target):
+        far = await Connection.open(Target(url=f"http://127.0.0.1:{bound[0][1]}", token=TOKEN))
+        await far.call("echo", key_env="OTHER_KEY")
+        assert core.variables == {}                 # never over the network
+        near = await Connection.open(target)
+        assert core.variables == {"SOME_KEY": "secret"}
+        await near.call("echo", key_env="OTHER_KEY")
+        assert core.variables == {"SOME_KEY": "secret", "OTHER_KEY": "other"}
+        await far.close()
+        await near.close()
+
+
+async def test_another_protocol_is_told(core: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.client.connection.PROTOCOL", 99)
+    async with _served(core) as (_, target):
+        with pytest.raises(ConnectionLost, match="speaks protocol 1, this program 99"):
+            await Connection.open(target)
+
+
 async def test_events_arrive_in_order_and_deltas_joined(core: Any) -> None:
     async with _connected(core) as (_, connection), _Listening(connection) as heard:
         await _attached(core)

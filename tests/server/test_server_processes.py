@@ -203,6 +203,17 @@ async def test_it_keeps_the_environment_of_its_starter(monkeypatch: pytest.Monke
     assert b"\0SOME_KEY=from the starter\0" in Path(f"/proc/{await _pid()}/environ").read_bytes()
 
 
+async def test_a_key_from_another_shell_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = await Connection.open(await ensure_core(60))
+    await connection.call("connection.use", kind="openai", url="http://127.0.0.1:9/v1", key_env="SOME_KEY")
+    assert (await connection.greet())["wants"] == ["SOME_KEY"]
+    monkeypatch.setenv("SOME_KEY", "secret")
+    another = await Connection.open(await ensure_core(60))
+    assert (await connection.greet())["wants"] == []
+    await another.close()
+    await connection.close()
+
+
 async def test_why_it_does_not_start_is_told(home: Path) -> None:
     (home / "data" / "traktir.db").mkdir(parents=True)
     with pytest.raises(StoreError):

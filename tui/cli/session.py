@@ -11,9 +11,9 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tui.cli.output import say_aside
 from tui.domain.errors import BadInput, Refused
@@ -37,7 +37,7 @@ class Session:
     @contextlib.asynccontextmanager
     async def events(self, after: str | None = None) -> AsyncIterator[AsyncIterator[Event]]:
         """The core's events from `after` on, for as long as the block lasts."""
-        async with contextlib.aclosing(cast("AsyncGenerator[Event, None]", self._connection.events(after))) as events:
+        async with contextlib.aclosing(self._connection.events(after)) as events:
             yield events
 
 

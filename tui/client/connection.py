@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,34 +53,52 @@ class Connection:
 
     @classmethod
     async def open(cls, target: Target, *, revive: Revive | None = None, ping_s: float = PING_SECONDS) -> Connection:
-        """Connect and exchange hellos. Raises ConnectionLost, or Refused for a wrong token."""
+        """Connect, exchange hellos, and hand over what the core lacks (see `hand_over`).
+
+        Raises ConnectionLost, or Refused for a wrong token.
+        """
         connection = cls(target, revive, ping_s)
         try:
             connection.hello = await connection.greet()
             _check_protocol(connection.hello)
+            await connection.hand_over(connection.hello["wants"])
             return connection
         except BaseException:
             await connection.close()
             raise
 
     async def greet(self) -> dict[str, Any]:
-        """Ask who is there: protocol, build, version, epoch, event, pid, home, busy, clients, standalone, ending."""
+        """Ask who is there: protocol, build, version, epoch, event, pid, home, busy, clients, standalone, ending,
+        wants (names of variables)."""
         found = await self._request("GET", "/v1/hello", timeout=10.0)
         return dict(found)
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """Run a method of the core. Raises the TraktirError that the core answers, or ConnectionLost.
 
-        If nobody listens any more and the core can be revived, it is, and asked once more: nothing had been sent.
+        A variable that it names for a key (`key_env`) is handed over before. If nobody listens any more and the core
+        can be revived, it is, and asked once more: nothing had been sent.
         """
         try:
+            if name := params.get("key_env"):
+                await self.hand_over([name])
             return await self._request("POST", f"/v1/call/{method}", encode(params), CALL_TIMEOUT)
         except ConnectionLost as lost:
             if not (lost.details.get("unsent") and await self._raise_the_dead()):
                 raise
             return await self._request("POST", f"/v1/call/{method}", encode(params), CALL_TIMEOUT)
 
-    async def events(self, after: str | None = None) -> AsyncIterator[Event]:
+    async def hand_over(self, names: Iterable[str]) -> None:
+        """Give a core of this machine those of the named variables that are set here: another shell may have
+        started it.
+
+        Never over TCP, where a key could be read on its way.
+        """
+        values = {name: os.environ[name] for name in names if name in os.environ}
+        if values and self.target.socket is not None:
+            await self._request("POST", "/v1/call/env.hand", encode({"values": values}))
+
+    async def events(self, after: str | None = None) -> AsyncGenerator[Event, None]:
         """All events after the id `after` (without one: since `open`), without end, over losses of the connection.
 
         Beside the core's own (`reset` among them, where something may have been missed) comes `{"type": "link",

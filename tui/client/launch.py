@@ -73,13 +73,6 @@ async def revive_core() -> Target:
     return await ensure_core(accept_any_build=True)
 
 
-async def hand_over(connection: Connection, names: list[str]) -> None:
-    """Give the core those of our environment's variables that are set, and only these."""
-    values = {name: os.environ[name] for name in names if name in os.environ}
-    if values:
-        await connection.call("env.hand", values=values)
-
-
 async def _is_current(target: Target, on_wait: OnWait | None) -> bool:
     """Whether the core is of the build on the disk. If not, it was asked to end and has; a busy one finishes first."""
     told = False

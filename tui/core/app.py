@@ -81,6 +81,10 @@ class Core:
         """Variables that a client hands over (a key, a device list), kept in memory only."""
         self.connection.environment.update(values)
 
+    def wanted_variables(self) -> list[str]:
+        """The variables that profiles name and that nobody has handed over yet."""
+        return self.connection.wanted_variables()
+
     def status(self) -> dict[str, Any]:
         return {
             "version": __version__, "writing_in": self.turns.writing_in(), "connection": self.connection.describe(),

@@ -88,6 +88,12 @@ class Connection:
             self._context(profile, place.capabilities), place.counts,
         )
 
+    def wanted_variables(self) -> list[str]:
+        """The variables that profiles name for their keys and that are not set here: a client may have them."""
+        values = (item.value for item in self._library.items("profiles"))
+        named = {str(p.backend.get("key_env") or "") for p in values if isinstance(p, Profile)}
+        return sorted(named - self.environment.keys() - {""})
+
     async def unload(self) -> bool:
         """Take the embedded model out of memory. Returns whether there was one."""
         from tui.engine.proxy import EmbeddedEngine
