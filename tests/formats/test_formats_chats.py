@@ -85,7 +85,7 @@ def test_shapes_that_occur(data: bytes, count: int) -> None:
 def test_a_bad_line_is_counted_and_costs_only_itself() -> None:
     (chat,) = read_chat(lines(HEADER, {"name": "A", "mes": "x", "is_user": True}) + b'\n{"mes": "cut off', "c.jsonl")
     assert len(chat.messages) == 1
-    assert "1 lines could not be read" in str(chat.notes[0])
+    assert "left out: 1" in str(chat.notes[0])
 
 
 def test_swipe_numbers_out_of_range_and_wrong_types() -> None:

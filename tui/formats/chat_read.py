@@ -139,7 +139,7 @@ def _each_line(lines: list[str], repairs: Repairs) -> list[Any]:
         except (BadInput, ValueError):
             bad += 1
     if bad:
-        repairs.add("{count} lines could not be read; they were left out.", count=bad)
+        repairs.add("Lines that could not be read were left out: {count}.", count=bad)
     return out
 
 

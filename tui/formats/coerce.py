@@ -49,7 +49,7 @@ class Repairs:
             self._more += 1
 
     def done(self) -> tuple[Notice, ...]:
-        more = (notice("And {count} more repairs.", count=self._more),) if self._more else ()
+        more = (notice("More repairs than are listed here: {count}.", count=self._more),) if self._more else ()
         return (*self._notes, *more)
 
     def text(self, value: Any, field: str) -> str:
