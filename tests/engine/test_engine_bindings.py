@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tui.domain.errors import BadInput
-from tui.engine import available, bindings
+from tui.engine import SUPPORTED, SUPPORTED_RANGE, available, bindings
 from tui.engine.gpu import unused_gpu_notice, visible_gpu
 from tui.engine.settings import EngineSettings
 
@@ -75,6 +76,12 @@ def test_asking_whether_it_is_there_loads_nothing_native() -> None:
     code = "import sys; from tui.engine import available; available(); print('llama_cpp' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_range_is_the_one_that_the_package_asks_for() -> None:
+    wanted = tomllib.loads((SOURCE.parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert f"llama-cpp-python{SUPPORTED_RANGE}" in wanted["project"]["optional-dependencies"]["llama"]
+    assert SUPPORTED_RANGE == ">={}.{}.{},<{}.{}.{}".format(*SUPPORTED[0], *SUPPORTED[1])
 
 
 @pytest.mark.parametrize(("found", "fine"), [("0.3.36", True), ("0.3.35", False), ("0.3.37", False), ("1.0", False)])

@@ -356,7 +356,10 @@ async def test_a_model_cut_short_is_refused_with_llama_cpps_words(
     (tmp_path / "half.gguf").write_bytes(starter.read_bytes()[:6_000_000])
     with pytest.raises(EngineError, match=r"could not load half\.gguf") as caught:
         await make_engine(tmp_path / "half.gguf").capabilities()
-    assert "llama.cpp said" in str(caught.value)
+    assert "data is not within the file bounds" in str(caught.value)
+    (tmp_path / "strange.gguf").write_bytes(starter.read_bytes().replace(b"llama", b"alpca"))
+    with pytest.raises(EngineError, match="unknown model architecture: 'alpca'"):
+        await make_engine(tmp_path / "strange.gguf").capabilities()
 
 
 async def test_the_same_request_twice_at_once_is_refused(engine: EmbeddedEngine) -> None:

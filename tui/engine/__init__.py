@@ -10,6 +10,7 @@ from tui.domain.notice import Notice, notice
 
 #: Versions of llama-cpp-python whose low-level names `tui.engine.bindings` fits: from, and below.
 SUPPORTED = ((0, 3, 36), (0, 3, 37))
+SUPPORTED_RANGE = ">=0.3.36,<0.3.37"
 
 INSTALL = "pip install 'traktir[llama]'"
 
@@ -35,6 +36,6 @@ def available() -> Notice | None:
     if not SUPPORTED[0] <= numbers < SUPPORTED[1]:
         return notice(
             "The installed llama-cpp-python is version {found}; Traktir needs {wanted}. To install it: {command}",
-            found=found, wanted=">=0.3.36,<0.3.37", command=INSTALL,
+            found=found, wanted=SUPPORTED_RANGE, command=INSTALL,
         )
     return None

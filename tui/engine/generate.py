@@ -12,7 +12,7 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
-from tui.engine.bindings import AbortFlag, Context
+from tui.engine.bindings import AbortFlag, Chain, Context
 from tui.engine.stopping import StopScanner
 from tui.engine.tokenise import Tokeniser
 
@@ -119,7 +119,7 @@ class Generator:
         tell(total, total, reused)
         return reused
 
-    def _sample(self, chain: Any, limit: int, writer: _Writer, outcome: Outcome, started: float) -> None:
+    def _sample(self, chain: Chain, limit: int, writer: _Writer, outcome: Outcome, started: float) -> None:
         while True:
             token = chain.sample()
             outcome.last_token = time.perf_counter() - started

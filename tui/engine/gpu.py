@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from tui.domain.notice import Notice, notice
+from tui.engine import SUPPORTED_RANGE
 
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD"}
 _OPTION = {"NVIDIA": "GGML_CUDA", "AMD": "GGML_VULKAN", "Apple": "GGML_METAL"}
-_SUPPORTED = "llama-cpp-python>=0.3.36,<0.3.37"
 
 
 def visible_gpu(root: Path = Path("/")) -> str:
@@ -36,7 +36,7 @@ def unused_gpu_notice(gpu_build: bool, root: Path = Path("/")) -> Notice | None:
     maker = "" if gpu_build else visible_gpu(root)
     if not maker:
         return None
-    command = f"CMAKE_ARGS='-D{_OPTION[maker]}=on' pip install --force-reinstall --no-cache-dir '{_SUPPORTED}'"
+    command = f"CMAKE_ARGS='-D{_OPTION[maker]}=on' pip install --force-reinstall --no-cache-dir 'llama-cpp-python{SUPPORTED_RANGE}'"
     return notice(
         "There is a GPU by {maker}, but the installed llama.cpp was built for the processor alone, which is much"
         " slower. To use it: {command} (the README says where ready-made builds are).",

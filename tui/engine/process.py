@@ -28,6 +28,8 @@ _TELLING = re.compile(
     r"|not enough|out of memory",
     re.IGNORECASE,
 )
+_SAYS_NOTHING = re.compile(r"failed to load model\W*$|^Fatal Python error|^Extension modules|^  File ")
+_FUNCTION = re.compile(r"^\w+: ")
 _UNSAFE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 
 #: What native code dies of by its own doing; SIGKILL and SIGTERM come from outside.
@@ -159,9 +161,8 @@ class WorkerProcess:
                 lines = log.read(16_384).decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        lines = [line for line in lines if not line.startswith(("Fatal Python", "  File", "Extension modules"))]
-        telling = [line for line in lines if _TELLING.search(line)]
-        return clean(telling[-1]) if telling else ""
+        telling = [line for line in lines if _TELLING.search(line) and not _SAYS_NOTHING.search(line)]
+        return clean(_FUNCTION.sub("", telling[-1])) if telling else ""
 
 
 def clean(line: str) -> str:
