@@ -81,7 +81,7 @@ def test_asking_whether_it_is_there_loads_nothing_native() -> None:
 def test_the_range_is_the_one_that_the_package_asks_for() -> None:
     wanted = tomllib.loads((SOURCE.parents[2] / "pyproject.toml").read_text("utf-8"))
     assert f"llama-cpp-python{SUPPORTED_RANGE}" in wanted["project"]["optional-dependencies"]["llama"]
-    assert SUPPORTED_RANGE == ">={}.{}.{},<{}.{}.{}".format(*SUPPORTED[0], *SUPPORTED[1])
+    assert ">={}.{}.{},<{}.{}.{}".format(*SUPPORTED[0], *SUPPORTED[1]) == SUPPORTED_RANGE
 
 
 @pytest.mark.parametrize(("found", "fine"), [("0.3.36", True), ("0.3.35", False), ("0.3.37", False), ("1.0", False)])

@@ -36,7 +36,8 @@ def unused_gpu_notice(gpu_build: bool, root: Path = Path("/")) -> Notice | None:
     maker = "" if gpu_build else visible_gpu(root)
     if not maker:
         return None
-    command = f"CMAKE_ARGS='-D{_OPTION[maker]}=on' pip install --force-reinstall --no-cache-dir 'llama-cpp-python{SUPPORTED_RANGE}'"
+    package = f"llama-cpp-python{SUPPORTED_RANGE}"
+    command = f"CMAKE_ARGS='-D{_OPTION[maker]}=on' pip install --force-reinstall --no-cache-dir '{package}'"
     return notice(
         "There is a GPU by {maker}, but the installed llama.cpp was built for the processor alone, which is much"
         " slower. To use it: {command} (the README says where ready-made builds are).",
