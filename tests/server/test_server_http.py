@@ -310,6 +310,21 @@ async def test_losing_and_finding_the_core_again(core: Any) -> None:
     await connection.close()
 
 
+async def test_a_stream_comes_back_as_soon_as_a_call_was_answered(core: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.client.connection._FIRST_PAUSE", 3600.0)
+    async with _served(core) as (_, target):
+        connection = await Connection.open(target)
+        listening = _Listening(connection)
+        await listening.__aenter__()
+        await _attached(core)
+    await listening.until("link")
+    async with _served(type(core)()):
+        await connection.call("echo")
+        await listening.until("reset")
+        await listening.__aexit__()
+    await connection.close()
+
+
 async def test_stop_refuses_while_a_reply_is_written(core: Any) -> None:
     async with _connected(core) as (service, connection):
         core.is_busy = True

@@ -316,9 +316,7 @@ async def test_a_client_revives_a_core_that_died_but_not_one_that_was_stopped() 
         assert await find_core() is None
         await asyncio.sleep(0.1)
     await connection.call("status")                # whoever asks for something wants the core back
-    began = time.monotonic()
     await _until(heard, lambda data: data == {"type": "link", "state": "back"})
-    assert time.monotonic() - began < 1.0          # and does not wait for the next attempt of the stream
     listener.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listener
