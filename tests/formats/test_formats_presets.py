@@ -164,6 +164,8 @@ def test_an_unknown_field_is_named_with_its_line_and_a_guess() -> None:
         (read_prompt, "system: [a]\n", 1, "system"),
         (read_profile, "label: x\nbackend: {url: x}\n", 2, "backend"),
         (read_profile, "backend: {kind: openai, context_length: many}\n", 1, "backend.context_length"),
+        (read_profile, "backend:\n  kind: magic\n", 2, "backend.kind"),
+        (read_profile, "backend:\n  kind: auto\n  mode: loud\n", 3, "backend.mode"),
     ],
 )
 def test_a_wrong_value_is_named_with_line_and_field(read, text: str, line: int, field: str) -> None:  # type: ignore[no-untyped-def]

@@ -17,6 +17,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 import yaml
 
 from tui.domain.cleantext import clean_line
+from tui.domain.endpoint import CompletionMode, EndpointKind
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.profile import Profile, PromptPreset
@@ -28,8 +29,11 @@ from tui.formats.yaml_read import Place, YamlFile, read_yaml
 
 T = TypeVar("T")
 
-#: What a profile may say about its backend; connection secrets are named, never held.
-BACKEND_FIELDS = ("kind", "model", "url", "key_env", "key_file", "mode", "context_length")
+#: What a profile may say about its backend; keys to servers are named, never held.
+BACKEND_FIELDS: Mapping[str, Any] = {
+    "kind": Literal["embedded", *typing.get_args(EndpointKind)], "model": str, "url": str, "mode": CompletionMode,
+    "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int,
+}
 _RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."
 
 
@@ -68,9 +72,9 @@ def read_profile(data: bytes, id: str, filename: str = "") -> Profile:  # noqa: 
     backend: dict[str, Any] = {}
     for key, value in profile.backend.items():
         if key not in BACKEND_FIELDS:
-            reader.unknown(("backend", key), key, BACKEND_FIELDS)
+            reader.unknown(("backend", key), key, tuple(BACKEND_FIELDS))
         if value is not None:
-            backend[key] = reader.value(int if key == "context_length" else str, value, ("backend", key))
+            backend[key] = reader.value(BACKEND_FIELDS[key], value, ("backend", key))
     if "kind" not in backend:
         reader.fail(("backend",), "{file}, line {line}: {field} needs a kind, such as embedded or openai.")
     return dataclasses.replace(profile, backend=backend)
