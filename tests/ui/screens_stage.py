@@ -17,8 +17,8 @@ _CARD: dict[str, Any] = {
     "alternate_greetings": ["Another greeting."], "mes_example": "", "creator_notes": "For [red]long[/red] evenings.",
     "tags": ["sea"],
     "character_book": {"extensions": {}, "entries": [
-        {"keys": ["storm"], "content": "The storm has a name.", "enabled": True, "insertion_order": 10, "extensions": {}},
-        {"keys": ["counting"], "content": "He counts waves.", "enabled": True, "insertion_order": 20, "extensions": {}},
+        {"keys": [key], "content": text, "enabled": True, "insertion_order": 10, "extensions": {}}
+        for key, text in (("storm", "The storm has a name."), ("counting", "He counts waves."))
     ]},
 }
 
@@ -27,7 +27,8 @@ def write_card(folder: Path, name: str) -> Path:
     """A card with markup, an escape sequence and a lorebook in it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.lower()}.json"
-    path.write_text(json.dumps({"spec": "chara_card_v2", "spec_version": "2.0", "data": {**_CARD, "name": name}}), "utf-8")
+    card = {"spec": "chara_card_v2", "spec_version": "2.0", "data": {**_CARD, "name": name}}
+    path.write_text(json.dumps(card), "utf-8")
     return path
 
 

@@ -66,20 +66,21 @@ async def test_a_model_file_can_be_typed_and_a_wrong_path_is_said(fresh: Stage, 
 
 async def test_the_connection_screen_says_what_answers_and_how_the_format_was_found() -> None:
     async with stage(size=(120, 40)) as play:
+
+        def format_is(name: str) -> bool:
+            return any(line.title == "Prompt format" and name in line.detail + line.note for line in lines(play.app))
+
         await play.press("f4")
         await listed(play, "Backend")
         await go_to(play, "Look at the server now")
         await play.press("enter")
         await listed(play, "Prompt format")
-        assert any(line.title == "Prompt format" and "ChatML" in line.detail + line.note for line in lines(play.app))
+        assert format_is("ChatML")
         await go_to(play, "Choose another prompt format…")
         await play.press("enter")
         await go_to(play, "Alpaca")
         await play.press("enter")
-        await play.until(
-            lambda: any(line.title == "Prompt format" and "Alpaca" in line.detail + line.note for line in lines(play.app)),
-            "the other format",
-        )
+        await play.until(lambda: format_is("Alpaca"), "the other format")
 
 
 async def test_a_key_is_named_and_never_typed() -> None:

@@ -41,6 +41,7 @@ class Connection(FormPage):
         self._tell()
 
     def core_event(self, event: Mapping[str, Any]) -> None:
+        super().core_event(event)
         if event.get("type") == "connection":
             self.start(self._again())
         elif event.get("type") == "turn" and event.get("state") == "loading" and event.get("fraction") is not None:
@@ -151,8 +152,7 @@ def found_by_words(found_by: str) -> str:
     """How the prompt format was found."""
     return {
         "sha256": tr("it is the model's own, known to the letter"),
-        "hash": tr("it is the model's own, known to the letter"),
-        "markers": tr("seen by its markers in the model's own template"),
+        "rules": tr("seen by its signs in the model's own template"),
         "name": tr("guessed from the model's name"),
         "pinned": tr("you chose it for this model"),
         "profile": tr("the profile says so"),

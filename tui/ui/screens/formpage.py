@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -30,6 +31,11 @@ class FormPage(Page):
 
     async def fetch(self) -> None:
         """Ask the core for what the fields show."""
+
+    def core_event(self, event: Mapping[str, Any]) -> None:
+        """What a field of the chat now holds arrives as an event, after the call that set it."""
+        if event.get("type") == "chat":
+            self.refill()
 
     def hints(self) -> Sequence[Hint]:
         return (Hint("Enter", tr("change"), "choose"), self.back_hint())

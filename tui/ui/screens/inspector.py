@@ -10,10 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import OptionList
 
+from tui.domain.errors import TraktirError
 from tui.i18n import tr
 from tui.ui.host import host, open_chat_of
+from tui.ui.screens.connection import found_by_words
 from tui.ui.screens.lorelines import lore_lines
-from tui.ui.screens.page import Hint, Page, notice_text
+from tui.ui.screens.page import Hint, Page, notice_text, sentence
 from tui.ui.screens.reading import Reading
 from tui.ui.widgets.listing import Line, Listing
 from tui.ui.words import BROKEN, rounded, thousands
@@ -73,14 +75,17 @@ class Inspector(Page):
             lines = lore_lines(self._shown.get("lore") or ())
             empty = tr("No lorebook entry was looked at: neither the card nor the chat has a lorebook.")
         elif self._view == "facts":
-            lines = fact_lines(self._generation, self._shown)
+            lines = fact_lines(self._generation, self._shown, self._ids())
             empty = tr("Nothing is known of how this text was made: a person wrote it.")
         else:
-            lines = segment_lines(self._shown.get("segments") or ())
+            lines = segment_lines(self._shown.get("segments") or (), self._ids())
             empty = tr("No plan was kept for this message: a person wrote it, or it came with an import.")
         notices = [notice_text(n) for n in self._shown.get("notices") or ()] if self._view == "plan" else []
         self.say("\n".join(notices) if lines else empty)
         self.listing.show(lines, keep=False)
+
+    def _ids(self) -> list[str]:
+        return [node.id for node in open_chat_of(self.app).path(host(self.app).state.head)]
 
     def action_next_view(self) -> None:
         following: dict[View, View] = {"plan": "lore", "lore": "facts", "facts": "plan"}
@@ -101,7 +106,7 @@ class Inspector(Page):
             segment = (self._shown.get("segments") or ())[event.option_index]
             told = notice_text(segment.get("why"))
             text = str(segment.get("text") or "")
-            self.app.push_screen(Reading(source_words(segment), f"{told}\n\n{text}" if told else text))
+            self.app.push_screen(Reading(source_words(segment, self._ids()), f"{told}\n\n{text}" if told else text))
 
 
 def plan_size(shown: Mapping[str, Any]) -> str:
@@ -116,36 +121,45 @@ def plan_size(shown: Mapping[str, Any]) -> str:
     return told
 
 
-def source_words(segment: Mapping[str, Any]) -> str:
-    """Where a segment comes from, in words."""
+def source_words(segment: Mapping[str, Any], path: Sequence[str] = ()) -> str:
+    """Where a segment comes from, in words. `path` holds the ids of the messages on view, for their numbers."""
     source = str(segment.get("source") or "")
     kind, _, rest = source.partition(":")
-    name = str(segment.get("name") or "")
     known = {
         "system": tr("system prompt"),
         "story": tr("story string"),
+        "template": tr("signs of the prompt format"),
         "card.description": tr("card: description"),
         "card.personality": tr("card: personality"),
         "card.scenario": tr("card: scenario"),
+        "card.system": tr("card: system prompt"),
+        "card.note": tr("card: note"),
         "persona": tr("persona"),
         "note": tr("author's note"),
-        "card.note": tr("card: note"),
         "post_history": tr("after the history"),
         "prefill": tr("start of the reply"),
-        "card.system": tr("card: system prompt"),
     }
     if source in known:
         return known[source]
-    if kind == "message":
-        return name or tr("message")
+    if kind in ("message", "messages"):
+        return _messages(rest.split(":"), str(segment.get("name") or ""), path)
     if kind == "lore":
         return tr("lore: {name}", name=rest.replace(":", " "))
     if kind == "example":
-        return tr("example {n}", n=rest)
+        return tr("example {n}", n=int(rest) + 1 if rest.isdecimal() else rest)
     return tr("summary") if kind == "summary" else source
 
 
-def segment_lines(segments: Sequence[Mapping[str, Any]]) -> list[Line]:
+def _messages(ids: Sequence[str], name: str, path: Sequence[str]) -> str:
+    numbers = [path.index(node) + 1 for node in ids if node in path]
+    if len(ids) == 2:
+        if len(numbers) == 2:
+            return tr("messages {first} to {last}", first=numbers[0], last=numbers[1])
+        return tr("earlier messages")
+    return f"#{numbers[0]} {name}".rstrip() if numbers else name or tr("message")
+
+
+def segment_lines(segments: Sequence[Mapping[str, Any]], path: Sequence[str] = ()) -> list[Line]:
     """A plan as lines, in prompt order: source, tokens, volatility, reuse; left-out ones say why."""
     lines = []
     for number, segment in enumerate(segments):
@@ -159,7 +173,7 @@ def segment_lines(segments: Sequence[Mapping[str, Any]]) -> list[Line]:
         lines.append(
             Line(
                 str(number + 1),
-                source_words(segment),
+                source_words(segment, path),
                 detail,
                 note,
                 mark="" if included else BROKEN,
@@ -175,7 +189,7 @@ def volatility_word(volatility: str) -> str:
     )
 
 
-def fact_lines(generation: Mapping[str, Any], shown: Mapping[str, Any]) -> list[Line]:
+def fact_lines(generation: Mapping[str, Any], shown: Mapping[str, Any], path: Sequence[str] = ()) -> list[Line]:
     """Numbers and names as lines: those of the generation record, or of the plan."""
     labels = {
         "backend": tr("Backend"),
@@ -184,6 +198,12 @@ def fact_lines(generation: Mapping[str, Any], shown: Mapping[str, Any]) -> list[
         "profile": tr("Profile"),
         "template": tr("Prompt format"),
         "found_by": tr("How the format was found"),
+        "template_found_by": tr("How the format was found"),
+        "seconds": tr("Seconds it took"),
+        "stop_string": tr("Stopped at"),
+        "clamped": tr("Values brought into the backend's range"),
+        "miss": tr("Why less was reused"),
+        "error": tr("What went wrong"),
         "preset": tr("Sampler preset"),
         "seed": tr("Seed"),
         "prompt_tokens": tr("Prompt tokens"),
@@ -205,6 +225,14 @@ def fact_lines(generation: Mapping[str, Any], shown: Mapping[str, Any]) -> list[
     lines = []
     for name, value in flat(source):
         text = value_text(value)
+        if name == "first_change" and text:
+            text = source_words({"source": text}, path)
+        elif name in ("found_by", "template_found_by"):
+            text = found_by_words(text)
+        elif name == "miss" and isinstance(value, Mapping):
+            text = notice_text(value.get("notice"))
+        elif name == "error" and isinstance(value, Mapping):
+            text = sentence(TraktirError.from_json(value))
         if text:
             long = len(text) > 30
             lines.append(Line(name, labels.get(name, name), "" if long else text, text if long else "", wrap=True))

@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -93,11 +94,13 @@ class HeadLine(Static):
 
     def _draw(self) -> None:
         width = max(10, self.content_size.width)
-        detail = Content.styled(clean_line(self._detail, 100), "dim").truncate(width // 2, ellipsis=True)
         left = Content.assemble(("‹ ", "dim"), (clean_line(self._heading, 200), "bold"))
-        left = left.truncate(width - detail.cell_length - 2, ellipsis=True)
+        detail = clean_line(self._detail, 100)
+        while detail and left.cell_length + cell_len(detail) + 2 > width:
+            detail = detail.rpartition(" · ")[0]  # the most important part stands first
+        left = left.truncate(width - cell_len(detail), ellipsis=True)
         left = left.stylize(Style.from_meta({"@click": "screen.back"}))
-        self.update(left.pad_right(width - left.cell_length - detail.cell_length) + detail)
+        self.update(left.pad_right(width - left.cell_length - cell_len(detail)) + Content.styled(detail, "dim"))
 
 
 class Page(Screen[Any]):

@@ -44,9 +44,7 @@ class ServerPage(FormPage):
                 "key_env",
                 tr("Variable with the key"),
                 values["key_env"],
-                tr(
-                    "If the server wants a key: the name of an environment variable. The key itself is never typed here."
-                ),
+                tr("If it wants a key: the name of an environment variable. The key itself is never typed here."),
             ),
             Field(
                 "key_file",
