@@ -25,6 +25,16 @@ def first_run(terminal: Terminal, character: str = "mira") -> None:
     terminal.until("#1")
 
 
+def connect(terminal: Terminal, address: str) -> None:
+    """Go over to a server that does not tell its prompt format."""
+    terminal.type(f"/connect {address}", ENTER)
+    terminal.until("KoboldCpp 1.99")
+    terminal.type(ENTER)
+    terminal.until("Write here")
+    terminal.type("/template chatml", ENTER)
+    terminal.until("The prompt format is now")
+
+
 def told(home: Path, *words: str) -> list[dict[str, Any]]:
     env = {**os.environ, "TRAKTIR_HOME": str(home)}
     done = subprocess.run(
@@ -81,10 +91,7 @@ def test_a_reply_goes_on_when_the_terminal_is_left_and_is_there_afterwards(
     address, reply = slow_server
     terminal = tavern()
     first_run(terminal)
-    terminal.type(f"/connect {address}", ENTER)
-    terminal.until("scripted")
-    terminal.type("/template chatml", ENTER)
-    terminal.until(lambda s: "/template" not in s)
+    connect(terminal, address)
     terminal.type("Count the waves.", ENTER)
     terminal.until("wave3")
     terminal.type(CTRL_Q)
@@ -106,10 +113,7 @@ def test_a_dropped_connection_costs_nothing(
     address, reply = slow_server
     terminal = tavern()
     first_run(terminal)
-    terminal.type(f"/connect {address}", ENTER)
-    terminal.until("scripted")
-    terminal.type("/template chatml", ENTER)
-    terminal.until(lambda s: "/template" not in s)
+    connect(terminal, address)
     terminal.type("Count the waves.", ENTER)
     terminal.until("wave2")
     terminal.type("a draft, half wri")

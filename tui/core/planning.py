@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from tui.core.connection import Connection, Link
 from tui.core.library import Library
@@ -14,18 +15,19 @@ from tui.core.snapshots import card_from_json, card_to_json
 from tui.domain.backend import ChatMessage, CompletionRequest, Piece
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node
-from tui.domain.errors import NotFound
+from tui.domain.errors import NotFound, PromptTooLong
 from tui.domain.lore import Lorebook
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import plan_messages, plan_prefill, render_plan
 from tui.domain.prompt.summary import SideJob, plan_summary
-from tui.domain.prompt.types import Budget, Plan, PlanState, Turn
+from tui.domain.prompt.types import Budget, Counter, Plan, PlanState, Turn
 from tui.domain.samplers import Samplers
 from tui.store import Store
 
 #: A side job (a summary) needs this many tokens free; the reserve is the larger of it and the reply.
 SIDE_JOB_TOKENS = 200
-_ROUNDS = 6
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,36 +103,20 @@ class Planner:
 
         Raises PromptTooLong when not even the range alone fits, BadInput when there is nothing in it.
         """
-        count, count_markup = link.counts.counter(markup=False), link.counts.counter(markup=True)
         turn = await self._turn(chat, path, link, replace(self.samplers(chat), max_tokens=SIDE_JOB_TOKENS), "", clock)
-        job = plan_summary(turn, first, last, count, count_markup)
-        for _ in range(_ROUNDS):
-            if not await link.counts.learn(link.backend):
-                break
-            job = plan_summary(turn, first, last, count, count_markup)
-        return job
+        return await _counted(link, partial(plan_summary, turn, first, last))
 
     async def _settle(self, turn: Turn, samplers: Samplers, link: Link) -> Prepared:
-        """Plan with the counts at hand, ask for those that are missing, and again; then count the whole text."""
-        count, count_markup = link.counts.counter(markup=False), link.counts.counter(markup=True)
-        plan = make_plan(turn, count, count_markup)
-        for _ in range(_ROUNDS):
-            if await link.counts.learn(link.backend):
-                plan = make_plan(turn, count, count_markup)
-                continue
+        """Plan, then count the whole text: tokens of parts need not add up. Where it is over, plan again with less."""
+        plan = await _counted(link, partial(make_plan, turn))
+        while True:
             bos, pieces = render_plan(plan, turn)
-            exact = (await link.backend.count_tokens([pieces]))[0] + 1
+            exact = (await link.backend.count_tokens([pieces]))[0] + 1          # and BOS
             over = exact + turn.budget.reserve - link.context
             if over <= 0:
-                return Prepared(
-                    turn, plan, samplers, link, bos, pieces, plan_messages(plan, turn), exact
-                )
+                return Prepared(turn, plan, samplers, link, bos, pieces, plan_messages(plan, turn), exact)
             turn = replace(turn, budget=replace(turn.budget, context=turn.budget.context - over))
-            plan = make_plan(turn, count, count_markup)
-        bos, pieces = render_plan(plan, turn)
-        return Prepared(
-            turn, plan, samplers, link, bos, pieces, plan_messages(plan, turn), plan.tokens
-        )
+            plan = await _counted(link, partial(make_plan, turn))
 
     async def _turn(
         self, chat: Chat, path: Sequence[Node], link: Link, samplers: Samplers, prefill: str, clock: datetime.datetime
@@ -170,3 +156,19 @@ class Planner:
     def _books(self, fields: Mapping[str, Any], card: Card) -> tuple[Lorebook, ...]:
         own = (card.book,) if card.book is not None else ()
         return (*own, *self._library.lorebooks(fields.get("lorebooks") or ()))
+
+
+async def _counted(link: Link, make: Callable[[Counter, Counter], T]) -> T:
+    """What `make` makes of exact counts. It is made of estimates first, which tells what must be counted; a refusal
+    only holds when nothing in it was estimated."""
+    count, count_markup = link.counts.counter(markup=False), link.counts.counter(markup=True)
+    while True:
+        made: T | PromptTooLong
+        try:
+            made = make(count, count_markup)
+        except PromptTooLong as refusal:
+            made = refusal
+        if not await link.counts.learn(link.backend):
+            if isinstance(made, PromptTooLong):
+                raise made
+            return made
