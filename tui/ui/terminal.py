@@ -23,6 +23,7 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.keys import Keys
 
 from tui.domain.errors import Refused
 from tui.domain.notice import notice
@@ -54,7 +55,10 @@ class KeyParser(XTermParser):
 
     @lru_cache(maxsize=1024)  # noqa: B019 (one parser lives as long as the program)
     def _parse_extended_key(self, sequence: str) -> list[events.Key] | None:
-        return super()._parse_extended_key(plain_key(sequence))
+        try:
+            return super()._parse_extended_key(plain_key(sequence))
+        except (ValueError, OverflowError):
+            return [events.Key(Keys.Ignore, sequence)]  # nonsense, which must not end the program
 
 
 def plain_key(sequence: str) -> str:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from textual.content import Content
-from textual.style import Style
-from textual.widget import Widget
+from rich.cells import cell_len
 
 from tui.domain.cleantext import clean_line
 from tui.i18n import tr
 from tui.ui.state import ChatState
+from tui.ui.widgets.tapline import Part, TapLine, divided
 from tui.ui.words import thousands
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of the line, and the action of the app that a tap on it runs."""
-
-    text: str
-    action: str
-    alert: bool = False
+_ALERT = "$warning"
 
 
 def attention(turn: Mapping[str, Any]) -> list[Part]:
@@ -31,12 +22,12 @@ def attention(turn: Mapping[str, Any]) -> list[Part]:
     cut, offer = turn.get("cut") or 0, turn.get("offer")
     if cut:
         words = tr("cut {n} messages, summary offered", n=cut) if offer else tr("cut {n} messages", n=cut)
-        parts.append(Part(words, "screen_named('memory')", alert=True))
+        parts.append(Part(words, "screen_named('memory')", _ALERT))
     elif offer:
-        parts.append(Part(tr("nearly full, summary offered"), "screen_named('memory')", alert=True))
+        parts.append(Part(tr("nearly full, summary offered"), "screen_named('memory')", _ALERT))
     if dropped := turn.get("dropped"):
         names = ", ".join(clean_line(str(n), 24) for n in dropped[:3])
-        parts.append(Part(tr("server does not know {names}", names=names), "screen_named('presets')", alert=True))
+        parts.append(Part(tr("server does not know {names}", names=names), "screen_named('presets')", _ALERT))
     return parts
 
 
@@ -60,61 +51,35 @@ def numbers(turn: Mapping[str, Any], *, wide: bool) -> list[Part]:
     return parts
 
 
-class StatusLine(Widget):
-    """Draws itself from the state. `unseen`: there is new text below the view."""
+class StatusLine(TapLine):
+    """Draws itself from the state. `unseen`: there is new text below the view; `mode`: where the keys go."""
 
     def __init__(self, state: ChatState, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._state = state
-        self._shown: object = None
         self.unseen = False
         self.mode = ""
 
-    def redraw(self) -> None:
-        """Draw again if anything differs."""
-        content = self.render()
-        if self._shown != content:
-            self._shown = content
-            self.refresh()
-
-    def on_resize(self) -> None:
-        self.redraw()
-
-    def render(self) -> Content:
-        width = max(1, self.size.width)
-        wide = width >= 60
-        right = _joined(self._right(wide), "" if not wide else " · ")
-        parts = ([Part(tr("↓ new text"), "to_end", alert=True)] if self.unseen else [])
-        parts += attention(self._state.turn) + numbers(self._state.turn, wide=wide)
-        room = width - right.cell_length - 2
-        while parts and _joined(parts, " · ").cell_length > room and len(parts) > 1:
+    def left_parts(self, width: int) -> Sequence[Part]:
+        parts = [Part(tr("↓ new text"), "to_end", _ALERT)] if self.unseen else []
+        parts += attention(self._state.turn) + numbers(self._state.turn, wide=self.size.width >= 60)
+        while len(parts) > 1 and sum(cell_len(p.text) for p in divided(parts)) > width:
             parts.pop()
-        left = _joined(parts, " · ").truncate(max(0, room), ellipsis=True)
-        return Content("").join([left, Content(" " * max(1, width - left.cell_length - right.cell_length)), right])
+        return divided(parts)
 
-    def _right(self, wide: bool) -> Sequence[Part]:
+    def right_parts(self, width: int) -> Sequence[Part]:
         writing = self._state.writing
-        if not wide:
-            enter = Part(" ■ ", "do('stop')") if writing else Part(" ⏎ ", "send")
-            return (Part(" ☰ ", "command_palette"), enter)
+        if width < 60:
+            enter = Part(" ■ ", "do('stop')", "$primary") if writing else Part(" ⏎ ", "send", "$primary")
+            return (Part(" ☰ ", "command_palette", "$primary"), enter)
         if self.mode == "messages":
-            return (
+            return divided((
                 Part(tr("e edit"), "do('edit')"), Part(tr("r again"), "do('regenerate')"),
                 Part(tr("y copy"), "do('copy')"), Part(tr("d delete"), "do('delete_chosen')"),
                 Part(tr("Enter back"), "compose_line"),
-            )
-        stop = (Part(tr("Esc stop"), "do('stop')"),) if writing else ()
-        return (
+            ))
+        stop = (Part(tr("Esc stop"), "do('stop')", "$primary"),) if writing else ()
+        return divided((
             *stop, Part(tr("Ctrl+P commands"), "command_palette"), Part(tr("Tab messages"), "messages"),
             Part(tr("F1 help"), "screen_named('help')"),
-        )
-
-
-def _joined(parts: Sequence[Part], gap: str) -> Content:
-    pieces: list[Content] = []
-    for part in parts:
-        if pieces:
-            pieces.append(Content.styled(gap, "$quiet"))
-        colour = "$text-warning" if part.alert else "$quiet"
-        pieces.append(Content(part.text).stylize(colour).stylize(Style.from_meta({"@click": f"app.{part.action}"})))
-    return Content("").join(pieces)
+        ))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
+from textual import events
 from textual.content import Content
-from textual.style import Style
 from textual.timer import Timer
-from textual.widget import Widget
 
 from tui.domain.cleantext import clean, clean_line
 from tui.i18n import tr
 from tui.ui.state import ChatState
+from tui.ui.widgets.tapline import Part, TapLine
 from tui.ui.widgets.wrapping import wrap
 
 #: Seconds that a notice stays; errors stay three times as long.
@@ -21,14 +21,13 @@ NOTICE_S = 5.0
 _MOST_ROWS = 4
 
 
-class TopLine(Widget):
+class TopLine(TapLine):
     """Draws itself from the state; `flash` puts a sentence over it for a few seconds."""
 
     def __init__(self, state: ChatState, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._state = state
         self._notice: tuple[str, str] | None = None
-        self._shown: object = None
         self._timer: Timer | None = None
 
     def flash(self, text: str, level: str = "info") -> None:
@@ -52,71 +51,50 @@ class TopLine(Widget):
         return self._notice[0] if self._notice else ""
 
     def redraw(self) -> None:
-        """Draw again if anything differs."""
         rows = min(_MOST_ROWS, len(self._notice_rows())) if self._notice else 1
         if self.styles.height is None or self.styles.height.value != rows:
             self.styles.height = rows
-        content = self.render()
-        if self._shown != content:
-            self._shown = content
-            self.refresh()
+        super().redraw()
 
-    def on_resize(self) -> None:
-        self.redraw()
-
-    def on_click(self) -> None:
+    async def on_click(self, event: events.Click) -> None:
         if self._notice is not None:
             self.clear()
+            event.prevent_default()
 
     def render(self) -> Content:
-        if self._notice is not None:
-            colour = {"error": "$text-error", "warning": "$text-warning"}.get(self._notice[1], "$text-primary")
-            return Content("\n".join(self._notice_rows()[:_MOST_ROWS])).stylize(colour)
-        width = max(1, self.size.width)
-        right = self._right(wide=width >= 60)
-        left = heading(self._state, width - right.cell_length - 2)
-        gap = max(1, width - left.cell_length - right.cell_length)
-        return Content("").join([left, Content(" " * gap), right])
+        if self._notice is None:
+            return super().render()
+        colour = {"error": "$text-error", "warning": "$warning"}.get(self._notice[1], "$primary")
+        return Content.styled("\n".join(self._notice_rows()[:_MOST_ROWS]), colour)
+
+    def left_parts(self, width: int) -> Sequence[Part]:
+        name = clean_line(self._state.character, 60)
+        title = clean_line(str(self._state.field("title") or ""), 200)
+        parts = [Part(name or "Traktir", "screen_named('chats')", "bold $foreground")]
+        if name and title and title != name and width - cell_len(name) > 8:
+            parts.append(Part(f" · {title}", "screen_named('chats')"))
+        return parts
+
+    def right_parts(self, width: int) -> Sequence[Part]:
+        wide = width >= 60
+        words = connection_words(self._state.connection, wide=wide)
+        if not self._state.linked:
+            words = tr("core lost, looking for it…") if wide else tr("no core")
+        link = Part(clean_line(words, 70 if wide else 12), "screen_named('connection')")
+        return (link,) if wide else (*self._versions(), link)
+
+    def _versions(self) -> Sequence[Part]:
+        """Where messages have no room for it, the versions of the last reply stand here."""
+        node = self._state.last()
+        if node is None or len(found := self._state.versions(node)) < 2:
+            return ()
+        number = next((k for k, n in enumerate(found, 1) if n.id == node.id), 1)
+        back = Part(f" ‹{number}/", "do('swipe_back')", "$foreground")
+        return (back, Part(f"{len(found)}› ", "do('swipe_on')", "$foreground"))
 
     def _notice_rows(self) -> list[str]:
         text = self._notice[0] if self._notice else ""
         return [line[a:b] for line in text.split("\n") for a, b in wrap(line, max(10, self.size.width))]
-
-    def _right(self, *, wide: bool) -> Content:
-        words = connection_words(self._state.connection, wide=wide)
-        if not self._state.linked:
-            words = tr("core lost, looking for it…") if wide else tr("no core")
-        link = Content(clean_line(words, 70 if wide else 12)).stylize(
-            "$quiet").stylize(Style.from_meta({"@click": "app.screen_named('connection')"}))
-        if wide:
-            return link
-        return Content("").join([self._versions(), link])
-
-    def _versions(self) -> Content:
-        """Where messages have no room for it, the versions of the last reply stand here."""
-        node = self._state.last()
-        if node is None or len(found := self._state.versions(node)) < 2:
-            return Content("")
-        number = next((k for k, n in enumerate(found, 1) if n.id == node.id), 1)
-        back = Style.from_meta({"@click": "app.do('swipe_back')"})
-        on = Style.from_meta({"@click": "app.do('swipe_on')"})
-        return Content("").join([
-            Content(f"‹{number}").stylize(back), Content("/").stylize(back), Content(f"{len(found)}›").stylize(on),
-            Content(" "),
-        ])
-
-
-def heading(state: ChatState, width: int) -> Content:
-    """Character and title, cut to fit."""
-    name = clean_line(state.character, 60)
-    title = clean_line(str(state.field("title") or ""), 200)
-    style = Style.from_meta({"@click": "app.screen_named('chats')"})
-    if not name:
-        return Content.styled("Traktir", "bold").stylize(style)
-    line = Content.styled(name, "bold")
-    if title and title != name and width - cell_len(name) > 8:
-        line = line + Content.styled(f" · {title}", "$quiet")
-    return line.truncate(max(1, width), ellipsis=True).stylize(style)
 
 
 def connection_words(connection: Mapping[str, Any], *, wide: bool) -> str:
