@@ -9,7 +9,7 @@ from tui.domain.card import Card
 from tui.domain.notice import Notice
 from tui.formats.card_fields import card_from_object
 from tui.formats.card_object import object_from_card
-from tui.formats.coerce import Repairs
+from tui.formats.coerce import Repairs, mapping
 from tui.formats.yaml_read import read_yaml
 
 
@@ -21,4 +21,7 @@ def card_from_yaml(data: bytes, stem: str, name: str) -> tuple[Card, tuple[Notic
     repairs = Repairs()
     card = card_from_object(value, stem, name, repairs)
     card = replace(card, spec="chara_card_v3" if card.spec == "chara_card_v3" else "chara_card_v2")
-    return replace(card, raw=object_from_card(card)), repairs.done()
+    raw = object_from_card(card)
+    fields = mapping(value.get("data")) if "data" in value else value
+    raw["data"]["extensions"] = {**mapping(fields.get("extensions")), **raw["data"]["extensions"]}
+    return replace(card, raw=raw), repairs.done()
