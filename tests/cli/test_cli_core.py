@@ -161,6 +161,15 @@ def test_a_broken_preset_is_named_with_its_line_and_the_rest_loads(traktir: Trak
     assert "good" in traktir("presets", "list", "samplers")
 
 
+def test_an_edited_preset_counts_and_a_bad_edit_changes_nothing(traktir: Traktir) -> None:
+    traktir("presets", "edit", "samplers", "default", "--text", "label: Mine\ntemperature: 0.5\n")
+    assert "Mine" in traktir("presets", "show", "samplers", "default")
+    bad = traktir.run("presets", "edit", "samplers", "default", "--text", "temperature: hot\n")
+    assert bad.returncode == 1
+    assert "temperature" in bad.stderr
+    assert "Mine" in traktir("presets", "show", "samplers", "default")
+
+
 def test_a_plan_can_be_seen_before_it_is_sent(traktir: Traktir) -> None:
     traktir("say", "--character", "mira", "Hello!")
     lines = traktir.json("prompt", "show", "--chat", first_chat(traktir), "--text", "What now?")

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tui.cli.output import add_json, json_line, line, say_aside, sentence
-from tui.cli.session import Session, add_connect, on_core
+from tui.cli.session import Session, add_connect, edit_text, on_core
 
 
 def add_verbs(parser: argparse.ArgumentParser, *, kinds: tuple[str, ...] = ()) -> Any:
@@ -36,6 +36,29 @@ def list_or_check(args: argparse.Namespace, method: str, key: str, **params: Any
         if args.verb == "check" and not args.json and not broken:
             line(f"{len(found)} ok")
         return 1 if args.verb == "check" and broken else 0
+
+    return on_core(args, act)
+
+
+def add_edit(verbs: Any, *, kinds: tuple[str, ...] = ()) -> None:
+    """`edit NAME`: what is written is checked before it takes the old one's place."""
+    edit = verbs.add_parser("edit", help="change one, in $EDITOR or from standard input")
+    if kinds:
+        edit.add_argument("kind", choices=kinds)
+    edit.add_argument("name", metavar="NAME")
+    edit.add_argument("--text", metavar="TEXT", help="the new text; - reads standard input; default: $EDITOR")
+    add_connect(edit)
+
+
+def edit_preset(args: argparse.Namespace, kind: str) -> int:
+    """The user's own version of a preset; a shipped one stays as it is beneath."""
+
+    async def act(session: Session) -> int:
+        old = (await session.call("presets.get", kind=kind, id=args.name))["text"]
+        new = edit_text(args.text, old, ".yaml")
+        if new != old:
+            await session.call("presets.save", kind=kind, id=args.name, text=new)
+        return 0
 
     return on_core(args, act)
 

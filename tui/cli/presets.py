@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from tui.cli.listing import add_verbs, list_or_check, show_text
+from tui.cli.listing import add_edit, add_verbs, edit_preset, list_or_check, show_text
 
 _KINDS = ("templates", "samplers", "prompts", "profiles")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_verbs(parser, kinds=_KINDS)
+    add_edit(add_verbs(parser, kinds=_KINDS), kinds=_KINDS)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.verb == "show":
         return show_text(args, args.kind)
+    if args.verb == "edit":
+        return edit_preset(args, args.kind)
     return list_or_check(args, "presets.list", "presets", kind=args.kind)

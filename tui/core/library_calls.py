@@ -44,7 +44,7 @@ class LibraryCalls:
             "characters.export": self.export_character, "characters.edit": self.edit_character,
             "characters.delete": self.delete_character,
             "lorebooks.list": self.lorebooks, "lorebooks.get": self.lorebook, "lorebooks.delete": self.delete_lorebook,
-            "lorebooks.export": self.export_lorebook,
+            "lorebooks.export": self.export_lorebook, "lorebooks.save": self.save_lorebook,
             "presets.list": self.presets, "presets.get": self.preset, "presets.export": self.export_preset,
             "presets.save": self.save_preset,
             "import": self.import_file, "chats.export": self.export_chat,
@@ -106,6 +106,10 @@ class LibraryCalls:
 
     async def export_lorebook(self, id: str) -> dict[str, Any]:  # noqa: A002
         return _file(f"{id}.json", lorebook_json(self._library.lorebook(id)))
+
+    async def save_lorebook(self, id: str, text: str) -> dict[str, Any]:  # noqa: A002
+        """Write a lorebook's JSON as the user's own. Raises BadInput naming the line, and then nothing changes."""
+        return {"id": self._library.folders["lorebooks"].save(id, ".json", text.encode(), replace=True)}
 
     async def delete_lorebook(self, id: str) -> None:  # noqa: A002
         self._library.folders["lorebooks"].delete(id)
