@@ -15,6 +15,7 @@ from tui.domain.errors import BadInput
 from tui.domain.notice import Notice, notice
 from tui.formats import png
 from tui.formats.card_fields import card_from_object
+from tui.formats.charx import read_charx
 from tui.formats.coerce import Repairs, plain_name
 from tui.formats.exif import exif_comment, webp_exif
 from tui.formats.files import FILE_LIMIT, read_bounded, shown_name
@@ -172,8 +173,6 @@ def unbase64(data: bytes) -> bytes | None:
 
 
 def _from_zip(data: bytes, name: str, container: Container) -> CardFile:
-    from tui.formats.charx import read_charx
-
     archive = read_charx(data, name)
     repairs = Repairs(archive.notes)
     parsed = parse_json(archive.card, name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from tui.domain.chat import Role
-from tui.formats.chat_read import ChatFile, ImportedMessage, when
+from tui.formats.chat_file import ChatFile, ImportedMessage, when
 from tui.formats.coerce import Repairs, flag, mapping, plain_name
 
 ForeignKind = Literal["webui", "lite", "risu", "agnai", "messages", "cai", "tavern_list"]

@@ -14,7 +14,7 @@ from tui.formats.jsontext import NumberText
 ENTRY_LIMIT = 20_000
 KEY_LIMIT = 20_000
 
-_POSITIONS: dict[int, LorePosition] = {
+POSITIONS: dict[int, LorePosition] = {
     0: "before_char", 1: "after_char", 2: "note_top", 3: "note_bottom", 4: "at_depth", 5: "examples_top",
     6: "examples_bottom",
 }
@@ -142,7 +142,7 @@ def _position(item: Mapping[str, Any], ext: Mapping[str, Any]) -> LorePosition:
         return "before_char" if value == "before_char" else "after_char"
     place = maybe_whole(value, 0, 99)
     if place is not None:
-        return _POSITIONS.get(place, "after_char")
+        return POSITIONS.get(place, "after_char")
     return "before_char" if "key" in item else "after_char"
 
 

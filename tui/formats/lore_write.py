@@ -8,10 +8,10 @@ from typing import Any
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.formats.coerce import mapping
 from tui.formats.jsontext import dump_json
-from tui.formats.lore_entries import _POSITIONS, is_pattern
+from tui.formats.lore_entries import POSITIONS, is_pattern
 from tui.formats.lore_read import WHOLE, Dialect, dialect_of, entries_with_raw
 
-_PLACE_NUMBER = {name: number for number, name in _POSITIONS.items()}
+_PLACE_NUMBER = {name: number for number, name in POSITIONS.items()}
 _ROLE_NUMBER = {"system": 0, "user": 1, "assistant": 2}
 #: Fields of an entry by their names in a SillyTavern world.
 _WORLD = {
@@ -124,15 +124,15 @@ def card_book_object(book: Lorebook) -> dict[str, Any]:
     return out
 
 
-def _content(item: Mapping[str, Any], entry: LoreEntry) -> str:
+def _content(entry: LoreEntry) -> str:
     """The content with the decorator lines that it was read with."""
     lines = [f"@@{name} {value}".rstrip() for name, value in entry.extra.get("decorators", ())]
     return "\n".join([*lines, entry.content]) if lines else entry.content
 
 
-def _value(item: Mapping[str, Any], entry: LoreEntry, field: str) -> Any:
+def _value(entry: LoreEntry, field: str) -> Any:
     if field == "content":
-        return _content(item, entry)
+        return _content(entry)
     value = getattr(entry, field)
     return list(value) if isinstance(value, tuple) else value
 
@@ -142,7 +142,7 @@ def patched_world_entry(item: Mapping[str, Any], old: LoreEntry | None, entry: L
     out = dict(item)
     for field, name in _WORLD.items():
         if old is None or getattr(old, field) != getattr(entry, field):
-            out[name] = _value(item, entry, field)
+            out[name] = _value(entry, field)
     if old is None or old.position != entry.position:
         out["position"] = _PLACE_NUMBER[entry.position]
     if old is None or old.role != entry.role:
@@ -166,7 +166,7 @@ def patched_card_entry(item: Mapping[str, Any], old: LoreEntry | None, entry: Lo
         changed = getattr(old or _DEFAULT, field) != getattr(entry, field)
         if not changed and not (old is None and field in required):
             continue
-        value = _value(item, entry, field)
+        value = _value(entry, field)
         if field == "use_regex" and old is None:
             value = any(is_pattern(key) for key in entry.keys)
         (extensions if extended else out)[name] = value
