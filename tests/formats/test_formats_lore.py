@@ -195,6 +195,30 @@ def test_ai_dungeon_keys_stand_in_one_text() -> None:
     assert (entry.keys, entry.content) == (("a", "b"), "c")
 
 
+SILLY = Path(__file__).parents[2].parent / "shared" / "data" / "sillytavern"
+
+
+@pytest.mark.skipif(not SILLY.is_dir(), reason="the shared data are not here")
+def test_sillytaverns_own_world_and_card_book_say_the_same() -> None:
+    world = read_lore_file((SILLY / "fixtures" / "worlds" / "AllPos.json").read_bytes(), "AllPos.json")
+    card = read_lore_file((SILLY / "st_written" / "BookAllPos.png").read_bytes(), "BookAllPos.png")
+    assert (world.dialect, card.dialect) == ("world", "card_book")
+    seen = {e.position for e in world.book.entries}
+    assert seen >= {"before_char", "after_char", "note_top", "note_bottom", "at_depth", "examples_top"}
+    for ours, theirs in zip(world.book.entries, card.book.entries, strict=True):
+        for field in ("uid", "keys", "content", "position", "depth", "role", "constant", "order", "enabled", "logic"):
+            assert getattr(ours, field) == getattr(theirs, field)
+
+
+def test_an_entry_for_an_outlet_does_not_land_elsewhere() -> None:
+    file = read_lore_file(
+        jsn({"entries": {"0": {"key": ["k"], "content": "c", "position": 7, "outletName": "x"}}}), "w.json"
+    )
+    assert not file.book.entries[0].enabled
+    assert "outlet" in str(file.notes[0])
+    assert json.loads(lorebook_json(file.book))["entries"]["0"]["position"] == 7
+
+
 def decorated(content: str) -> LoreEntry:
     book = {"entries": [{"keys": ["k"], "content": content, "enabled": True, "insertion_order": 0, "extensions": {}}]}
     return read_lorebook(jsn(book), "b.json").entries[0]

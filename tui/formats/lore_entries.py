@@ -18,6 +18,7 @@ POSITIONS: dict[int, LorePosition] = {
     0: "before_char", 1: "after_char", 2: "note_top", 3: "note_bottom", 4: "at_depth", 5: "examples_top",
     6: "examples_bottom",
 }
+_OUTLET = 7
 _ROLES: dict[Any, Literal["system", "user", "assistant"]] = {
     0: "system", 1: "user", 2: "assistant", "system": "system", "user": "user", "assistant": "assistant",
 }
@@ -114,6 +115,9 @@ def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreE
         ignore_budget=flag(pick("ignoreBudget", "ignore_budget"), False),
         extra=_extra(pick, decorators),
     )
+    if _place(item, ext) == _OUTLET and entry.enabled:
+        repairs.add("Entries that belong to an outlet are switched off: outlets are not known here.")
+        entry = replace(entry, enabled=False)
     return apply_decorators(entry, decorators)
 
 
@@ -136,11 +140,16 @@ def is_pattern(key: str) -> bool:
     return len(key) > 2 and re.fullmatch(r"/.+/[a-z]*", key, re.DOTALL) is not None
 
 
+def _place(item: Mapping[str, Any], ext: Mapping[str, Any]) -> int | None:
+    """SillyTavern's number of a position; the one in `extensions` wins."""
+    own = ext.get("position")
+    return maybe_whole(own if own not in (None, "") else item.get("position"), 0, 99)
+
+
 def _position(item: Mapping[str, Any], ext: Mapping[str, Any]) -> LorePosition:
-    value = ext.get("position") if ext.get("position") not in (None, "") else item.get("position")
-    if value in ("before_char", "after_char"):
-        return "before_char" if value == "before_char" else "after_char"
-    place = maybe_whole(value, 0, 99)
+    place = _place(item, ext)
+    if place is None and (item.get("position") in ("before_char", "after_char")):
+        return "before_char" if item["position"] == "before_char" else "after_char"
     if place is not None:
         return POSITIONS.get(place, "after_char")
     return "before_char" if "key" in item else "after_char"
