@@ -119,7 +119,7 @@ def test_nonsense_from_a_terminal_does_not_end_the_program(sequence: str) -> Non
 
 async def test_taps_swipe_choose_and_send() -> None:
     async with stage("First.", "Second.", size=(48, 18)) as play:
-        await play.type("Hello")
+        await play.type("Knock knock")
         await play.pilot.click("#status", offset=(46, 0))
         await play.until(lambda: play.texts()[-1] == "First.", "the reply")
         await play.idle()
@@ -129,10 +129,10 @@ async def test_taps_swipe_choose_and_send() -> None:
         top = play.screen().split("\n")[0]
         await play.pilot.click("#top", offset=(top.index("‹"), 0))
         await play.until(lambda: play.texts()[-1] == "First.", "the first version")
-        row = next(y for y, text in enumerate(play.story()) if "Hello" in text)
+        row = next(y for y, text in enumerate(play.story()) if "Knock" in text)
         await play.pilot.click("#story", offset=(3, row))
         assert play.app.chosen() is not None
-        assert play.app.chosen().text == "Hello"  # type: ignore[union-attr]
+        assert play.app.chosen().text == "Knock knock"  # type: ignore[union-attr]
 
 
 async def test_names_titles_and_errors_of_others_cannot_steer_the_terminal() -> None:

@@ -19,7 +19,7 @@ from textual.timer import Timer
 
 from tui import paths
 from tui.domain.chat import Node
-from tui.domain.errors import NotFound, Refused, TraktirError
+from tui.domain.errors import ConnectionLost, NotFound, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.i18n import tr_notice, use_language
 from tui.ui import prefs, theme
@@ -35,6 +35,7 @@ FLUSH_S = 1 / 15
 BACKLOG = 6
 #: Seconds that a dying terminal leaves for storing the draft.
 GRACE_S = 0.8
+_LONGEST_PAUSE_S = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -90,11 +91,11 @@ class TraktirApp(App[None]):
         self.actions = Actions(self)
         self.chat = ChatScreen(self.state, jump=self.preferences.jump_scroll)
         self.animation_level = "none"
-        self.scroll_sensitivity_y = 1.0 if not self.preferences.mouse else 3.0
+        self.scroll_sensitivity_y = 1.0 if "TERMUX_VERSION" in os.environ else 3.0   # there a finger sends each row
         self._changes: set[Change] = set()
         self._flush_timer: Timer | None = None
         self._flushed = 0.0
-        self._leaving = False
+        self._leaving = self._begun = False
         self._main_loop: asyncio.AbstractEventLoop | None = None
         for own in theme.OWN:
             self.register_theme(own)
@@ -122,11 +123,7 @@ class TraktirApp(App[None]):
         """Connect and bring the first chat into view."""
         for problem in self.preferences.problems:
             self.say_notice(problem, "warning")
-        try:
-            await self.link.start()
-        except TraktirError:
-            self.state.linked = False
-            raise
+        await self._connect()
         await self._look_at_connection()
         if self.options.chat is not None:
             await self.actions.open_chat(self.options.chat)
@@ -136,6 +133,23 @@ class TraktirApp(App[None]):
             await self._open_last()
         if self.options.profile is not None and self.state.chat is not None:
             await self.actions.use_profile(self.options.profile)
+
+    async def _connect(self) -> None:
+        """Connect, however long that takes; what stands in the way is said once."""
+        told, pause = "", 1.0
+        while True:
+            try:
+                await self.link.start()
+                break
+            except ConnectionLost as error:
+                self.state.linked = False
+                self._changed("connection")
+                if str(error) != told:
+                    self.say_error(error)
+                told = str(error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+        self.state.linked = self._begun = True
 
     async def _open_last(self) -> None:
         found = (await self.link.call("chats.list", limit=1))["chats"]
@@ -220,7 +234,7 @@ class TraktirApp(App[None]):
         change = self.state.apply(event)
         if change == "stale":
             self.perform(self._reload())
-        elif kind == "link" and event.get("state") == "back":
+        elif kind == "link" and event.get("state") == "back" and self._begun:
             self.perform(self._reload())
             self.say_notice(notice("The core is back."))
         if kind == "connection" and self.state.field("profile"):

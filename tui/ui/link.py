@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from tui.domain.errors import ConnectionLost, TraktirError
+from tui.domain.errors import TraktirError
 
 
 class Event(Protocol):
@@ -39,17 +39,18 @@ class Link:
         self._listener: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Connect and begin to listen. Raises TraktirError when there is no core to be had."""
-        self._connection = asyncio.ensure_future(self._connect())
-        connection = await self._connection
-        self._listener = asyncio.create_task(self._listen(connection))
+        """Connect and begin to listen. Raises TraktirError when there is no core to be had; may be tried again."""
+        if self._connection is None or _failed(self._connection):
+            self._connection = asyncio.ensure_future(self._connect())
+        connection = await asyncio.shield(self._connection)
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen(connection))
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """Run a method of the core. Raises the TraktirError that it answers, or ConnectionLost."""
-        if self._connection is None:
-            raise ConnectionLost("Traktir is still starting.", "Try again in a moment.")
-        connection = await asyncio.shield(self._connection)
-        return await connection.call(method, **params)
+        await self.start()
+        assert self._connection is not None
+        return await self._connection.result().call(method, **params)
 
     async def close(self) -> None:
         """Detach. The core goes on."""
@@ -68,3 +69,7 @@ class Link:
         except TraktirError as error:
             self._on_event({"type": "link", "state": "lost"})
             self._on_event({"type": "failure", "error": error})
+
+
+def _failed(connection: asyncio.Future[Connection]) -> bool:
+    return connection.done() and (connection.cancelled() or connection.exception() is not None)

@@ -18,7 +18,7 @@ from tui.domain.chat import Node
 from tui.domain.cleantext import clean
 from tui.domain.errors import TraktirError
 from tui.domain.notice import Notice
-from tui.i18n import tr, tr_notice
+from tui.i18n import language, tr, tr_notice
 from tui.ui.state import Change, ChatState
 from tui.ui.widgets.composer import Composer
 from tui.ui.widgets.status import StatusLine
@@ -56,6 +56,7 @@ class ChatScreen(Screen[None]):
         self.composer = Composer(id="composer")
         self.status = StatusLine(state, id="status")
         self.editing: str | None = None
+        self._language = language()
         self._set_aside = ""
         self._stored_draft = ""
         self._draft_timer: Timer | None = None
@@ -101,6 +102,12 @@ class ChatScreen(Screen[None]):
         self._draw_tail()
         self.top.redraw()
         self._draw_status()
+
+    def on_screen_resume(self) -> None:
+        """Back from another screen, where the language may have been changed."""
+        if self._language != language():
+            self._language = language()
+            self.relabel()
 
     def relabel(self) -> None:
         """The language changed."""

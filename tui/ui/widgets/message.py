@@ -86,6 +86,8 @@ def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: boo
     rows += [_row(bar, r, look) for r in body]
     if note := _ending(entry):
         rows += [_row(bar, r, look) for r in _plain(note, look.text_width, look.meta)]
+    if entry.hidden:
+        rows = [row.apply_style(Style(dim=True)) for row in rows]
     laid.key, laid.measure, laid.rows = key, look, rows
     return laid
 

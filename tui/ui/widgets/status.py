@@ -21,7 +21,7 @@ def attention(turn: Mapping[str, Any]) -> list[Part]:
     parts: list[Part] = []
     cut, offer = turn.get("cut") or 0, turn.get("offer")
     if cut:
-        words = tr("cut {n} messages, summary offered", n=cut) if offer else tr("cut {n} messages", n=cut)
+        words = tr("messages cut: {n}, summary offered", n=cut) if offer else tr("messages cut: {n}", n=cut)
         parts.append(Part(words, "screen_named('memory')", _ALERT))
     elif offer:
         parts.append(Part(tr("nearly full, summary offered"), "screen_named('memory')", _ALERT))

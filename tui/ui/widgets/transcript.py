@@ -180,8 +180,10 @@ class Transcript(Widget, can_focus=True):
             self.app.simulate_key(meant)
 
     def on_focus(self) -> None:
+        """Choose what is in view, without moving anything: a tap may follow that means a row."""
         if self.selected is None and self._state.path:
-            self.choose(self._last_in_view())
+            self.selected = self._last_in_view()
+            self._place()
 
     def on_blur(self) -> None:
         self.selected = None
