@@ -166,7 +166,6 @@ def test_decorators() -> None:
     assert fires(entry("sea", content="@@additional_keys oil,salt\nBoth."), "sea salt")
     assert not fires(entry("sea", content="@@additional_keys oil,salt\nBoth."), "sea")
     assert not fires(entry("sea", content="@@exclude_keys salt\nFresh."), "sea salt")
-    assert not fires(entry("sea", content="Fresh.", extra={"decorators": [["exclude_keys", "salt"]]}), "sea salt")
 
 
 def test_dice_fall_the_same_way_for_the_same_seed() -> None:

@@ -199,7 +199,7 @@ def test_fields_of_a_v3_card_arrive() -> None:
     assert (card.depth_prompt, card.depth_prompt_depth, card.depth_prompt_role) == ("note", 3, "user")
     assert card.book is not None
     lamp, west = card.book.entries
-    assert (lamp.content, lamp.position, lamp.depth, lamp.role) == ("Bright.", "at_depth", 3, "user")
+    assert (lamp.keys, lamp.content, lamp.order) == (("Lamp",), "@@depth 3\n@@role user\n\nBright.", 5)
     assert (west.enabled, west.use_regex) == (False, True)
 
 
@@ -209,10 +209,10 @@ def test_an_edited_book_keeps_what_it_does_not_know() -> None:
     file = read_card(jsn(V3), "k.json")
     book = file.card.book
     assert book is not None
-    changed = replace(book, entries=(replace(book.entries[0], content="Dim.", order=9), book.entries[1]))
+    changed = replace(book, entries=(replace(book.entries[0], content="@@depth 3\nDim.", order=9), book.entries[1]))
     out = json.loads(card_json(file, {"book": changed}))["data"]["character_book"]
     assert out["x_book"] == 1
-    assert out["entries"][0]["content"] == "@@depth 3\n@@role user\nDim."
+    assert out["entries"][0]["content"] == "@@depth 3\nDim."
     assert out["entries"][0]["insertion_order"] == 9
     assert (out["entries"][0]["x_own"], out["entries"][0]["extensions"]["x_entry"]) == ("y", [1])
     assert out["entries"][1] == V3["data"]["character_book"]["entries"][1]

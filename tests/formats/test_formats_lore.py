@@ -219,21 +219,10 @@ def test_an_entry_for_an_outlet_does_not_land_elsewhere() -> None:
     assert json.loads(lorebook_json(file.book))["entries"]["0"]["position"] == 7
 
 
-def decorated(content: str) -> LoreEntry:
+def test_decorators_stay_in_the_text_for_the_scan_to_read() -> None:
+    content = "@@depth 0\n@@role assistant\n\nSaid."
     book = {"entries": [{"keys": ["k"], "content": content, "enabled": True, "insertion_order": 0, "extensions": {}}]}
-    return read_lorebook(jsn(book), "b.json").entries[0]
-
-
-def test_decorators_leave_the_text_and_take_effect() -> None:
-    entry = decorated("@@depth 0\n@@role assistant\n@@unknown_thing x\n@@@scan_depth 3\n\nSaid.")
-    assert entry.content == "Said."
-    assert (entry.position, entry.depth, entry.role, entry.scan_depth) == ("at_depth", 0, "assistant", 3)
-    assert decorated("@@activate\nx").constant
-    assert not decorated("@@dont_activate\nx").enabled
-    assert decorated("@@activate\n@@dont_activate\nx").enabled
-    assert decorated("@@depth\n@@depth NaN\n@@depth 1e99\nx").content == "x"
-    assert decorated("mail me @@home").content == "mail me @@home"
-    assert decorated("@@is_greeting 1\nx").extra["decorators"] == [["is_greeting", "1"]]
+    assert read_lorebook(jsn(book), "b.json").entries[0].content == content
 
 
 def test_a_folder_is_no_entry_and_a_bad_entry_costs_only_itself() -> None:

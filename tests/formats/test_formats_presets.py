@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui.domain.errors import BadInput
+from tui.domain.lore_scan import scan_lore
 from tui.domain.profile import Profile
 from tui.domain.samplers import Samplers
 from tui.domain.template import Template, Trim
@@ -108,8 +109,9 @@ def test_every_shipped_character_is_whole() -> None:
         assert card.description.count("{{") == card.description.count("}}")
     russian = cards["yermolay"].card
     assert russian.book is not None
-    assert all(key.casefold() == key or key.istitle() for e in russian.book.entries for key in e.keys)
-    assert all(e.whole_words is False for e in russian.book.entries if e.keys)
+    said = ["Что ты прячешь за печкой?", "Дом, говорят, под снос.", "А на чердаке кто живёт?", "Расскажи про Катю."]
+    fired = {hit.comment for hit in scan_lore([russian.book], said, lambda text: 1) if hit.fired}
+    assert fired >= {"Квартира (всегда)", "Печь", "Чердак", "Расселение", "Катя"}
     books = [c.card.book for c in cards.values() if c.card.book]
     assert any(len(b.entries) >= 5 and any(e.constant for e in b.entries) for b in books)
     assert any(e.position == "at_depth" for b in books for e in b.entries)

@@ -60,14 +60,6 @@ def split_decorators(content: str) -> tuple[Decorators, str]:
     return found, "\n".join(lines[at:]).strip("\n")
 
 
-def with_pairs(found: Decorators, pairs: object) -> Decorators:
-    """`found` with decorators that were split off when the entry was read, as (name, value) pairs."""
-    for pair in pairs[:MAX_LINES] if isinstance(pairs, (list, tuple)) else ():
-        if isinstance(pair, (list, tuple)) and len(pair) == 2:
-            found = _read(found, str(pair[0]), str(pair[1])) or found
-    return found
-
-
 def _read(found: Decorators, name: str, value: str) -> Decorators | None:
     """`found` with one decorator more, or None if it cannot be taken."""
     reader = _READERS.get(name)

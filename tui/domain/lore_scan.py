@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tui.domain.lore import Lorebook, LoreEntry, LorePosition
-from tui.domain.lore_decorators import Decorators, split_decorators, with_pairs
+from tui.domain.lore_decorators import Decorators, split_decorators
 from tui.domain.lore_keys import Haystack, KeyRule, Matcher, Said, find_snippet, is_pattern, key_occurs
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.types import Counter, LoreHit
@@ -195,8 +195,6 @@ _LOGIC: tuple[Callable[[list[bool]], bool], ...] = (any, lambda f: not all(f), l
 
 def _prepare(book: Lorebook, entry: LoreEntry, settings: ScanSettings, match: Matcher | None) -> _Candidate:
     marks, content = split_decorators(entry.content)
-    if "decorators" in entry.extra:
-        marks = with_pairs(marks, entry.extra["decorators"])
     position, depth = entry.position, entry.depth
     if marks.position is not None:
         position = marks.position

@@ -9,10 +9,10 @@ from typing import Any
 from tui.domain.card import Card
 from tui.domain.errors import BadInput
 from tui.domain.lore import Lorebook
+from tui.domain.lore_decorators import split_decorators
 from tui.domain.notice import notice
 from tui.formats.coerce import mapping
 from tui.formats.jsontext import parse_json
-from tui.formats.lore_entries import split_decorators
 from tui.formats.lore_write import card_book_object
 
 V1_FIELDS = ("name", "description", "personality", "scenario", "first_mes", "mes_example")
@@ -131,5 +131,5 @@ def as_v2(top: Mapping[str, Any]) -> dict[str, Any]:
 
 def _undecorated(item: Any) -> Any:
     if isinstance(item, Mapping) and isinstance(item.get("content"), str) and item["content"].startswith("@@"):
-        return {**item, "content": split_decorators(item["content"])[0]}
+        return {**item, "content": split_decorators(item["content"])[1]}
     return item

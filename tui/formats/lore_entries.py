@@ -1,14 +1,17 @@
-"""Lore entries of every dialect as `LoreEntry` (cards.md 4.5, 4.6, 5 and 7; sillytavern.md 1.2 and 2.3)."""
+"""Lore entries of every dialect as `LoreEntry` (cards.md 4.5, 5 and 7; sillytavern.md 1.2 and 2.3).
+
+Decorators (`@@name value`) stay in the content as the author wrote them; `tui.domain.lore_decorators` reads them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from tui.domain.lore import LoreEntry, LorePosition
-from tui.formats.coerce import Repairs, flag, mapping, maybe_flag, maybe_whole, plain_name, plain_text, whole
+from tui.formats.coerce import Repairs, flag, mapping, maybe_flag, maybe_whole, plain_name, whole
 from tui.formats.jsontext import NumberText
 
 ENTRY_LIMIT = 20_000
@@ -22,7 +25,6 @@ _OUTLET = 7
 _ROLES: dict[Any, Literal["system", "user", "assistant"]] = {
     0: "system", 1: "user", 2: "assistant", "system": "system", "user": "user", "assistant": "assistant",
 }
-_DECORATOR = re.compile(r"@@(@?)([A-Za-z_]+)[ \t]*(.*)")
 
 
 def _camel(name: str) -> str:
@@ -93,13 +95,13 @@ def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreE
                     return source[name]
         return None
 
-    content, decorators = split_decorators(repairs.text(pick("content"), "content"))
     keys = read_keys(pick("key", "keys"), "keys", repairs)
     secondary = read_keys(pick("keysecondary", "secondary_keys"), "secondary_keys", repairs)
     titles = (plain_name(repairs.text(pick(name), name), 200) for name in ("comment", "name"))
     has_chance = flag(pick("useProbability", "use_probability"), True)
     entry = LoreEntry(
-        uid=uid, keys=keys, secondary_keys=secondary, content=content, comment=next(filter(None, titles), ""),
+        uid=uid, keys=keys, secondary_keys=secondary, content=repairs.text(pick("content"), "content"),
+        comment=next(filter(None, titles), ""),
         enabled=not flag(item["disable"], False) if item.get("disable") is not None else flag(pick("enabled"), True),
         constant=flag(pick("constant"), False),
         selective=flag(pick("selective"), bool(secondary)),
@@ -113,12 +115,12 @@ def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreE
         scan_depth=maybe_whole(pick("scanDepth", "scan_depth"), 0, 100_000),
         probability=whole(pick("probability"), 100, 0, 100) if has_chance else 100,
         ignore_budget=flag(pick("ignoreBudget", "ignore_budget"), False),
-        extra=_extra(pick, decorators),
+        extra=_extra(pick),
     )
     if _place(item, ext) == _OUTLET and entry.enabled:
         repairs.add("Entries that belong to an outlet are switched off: outlets are not known here.")
         entry = replace(entry, enabled=False)
-    return apply_decorators(entry, decorators)
+    return entry
 
 
 def _is_folder(item: Mapping[str, Any]) -> bool:
@@ -162,71 +164,10 @@ def _role(value: Any) -> Literal["system", "user", "assistant"]:
     return _ROLES.get(key, "system")
 
 
-def _extra(pick: Any, decorators: list[tuple[str, str]]) -> dict[str, Any]:
+def _extra(pick: Callable[..., Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, camel in _EXTRA_NAMES.items():
         value = pick(name, camel)
         if value not in (None, "", False, []):
             out[name] = float(value) if isinstance(value, NumberText) else value
-    if decorators:
-        out["decorators"] = [list(pair) for pair in decorators]
     return out
-
-
-def split_decorators(content: str) -> tuple[str, list[tuple[str, str]]]:
-    """The content without its leading `@@name value` lines, and those as (name, value); a fallback `@@@name` counts
-    only when the one above it is unknown here (cards.md 4.6)."""
-    lines = content.split("\n")
-    found: list[tuple[str, str]] = []
-    at, skip_fallbacks = 0, False
-    while at < len(lines) and (lines[at].startswith("@@") or (not lines[at].strip() and _more_decorators(lines, at))):
-        match = _DECORATOR.fullmatch(lines[at].strip())
-        at += 1
-        if match is None or (match[1] and skip_fallbacks):
-            continue
-        name, value = match[2].lower(), match[3].strip()
-        skip_fallbacks = name in _KNOWN
-        if skip_fallbacks and len(found) < 64 and (name in _REPEATABLE or all(n != name for n, _ in found)):
-            found.append((name, plain_text(value)[:1000]))
-    return ("\n".join(lines[at:]).lstrip("\n") if at else content), found
-
-
-def _more_decorators(lines: list[str], at: int) -> bool:
-    rest = lines[at + 1:at + 4]
-    return at > 0 and any(line.startswith("@@") for line in rest)
-
-
-_REPEATABLE = {"additional_keys", "exclude_keys"}
-_KNOWN = {
-    "activate_only_after", "activate_only_every", "keep_activate_after_match", "dont_activate_after_match", "depth",
-    "role", "scan_depth", "is_greeting", "position", "ignore_on_max_context", "additional_keys", "exclude_keys",
-    "activate", "dont_activate", "probability", "priority", "match_full_word", "match_partial_word",
-}
-_PLACES: dict[str, LorePosition] = {"before_desc": "before_char", "after_desc": "after_char"}
-
-
-def apply_decorators(entry: LoreEntry, decorators: list[tuple[str, str]]) -> LoreEntry:
-    """The decorators that say the same as a field of the entry; the others stay in `extra["decorators"]`."""
-    changes: dict[str, Any] = {}
-    for name, value in decorators:
-        if name == "depth" and (depth := maybe_whole(value, 0, 100_000)) is not None:
-            changes.setdefault("position", "at_depth")
-            changes["depth"] = depth
-        elif name == "role" and value in ("system", "user", "assistant"):
-            changes["role"] = value
-        elif name == "scan_depth" and (depth := maybe_whole(value, 0, 100_000)) is not None:
-            changes["scan_depth"] = depth
-        elif name == "position" and value in _PLACES:
-            changes["position"] = _PLACES[value]
-        elif name == "probability":
-            changes["probability"] = whole(value, entry.probability, 0, 100)
-        elif name == "priority":
-            changes["priority"] = maybe_whole(value)
-        elif name in ("match_full_word", "match_partial_word"):
-            changes["whole_words"] = name == "match_full_word"
-    names = {name for name, _ in decorators}
-    if "activate" in names:
-        changes["constant"] = True
-    elif "dont_activate" in names:
-        changes["enabled"] = False
-    return replace(entry, **changes) if changes else entry

@@ -13,12 +13,10 @@ from tui.formats.coerce import Repairs, flag, mapping, maybe_whole, plain_name, 
 from tui.formats.files import shown_name, slug
 from tui.formats.jsontext import parse_json
 from tui.formats.lore_entries import (
-    apply_decorators,
     is_pattern,
     raw_entries,
     read_entries,
     read_keys,
-    split_decorators,
     standard_entry,
 )
 
@@ -174,15 +172,13 @@ def _risu(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreEntry | No
         return None
     keys = read_keys(item.get("key"), "key", repairs)
     secondary = read_keys(item.get("secondkey"), "secondkey", repairs)
-    content, decorators = split_decorators(repairs.text(item.get("content"), "content"))
-    entry = LoreEntry(
-        uid=uid, keys=keys, secondary_keys=secondary, content=content,
+    return LoreEntry(
+        uid=uid, keys=keys, secondary_keys=secondary, content=repairs.text(item.get("content"), "content"),
         comment=plain_name(repairs.text(item.get("comment"), "comment"), 200),
         constant=flag(item.get("alwaysActive"), False), selective=flag(item.get("selective"), False),
         order=whole(item.get("insertorder"), 100), use_regex=flag(item.get("useRegex"), False),
         probability=whole(item.get("activationPercent"), 100, 0, 100),
     )
-    return apply_decorators(entry, decorators)
 
 
 def _aidungeon(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreEntry | None:

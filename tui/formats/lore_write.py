@@ -124,15 +124,7 @@ def card_book_object(book: Lorebook) -> dict[str, Any]:
     return out
 
 
-def _content(entry: LoreEntry) -> str:
-    """The content with the decorator lines that it was read with."""
-    lines = [f"@@{name} {value}".rstrip() for name, value in entry.extra.get("decorators", ())]
-    return "\n".join([*lines, entry.content]) if lines else entry.content
-
-
 def _value(entry: LoreEntry, field: str) -> Any:
-    if field == "content":
-        return _content(entry)
     value = getattr(entry, field)
     return list(value) if isinstance(value, tuple) else value
 
@@ -175,6 +167,6 @@ def patched_card_entry(item: Mapping[str, Any], old: LoreEntry | None, entry: Lo
         if entry.position not in ("before_char", "after_char") or "position" in extensions:
             extensions["position"] = _PLACE_NUMBER[entry.position]
     if old is None:
-        extensions.update({k: v for k, v in entry.extra.items() if k != "decorators"})
+        extensions.update(entry.extra)
     out["extensions"] = extensions
     return out
