@@ -32,9 +32,9 @@ class Terminal:
         self.raw = b""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | env
-        for name in ("TMUX", "DISPLAY", "WAYLAND_DISPLAY", "SSH_TTY", "SSH_CONNECTION", "COLUMNS", "LINES"):
-            environment.pop(name, None)
+        without = {"TMUX", "DISPLAY", "WAYLAND_DISPLAY", "SSH_TTY", "SSH_CONNECTION", "COLUMNS", "LINES"}
+        environment = {name: value for name, value in os.environ.items() if name not in without}
+        environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | env
         self.process = subprocess.Popen(
             argv, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=ROOT, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
@@ -178,3 +178,26 @@ def test_copying_speaks_to_the_terminal_where_there_is_no_other_way(tmp_path: Pa
         terminal.read()
     terminal.close()
     assert b"\x1b]52;c;0J/RgNC40LLQtdGC\x1b\\" in terminal.raw
+
+
+def test_an_editor_is_lent_the_terminal_and_its_text_comes_back(script: Path, tmp_path: Path) -> None:
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\n[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && printf "written outside" >> "$1"\n')
+    editor.chmod(0o755)
+    argv, report = [sys.executable, str(script)], str(tmp_path / "report.json")
+    terminal = Terminal(argv, REPORT=report, EDITOR=str(editor), VISUAL="")
+    terminal.sees("No core is here.")
+    terminal.send("begun, ")
+    terminal.sees("begun,")
+    terminal.send("\x0f")
+    terminal.sees("begun, written outside")
+    terminal.send(" and on")
+    terminal.sees("outside and on")
+    terminal.close()
+
+
+def test_a_pasted_text_with_newlines_is_not_sent(terminal: Terminal) -> None:
+    terminal.sees("No core is here.")
+    terminal.send("\x1b[200~first\nsecond\x1b[201~")
+    terminal.sees("second")
+    assert "first" in terminal.text()
