@@ -1,3 +1,0 @@
-"""The Russian catalogue."""
-
-CATALOGUE: dict[str, str] = {}

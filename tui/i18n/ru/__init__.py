@@ -1,0 +1,27 @@
+"""The Russian catalogue, by the parts of the program that say the sentences."""
+
+from __future__ import annotations
+
+from tui.i18n.ru import backends, chat, cli, commands, core, domain, engine, formats, screens, server, store
+
+#: Sampler files say the same as samplers do, with file and line before it.
+_IN_A_FILE = {
+    f"{{file}}, line {{line}}: {english}": f"{{file}}, строка {{line}}: {russian}"
+    for english, russian in domain.CATALOGUE.items()
+    if "{field}" in english
+}
+
+CATALOGUE: dict[str, str] = {
+    **_IN_A_FILE,
+    **backends.CATALOGUE,
+    **chat.CATALOGUE,
+    **cli.CATALOGUE,
+    **commands.CATALOGUE,
+    **core.CATALOGUE,
+    **domain.CATALOGUE,
+    **engine.CATALOGUE,
+    **formats.CATALOGUE,
+    **screens.CATALOGUE,
+    **server.CATALOGUE,
+    **store.CATALOGUE,
+}

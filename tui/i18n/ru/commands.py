@@ -1,0 +1,111 @@
+"""Russian: slash commands, preferences, importing."""
+
+from __future__ import annotations
+
+CATALOGUE: dict[str, str] = {
+    "Keys and commands.": "Клавиши и команды.",
+    "A new chat; with a name, with that character.": "Новый чат; с именем — с этим персонажем.",
+    "Chats and characters.": "Чаты и персонажи.",
+    "Choose a character for a new chat.": "Выбрать персонажа для нового чата.",
+    "Give this chat another name.": "Назвать этот чат иначе.",
+    "Search the text of all chats.": "Искать в тексте всех чатов.",
+    "Another reply to the same message.": "Другой ответ на то же сообщение.",
+    "Let the last reply go on.": "Продолжить последний ответ.",
+    "Another version of the last reply: the next, or number N.":
+        "Другая версия последнего ответа: следующая или номер N.",
+    "Stop what is being generated.": "Остановить то, что пишется.",
+    "Edit my last message.": "Править моё последнее сообщение.",
+    "Delete the last message, or the last N.": "Удалить последнее сообщение или последние N.",
+    "Take back the last change of this chat.": "Отменить последнее изменение этого чата.",
+    "Do again what was taken back.": "Вернуть отменённое.",
+    "Go on from here in a branch of its own.": "Пойти отсюда отдельной веткой.",
+    "Keep messages out of the prompt; they stay on the screen.":
+        "Убрать сообщения из промпта; на экране они останутся.",
+    "Let hidden messages count again.": "Снова учитывать скрытые сообщения.",
+    "Copy the last message.": "Скопировать последнее сообщение.",
+    "Who you are in the story.": "Кто вы в этой истории.",
+    "The author's note; with a text, set it at once.": "Заметка автора; с текстом — задать сразу.",
+    "Have older messages summarised.": "Пересказать старые сообщения.",
+    "Read and edit the summaries.": "Читать и править пересказы.",
+    "Lorebooks, and what fired.": "Лорбуки и что сработало.",
+    "What the next turn sends, segment by segment.": "Что отправит следующий ход, по частям.",
+    "The next prompt in numbers.": "Следующий промпт в числах.",
+    "Choose a profile; with a name, at once.": "Выбрать профиль; с именем — сразу.",
+    "Choose the prompt format; with a name, at once.": "Выбрать формат промпта; с именем — сразу.",
+    "Choose sampler values; with a preset's name, at once.": "Выбрать сэмплеры; с именем пресета — сразу.",
+    "Set one sampler value of this chat.": "Задать значение сэмплера для этого чата.",
+    "Connection and model; with a path, use that GGUF file.":
+        "Подключение и модель; с путём — взять этот файл GGUF.",
+    "Connect to a server.": "Подключиться к серверу.",
+    "Load the model now.": "Загрузить модель сейчас.",
+    "Take the model out of memory.": "Выгрузить модель из памяти.",
+    "Import cards, lorebooks or presets from a file or a folder.":
+        "Импорт карточек, лорбуков или пресетов из файла или папки.",
+    "Write this chat to a file (.jsonl, .txt), or its card (.png, .json).":
+        "Записать этот чат в файл (.jsonl, .txt) или его карточку (.png, .json).",
+    "Language, colours, mouse, scrolling.": "Язык, цвета, мышь, прокрутка.",
+    "English or Russian.": "Английский или русский.",
+    "Choose the colours.": "Выбрать цвета.",
+    "Switch the mouse on or off.": "Включить или выключить мышь.",
+    "Leave; a reply being written goes on.": "Выйти; ответ, который пишется, допишется.",
+    "Type / to see them all.": "Наберите /, чтобы увидеть все.",
+    "There is no command {name}.": "Команды {name} нет.",
+    "There is no command {name}; the nearest are {names}.": "Команды {name} нет; похожие: {names}.",
+    "{name} could be {names}.": "{name} — это может быть {names}.",
+    "Press F3 to see them.": "Их список: F3.",
+    "The name of this chat": "Название этого чата",
+    "/swipe takes the number of a version, or nothing for the next one.":
+        "/swipe принимает номер версии; без номера — следующая.",
+    "/delete takes the number of messages to delete from the end, or nothing for one.":
+        "/delete принимает число сообщений, удаляемых с конца; без числа — одно.",
+    "Hidden from the model: {n}. /unhide lets them count again.": "Скрыто от модели: {n}. Вернуть: /unhide.",
+    "These count again: {n}.": "Снова учитывается: {n}.",
+    "There is no such message in this chat.": "Такого сообщения в этом чате нет.",
+    "The author's note is set; the model reads it from the next turn on.":
+        "Заметка автора задана; модель прочтёт её со следующего хода.",
+    "The model is writing the summary.": "Модель пишет пересказ.",
+    "The summary is written. /memory shows it; reading it once is worth while.":
+        "Пересказ готов. Его стоит прочесть: /memory.",
+    "The profile is now {name}.": "Профиль теперь {name}.",
+    "The prompt format is now {name}.": "Формат промпта теперь {name}.",
+    "This chat now uses the sampler values of {name}.": "Этот чат теперь берёт сэмплеры из {name}.",
+    "/set {name} needs a value; “preset” takes the preset's again.":
+        "/set {name} требует значения; слово «пресет» вернёт значение из пресета.",
+    "{name} is now {value}.": "{name} теперь {value}.",
+    "/samplers shows them.": "Их список: /samplers.",
+    "The model is now {name}; it loads with the next turn.": "Модель теперь {name}; загрузится со следующим ходом.",
+    "Ready: {name}.": "Готово: {name}.",
+    "The model is out of memory; the next turn loads it again.":
+        "Модель выгружена; следующий ход загрузит её снова.",
+    "No model was loaded.": "Ни одна модель не была загружена.",
+    "/import needs the path of a file or a folder.": "Для /import нужен путь к файлу или папке.",
+    "Import": "Импорт",
+    "Written: {file}": "Записано: {file}",
+    "Traktir speaks {names}.": "Traktir говорит на {names}.",
+    "There is no theme called {name}. There are {names}.": "Темы {name} нет. Есть {names}.",
+    "/mouse takes on or off.": "/mouse принимает on или off.",
+    "The mouse is on: taps and clicks choose, Shift and drag selects text.":
+        "Мышь включена: касания и щелчки выбирают, текст выделяется с Shift.",
+    "The mouse is off: the terminal selects text, a tap opens the keyboard.":
+        "Мышь выключена: текст выделяет терминал, касание открывает клавиатуру.",
+    "There is nothing to import in {file}.": "В папке {file} нечего импортировать.",
+    "There is no file {file}.": "Файла {file} нет.",
+    "{file} is too large to be a card or a preset.": "Файл {file} слишком велик для карточки или пресета.",
+    "Not imported: {name}. {reason}": "Не импортировано: {name}. {reason}",
+    "Imported: {name} ({kind}).": "Импортировано: {name} ({kind}).",
+    "What the core sent is not a file.": "То, что прислало ядро, — не файл.",
+    "{file} cannot be written: {reason}": "Файл {file} не записать: {reason}",
+    "Open the chat: {title}": "Открыть чат: {title}",
+    "{file} cannot be read, so its preferences do not count: {reason}":
+        "Файл {file} не читается, поэтому его настройки не действуют: {reason}",
+    "{file}: {reason}": "{file}: {reason}",
+    "{field} must be a whole number from {low} to {high}.": "{field}: нужно целое число от {low} до {high}.",
+    "keys must map names of actions to keys, like \"chat.undo\" = \"ctrl+z\".":
+        "В keys каждому действию нужна клавиша, например \"chat.undo\" = \"ctrl+z\".",
+    "There is no preference called {field}.": "Настройки {field} нет.",
+    "{field} cannot be {value}.": "{field} не может быть {value}.",
+    "The preferences cannot be written to {file}: {reason}": "Настройки не записать в {file}: {reason}",
+    "Write it like 1..20.": "Пишите так: 1..20.",
+    "{text} is not a range of messages.": "{text} — не промежуток сообщений.",
+    "This chat has messages 1 to {n}.": "В этом чате сообщения с 1 по {n}.",
+}

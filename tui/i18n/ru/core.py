@@ -1,0 +1,87 @@
+"""Russian: use cases of the core."""
+
+from __future__ import annotations
+
+CATALOGUE: dict[str, str] = {
+    "A chat has no field called {name}.": "У чата нет поля {name}.",
+    "deleting the chat": "удаление чата",
+    "restoring the chat": "возвращение чата",
+    "moving": "переход",
+    "the edit": "правка",
+    "choosing an earlier text": "выбор прежнего текста",
+    "deleting {n} messages": "удаление сообщений ({n})",
+    "deleting a message": "удаление сообщения",
+    "hiding messages": "скрытие сообщений",
+    "showing messages": "показ скрытых сообщений",
+    "That message is not in this chat.": "В этом чате нет такого сообщения.",
+    "the title": "название",
+    "the persona": "персона",
+    "the profile": "профиль",
+    "the samplers": "сэмплеры",
+    "the author's note": "заметка автора",
+    "the change of {field}": "изменение поля {field}",
+    "There is nothing to undo in this chat.": "В этом чате нечего отменять.",
+    "There is nothing to redo in this chat.": "В этом чате нечего возвращать.",
+    "The message to answer is not in this chat any more.":
+        "Сообщения, на которое нужен ответ, в этом чате больше нет.",
+    "The key for this server should be in the variable {name}, which is not set where the core was started.":
+        "Ключ для этого сервера должен быть в переменной {name}, а там, где запущено ядро, она не задана.",
+    "Set it and start Traktir again, or name a key file.":
+        "Задайте её и запустите Traktir снова или укажите файл с ключом.",
+    "The key file {file} cannot be read.": "Файл с ключом {file} не читается.",
+    "Choose one with /template NAME; the choice is kept for this model.":
+        "Выберите формат командой /template ИМЯ; выбор запомнится для этой модели.",
+    "There is no method called {name}.": "Метода {name} нет.",
+    "There is no parameter called {field}.": "Параметра {field} нет.",
+    "The parameter {field} is missing.": "Не хватает параметра {field}.",
+    "{field} must be {kind}.": "Параметр {field} должен иметь тип {kind}.",
+    "{file} is nothing that Traktir can read.": "Traktir не умеет читать такие файлы, как {file}.",
+    "It takes character cards, lorebooks, chats and presets.":
+        "Он берёт карточки персонажей, лорбуки, чаты и пресеты.",
+    "{n} entries have no keys and never fire.": "Записей без ключей, которые никогда не сработают: {n}.",
+    "There is no character called {name}.": "Нет персонажа с именем {name}.",
+    "There is no lorebook called {name}.": "Нет книги знаний с именем {name}.",
+    "There is no template called {name}.": "Нет шаблона с именем {name}.",
+    "There is no sampler preset called {name}.": "Нет пресета сэмплеров с именем {name}.",
+    "There is no prompt preset called {name}.": "Нет пресета промпта с именем {name}.",
+    "There is no profile called {name}.": "Нет профиля с именем {name}.",
+    "A card can be exported as png or json, not {value}.":
+        "Карточку можно выгрузить как png или json, но не как {value}.",
+    "A card has no field called {field}.": "У карточки нет поля {field}.",
+    "There is no preset called {name}.": "Пресета {name} нет.",
+    "A chat can be exported as jsonl or txt, not {value}.":
+        "Чат можно выгрузить как jsonl или txt, но не как {value}.",
+    "There are no presets of the kind {name}.": "Пресетов вида {name} не бывает.",
+    "{field} is not base64.": "{field} — не base64.",
+    "A summary of this chat is being written already.": "Пересказ этого чата уже пишется.",
+    "the summary": "пересказ",
+    "A summary cannot be empty; remove it instead.": "Пересказ не может быть пустым; лучше уберите его.",
+    "the edit of a summary": "правка пересказа",
+    "removing a summary": "удаление пересказа",
+    "restoring a summary": "возвращение пересказа",
+    "The summary was stopped; nothing has changed.": "Пересказ остановлен; ничего не изменилось.",
+    "The model wrote no summary.": "Модель не написала пересказа.",
+    "Write one yourself with /memory.": "Напишите его сами: /memory.",
+    "That message is not on the visible path.": "Этого сообщения нет среди видимых.",
+    "There is too little to summarise yet.": "Пересказывать пока почти нечего.",
+    "There is no model file {file}.": "Файла модели {file} нет.",
+    "Check the path.": "Проверьте путь.",
+    "A server needs an address.": "Для сервера нужен адрес.",
+    "There is no setting called {field}.": "Настройки {field} нет.",
+    "Less was reused than expected: the prompt changed at {source}.":
+        "Использовано из кэша меньше, чем ожидалось: промпт изменился в месте {source}.",
+    "Less was reused than expected: the backend no longer had the rest.":
+        "Использовано из кэша меньше, чем ожидалось: остального у бэкенда уже не было.",
+    "{file} cannot be read ({reason}); the last good values stay.":
+        "Файл {file} не читается ({reason}); остаются последние верные значения.",
+    "{file}: there is no setting called {field}.": "{file}: настройки {field} нет.",
+    "{file}: {field} has a value that does not fit.": "{file}: у настройки {field} неподходящее значение.",
+    "There is nothing to send.": "Отправлять нечего.",
+    "your message": "ваше сообщение",
+    "There is no reply to continue.": "Продолжать нечего: ответа нет.",
+    "Something went wrong inside Traktir: {reason}.": "Внутри Traktir что-то сломалось: {reason}.",
+    "the card": "карточка",
+    "the continuation": "продолжение",
+    "the reply": "ответ",
+    "Press Ctrl+R to ask again.": "Ctrl+R — спросить ещё раз.",
+}
