@@ -1,8 +1,8 @@
 """Every sentence for a person that the source code holds, found by reading the syntax trees.
 
-A sentence is the literal first argument of `tr`, `notice`, `Notice` or `mark`, and the first two of an error. Where such
-a call passes on an argument or an attribute instead, the literals are looked for in the calls of that function, or of
-the class that has the attribute.
+A sentence is the literal first argument of `tr`, `notice`, `Notice` or `mark`, and the first two of an error. Where
+such a call passes on an argument or an attribute instead, the literals are looked for in the calls of that function,
+or of the class that has the attribute.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _passers(tree: ast.Module) -> dict[str, dict[int, str]]:
     """Functions that say one of their arguments: name → {place (without self): argument}."""
     out: dict[str, dict[int, str]] = {}
     for function in ast.walk(tree):
-        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.name in _SAYERS | {"tr_notice"}:
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.name in _SAYERS:
             continue
         names = [a.arg for a in (*function.args.posonlyargs, *function.args.args) if a.arg not in ("self", "cls")]
         for call in _calls(function):
@@ -143,9 +143,10 @@ def _given(tree: ast.Module) -> dict[str, list[ast.expr]]:
     """Names of a module and the literals that they are given somewhere in it."""
     out: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        for target in targets:
-            value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)):
+            continue
+        value = node.value
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, ast.Name) and isinstance(value, (ast.Constant, ast.IfExp)):
                 out.setdefault(target.id, []).append(value)
     return out
