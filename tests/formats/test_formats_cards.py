@@ -347,3 +347,11 @@ def test_any_json_is_a_card_or_an_explanation(value: Any) -> None:
     changed = read_card(card_json(file, {"scenario": "new"}), "x.json")
     assert changed.card.scenario == "new"
     assert changed.card.name == file.card.name
+
+
+def test_damaged_json_is_not_handed_on() -> None:
+    broken = jsn(V3).replace(b'"patient"', b"NaN") + b"\n\0}"
+    file = read_card(picture((b"tEXt", b"ccv3\0" + base64.b64encode(broken))), "x.png")
+    assert len(file.notes) >= 2
+    assert json.loads(card_json(file))["data"]["personality"] is None
+    assert payloads(card_png(file))["ccv3"]["data"]["name"] == "Keeper"

@@ -22,7 +22,7 @@ def card_json(file: CardFile, fields: Mapping[str, Any] | None = None) -> bytes:
     if not fields:
         if file.container == "json":
             return file.original
-        if file.json_text:
+        if _sound_text(file):
             return file.json_text.encode()
     layout = file.layout
     indent = layout.indent if layout is not None else "  "
@@ -51,8 +51,13 @@ def _picture(file: CardFile, picture: bytes | None) -> list[png.Chunk]:
     return png.plain_picture(file.card.name.encode("utf-8", "replace"))
 
 
+def _sound_text(file: CardFile) -> bool:
+    """Whether the card's own JSON text is there and needed no repair."""
+    return bool(file.json_text) and file.layout is not None and not file.layout.notes
+
+
 def _text(word: bytes, value: Mapping[str, Any], file: CardFile, fields: Mapping[str, Any] | None) -> png.Chunk:
     """A card chunk; the untouched object keeps its own text."""
-    same = not fields and file.json_text and value == file.raw
+    same = not fields and _sound_text(file) and value == file.raw
     text = file.json_text if same else dump_json(value)
     return png.Chunk(b"tEXt", word + b"\0" + base64.b64encode(text.encode("utf-8", "replace")))

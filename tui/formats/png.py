@@ -28,12 +28,11 @@ class Chunk:
 @dataclass(frozen=True, slots=True)
 class Png:
     """All chunks in order. `cut`: the file broke off; `rest` is what is left of the chunk it broke off in, which is
-    not among `chunks`. `tail`: bytes after IEND."""
+    not among `chunks`. What follows the end chunk is no part of the picture and is passed over."""
 
     chunks: tuple[Chunk, ...]
     cut: bool = False
     bad_crc: bool = False
-    tail: bytes = b""
     rest: Chunk | None = None
 
     @property
@@ -67,7 +66,7 @@ def read_png(data: bytes) -> Png:
         chunks.append(Chunk(kind, body))
         at = end + 4
         if kind == b"IEND":
-            return Png(tuple(chunks), bad_crc=bad_crc, tail=data[at:])
+            return Png(tuple(chunks), bad_crc=bad_crc)
     return Png(tuple(chunks), cut=True, bad_crc=bad_crc)
 
 
