@@ -32,7 +32,7 @@ T = TypeVar("T")
 #: What a profile may say about its backend; keys to servers are named, never held.
 BACKEND_FIELDS: Mapping[str, Any] = {
     "kind": Literal["embedded", *typing.get_args(EndpointKind)], "model": str, "url": str, "mode": CompletionMode,
-    "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int,
+    "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int, "verify_tls": bool,
 }
 _RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."
 
