@@ -78,7 +78,7 @@ def _with_data(card: Card) -> dict[str, Any]:
     if not isinstance(raw, Mapping) or not raw:
         return object_from_card(card)
     data = raw.get("data")
-    if isinstance(data, str):
+    if isinstance(data, str) and data.lstrip().startswith("{"):   # as it was read
         data = parse_json(data, "card").value
     if isinstance(data, Mapping):
         return {**raw, "data": data}
