@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ def test_links_pipes_folders_and_strangers_do_no_harm(folders: tuple[Path, Path]
             read_bounded(own / name)
     with pytest.raises(BadInput, match="larger than 3"):
         read_bounded(own / "good.yaml", 3)
+
+
+def test_a_file_name_that_cannot_be_shown_gets_one_that_can(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in (b"bad\xff\xfename.yaml", b"red\x1b[31m.yaml", unicodedata.normalize("NFD", "йод").encode() + b".yaml"):
+        (Path(os.fsdecode(os.fsencode(own) + b"/" + name))).write_bytes(b"top_k: 1\n")
+    ids = [item.id for item in Library(tmp_path / "none", own, "samplers").list()]
+    assert "йод" in ids
+    assert len(ids) == 3
+    for name in ids:
+        assert name.isprintable()
+        name.encode()
 
 
 def test_missing_folders_are_empty(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import os
+import threading
 import time
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,14 @@ class _Kind:
     read: Callable[[bytes, Path], Any]
 
 
+def item_id(path: Path) -> str:
+    """What a file is called here: its name without suffix (composed Unicode), or a safe one where that name cannot
+    be shown or sent."""
+    stem = unicodedata.normalize("NFC", path.stem)
+    shown = clean_line(os.fsencode(path.stem).decode("utf-8", "replace"))
+    return stem if stem and shown == path.stem else safe_id(shown, os.fsencode(path.name))
+
+
 def _light_card(data: bytes, path: Path) -> CardFile:
     """A card without the bytes it came in, which `card_read.whole_file` fetches: hundreds of pictures need not stay
     in memory."""
@@ -67,7 +77,7 @@ def _light_card(data: bytes, path: Path) -> CardFile:
 
 
 def _preset(read: Callable[[bytes, str, str], Any]) -> Callable[[bytes, Path], Any]:
-    return lambda data, path: read(data, path.stem, shown_name(path))
+    return lambda data, path: read(data, item_id(path), shown_name(path))
 
 
 _YAML = (".yaml", ".yml")
@@ -94,13 +104,14 @@ FILE_COUNT = 20_000
 
 
 class Library:
-    """One kind of files in two folders, `shipped` (read only) and `own`. Not safe for several threads at once."""
+    """One kind of files in two folders, `shipped` (read only) and `own`. Threads may share it."""
 
     def __init__(self, shipped: Path, own: Path, kind: LibraryKind) -> None:
         self._shipped, self._own = shipped, own
         self._kind = _KINDS[kind]
         self._seen: dict[Path, _Seen] = {}
         self._items: dict[str, Item] | None = None
+        self._lock = threading.RLock()
 
     @property
     def own(self) -> Path:
@@ -109,19 +120,20 @@ class Library:
 
     def refresh(self) -> builtins.list[Item]:
         """Look at both folders and read what changed. Returns the items whose problem is new since the last look."""
-        before = {i.path: i.problem for i in (self._items or {}).values()}
-        found = [("shipped", path, stamp) for path, stamp in self._files(self._shipped)]
-        found += [("own", path, stamp) for path, stamp in self._files(self._own)]
-        self._seen = {path: self._look(path, stamp) for _, path, stamp in found}
-        items: dict[str, Item] = {}
-        for source, path, _ in found:
-            seen, name = self._seen[path], path.stem
-            value = seen.value
-            if value is None and name in items:
-                value = items[name].value              # the shipped one serves until the own one is mended
-            items[name] = Item(name, "own" if source == "own" else "shipped", value, seen.problem, path)
-        self._items = dict(sorted(items.items()))
-        return [i for i in items.values() if i.problem is not None and before.get(i.path) != i.problem]
+        with self._lock:
+            before = {i.path: i.problem for i in (self._items or {}).values()}
+            found = [("shipped", path, stamp) for path, stamp in self._files(self._shipped)]
+            found += [("own", path, stamp) for path, stamp in self._files(self._own)]
+            self._seen = {path: self._look(path, stamp) for _, path, stamp in found}
+            items: dict[str, Item] = {}
+            for source, path, _ in found:
+                seen, name = self._seen[path], item_id(path)
+                value = seen.value
+                if value is None and name in items:
+                    value = items[name].value              # the shipped one serves until the own one is mended
+                items[name] = Item(name, "own" if source == "own" else "shipped", value, seen.problem, path)
+            self._items = dict(sorted(items.items()))
+            return [i for i in items.values() if i.problem is not None and before.get(i.path) != i.problem]
 
     def list(self) -> builtins.list[Item]:
         """All items by id, as of the last refresh (the first call refreshes)."""
@@ -153,17 +165,18 @@ class Library:
         """
         if suffix not in self._kind.suffixes:
             raise BadInput(notice("Files that end in {suffix} are not kept here.", suffix=suffix[:20]))
-        known = self._all().get(id) if replace else None
-        stem = known.path.stem if known is not None else safe_id(id, data)
-        self._kind.read(data, Path(stem + suffix))
-        stem, there = (stem, False) if replace else self._free(stem, suffix, data)
-        if not there:
-            path = self._own / (stem + suffix)
-            write_atomic(path, data)
-            self._seen.pop(path, None)
-            self._trash_twins(stem, path)
-        self.refresh()
-        return stem
+        with self._lock:
+            known = self._all().get(id) if replace else None
+            stem = known.path.stem if known is not None else safe_id(id, data)
+            self._kind.read(data, Path(stem + suffix))
+            stem, there = (stem, False) if replace else self._free(stem, suffix, data)
+            if not there:
+                path = self._own / (stem + suffix)
+                write_atomic(path, data)
+                self._seen.pop(path, None)
+                self._trash_twins(stem, path)
+            self.refresh()
+            return item_id(Path(stem + suffix))
 
     def delete(self, id: str) -> Path:  # noqa: A002
         """Move one of the person's own files to the folder `trash` beside them; returns where it is now.
@@ -176,8 +189,9 @@ class Library:
                 notice("{name} ships with the program and cannot be deleted.", name=item.id),
                 "Make one of your own with the same name; it takes its place.",
             )
-        moved = self._to_trash(item.path)
-        self.refresh()
+        with self._lock:
+            moved = self._to_trash(item.path)
+            self.refresh()
         return moved
 
     def _all(self) -> dict[str, Item]:
