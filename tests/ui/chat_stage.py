@@ -17,6 +17,7 @@ from tui.client.connection import Connection
 from tui.server.standalone import run_in_thread
 from tui.ui.app import TraktirApp, UiOptions
 from tui.ui.widgets.composer import Composer
+from tui.wire.target import Target
 
 
 def scripted() -> Any:
@@ -35,8 +36,8 @@ def scripted() -> Any:
 class Stage:
     """A person at the program."""
 
-    def __init__(self, app: TraktirApp, pilot: Pilot[None], server: Any) -> None:
-        self.app, self.pilot, self.server = app, pilot, server
+    def __init__(self, app: TraktirApp, pilot: Pilot[None], server: Any, target: Target) -> None:
+        self.app, self.pilot, self.server, self.target = app, pilot, server, target
 
     async def until(self, wanted: Callable[[], Any], what: str = "", timeout: float = 20) -> None:
         """Wait until something is so; fails with the screen as it is."""
@@ -104,7 +105,7 @@ async def stage(
 
         app = TraktirApp(UiOptions(connect=connect, character=character, **options))
         async with app.run_test(size=size) as pilot:
-            play = Stage(app, pilot, server)
+            play = Stage(app, pilot, server, target)
             if character is not None:
                 await play.until(lambda: app.state.chat is not None, "the chat")
                 await pilot.pause()

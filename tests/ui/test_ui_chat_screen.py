@@ -189,3 +189,52 @@ async def test_the_list_of_everything_opens_and_does_something() -> None:
             await play.sees(words)
             await play.press("escape")
             await play.until(lambda: len(play.app.screen_stack) == 1, f"{key} to close")
+
+
+async def test_keys_may_be_changed_in_a_file(home: Any) -> None:
+    (home / "config").mkdir(parents=True, exist_ok=True)
+    (home / "config" / "client.toml").write_text('keys = {regenerate = "ctrl+g", walk-up = "w"}\n')
+    async with stage("First.", "Second.") as play:
+        await play.type("Hello", "enter")
+        await play.until(lambda: play.texts()[-1] == "First.", "the reply")
+        await play.idle()
+        await play.press("ctrl+g")
+        await play.until(lambda: play.texts()[-1] == "Second.", "another reply")
+        await play.press("tab", "w")
+        assert play.app.chat.story.selected == 1
+
+
+async def test_enter_on_nothing_while_a_reply_is_written_asks_for_no_second_one() -> None:
+    async with stage("One two three four five. ", delay=0.03) as play:
+        await play.type("Count", "enter")
+        await play.until(lambda: len(play.texts()) == 3, "the reply to begin")
+        await play.press("enter")
+        await play.until(lambda: "being written" in play.app.chat.top.notice, "the sentence")
+        await play.idle()
+        assert len(play.server.asked("/api/extra/generate/stream")) == 1
+
+
+async def test_the_program_speaks_russian(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    from tui.i18n import use_language
+
+    use_language("ru")
+    try:
+        async with stage() as play:
+            await play.sees("F1 справка")
+            assert play.app.chat.composer.placeholder.plain == "Пишите здесь; / — команды"  # type: ignore[union-attr]
+    finally:
+        use_language("en")
+
+
+async def test_leaving_works_in_a_dialog_and_stores_the_draft() -> None:
+    async with stage() as play:
+        chat = play.app.state.chat
+        assert chat is not None
+        await play.type("half a thought")
+        play.app.do("delete_chosen")
+        await play.sees("Delete this message")
+        await play.press("ctrl+q")
+        await play.until(lambda: play.app._exit, "the end")
+        core = await Connection.open(play.target)
+        assert (await core.call("chats.open", id=chat.id))["draft"] == "half a thought"
+        await core.close()

@@ -8,7 +8,7 @@ from tui.domain.chat import Node
 from tui.domain.cleantext import clean_line
 from tui.domain.errors import Refused
 from tui.domain.notice import Notice, notice
-from tui.i18n import tr, tr_notice
+from tui.i18n import mark, tr, tr_notice
 from tui.ui.state import ChatState
 from tui.wire.ids import new_id
 
@@ -64,7 +64,9 @@ class Actions:
 
     async def regenerate(self) -> None:
         """Another reply beside the chosen or the last one; after words of the person, the first."""
-        target = self._app.chosen() or self._last()
+        target = self._target()
+        if self._state.writing:
+            await self._call("turn.stop", chat=self._chat)
         await self._reply_to(target.parent if target.role == "assistant" else target.id)
 
     async def stop(self) -> None:
@@ -75,7 +77,9 @@ class Actions:
         """Go on with the chosen or last reply; when the person spoke last, ask for the reply."""
         if not self._state.path:
             raise Refused("There is nothing to continue yet.", "Write something and press Enter.")
-        target = self._app.chosen() or self._last()
+        if self._state.writing:
+            raise Refused("A reply is being written already.", "Esc stops it.")
+        target = self._target()
         if target.role != "assistant":
             await self._reply_to(target.id)
             return
@@ -190,10 +194,10 @@ class Actions:
         self._app.say_notice(told if not node.hidden else notice("The model sees this message again."))
 
     async def undo(self) -> None:
-        await self._back_and_forth("chats.undo", "Undone: {what}.")
+        await self._back_and_forth("chats.undo", mark("Undone: {what}."))
 
     async def redo(self) -> None:
-        await self._back_and_forth("chats.redo", "Done again: {what}.")
+        await self._back_and_forth("chats.redo", mark("Done again: {what}."))
 
     async def _back_and_forth(self, method: str, words: str) -> None:
         found = await self._call(method, id=self._chat)
@@ -222,7 +226,7 @@ class Actions:
 
     async def use_profile(self, profile: str) -> None:
         """Use a profile for the chat in front."""
-        await self._call("profiles.use", id=profile, chat=self._chat)
+        await self._call("chats.set", id=self._chat, field="profile", value=profile)
 
     async def set_sampler(self, name: str, value: Any) -> None:
         """Set a sampler for this chat; None takes the preset's value again."""

@@ -9,6 +9,7 @@ from typing import Literal
 from textual.binding import Binding
 from textual.keys import KEY_NAME_REPLACEMENTS, _character_to_key
 
+from tui.i18n import mark
 from tui.ui.layouts import to_latin
 
 Place = Literal["composer", "messages", "anywhere"]
@@ -16,7 +17,7 @@ Place = Literal["composer", "messages", "anywhere"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A binding: `id` is what a person's key file names, `keys` are Textual's names, `label` is for the help."""
+    """A binding: `id` is what a person's key file names, `keys` are Textual's names, `label` is what help says."""
 
     id: str
     place: Place
@@ -28,58 +29,61 @@ class Key:
 
 #: Every key, in the order in which help lists them.
 KEYS: tuple[Key, ...] = (
-    Key("send", "composer", "enter", "Enter", "send", "send; with nothing written, go on with the reply"),
-    Key("newline", "composer", "ctrl+j,alt+enter,shift+enter", "Ctrl+J · Alt+Enter", "newline", "new line"),
+    Key("send", "composer", "enter", "Enter", "send", mark("send; with nothing written, go on with the reply")),
+    Key("newline", "composer", "ctrl+j,alt+enter,shift+enter", "Ctrl+J · Alt+Enter", "newline", mark("new line")),
     Key("stop", "composer", "escape,ctrl+c", "Esc · Ctrl+C", "stop_or_leave",
-        "stop the reply; nothing running: to the messages"),
-    Key("edit-last", "composer", "up", "↑", "up", "with nothing written, edit my last message"),
-    Key("history-back", "composer", "alt+up,ctrl+up", "Alt+↑", "history(-1)", "what I sent before"),
-    Key("history-on", "composer", "alt+down,ctrl+down", "Alt+↓", "history(1)", "what I sent after that"),
-    Key("editor", "composer", "ctrl+o", "Ctrl+O", "editor", "write in $EDITOR"),
-    Key("undo", "composer", "ctrl+z", "Ctrl+Z", "undo_or('undo')", "undo; while writing, what was typed"),
-    Key("redo", "composer", "ctrl+y", "Ctrl+Y", "undo_or('redo')", "redo"),
-    Key("complete", "composer", "tab", "Tab", "tab", "to the messages; complete a command"),
-    Key("page-up", "composer", "pageup", "PgUp", "app.page(-1)", "read further up"),
-    Key("page-down", "composer", "pagedown", "PgDn", "app.page(1)", "read further down"),
-    Key("walk-up", "messages", "up,k", "↑ k", "walk(-1)", "the message before"),
-    Key("walk-down", "messages", "down,j", "↓ j", "walk(1)", "the message after"),
-    Key("messages-page-up", "messages", "pageup", "PgUp", "page(-1)", "a page up"),
-    Key("messages-page-down", "messages", "pagedown", "PgDn", "page(1)", "a page down"),
-    Key("first", "messages", "home,g", "Home", "edge(False)", "the first message"),
-    Key("last", "messages", "end,shift+g,G", "End", "edge(True)", "the last message"),
-    Key("version-back", "messages", "left,h", "← h", "app.do('version_back')", "the version before"),
-    Key("version-on", "messages", "right,l", "→ l", "app.do('version_on')", "the version after"),
-    Key("edit", "messages", "e", "e", "app.do('edit')", "edit"),
-    Key("again", "messages", "r", "r", "app.do('regenerate')", "another reply"),
-    Key("continue", "messages", "c", "c", "app.do('continue_reply')", "go on writing from here"),
-    Key("branch", "messages", "b", "b", "app.do('branch')", "branch here: what follows stays in the other branch"),
-    Key("copy", "messages", "y", "y", "app.do('copy')", "copy"),
-    Key("delete", "messages", "d,delete", "d", "app.do('delete_chosen')", "delete"),
-    Key("hide", "messages", "x", "x", "app.do('hide_chosen')", "hide from the model, or show again"),
-    Key("messages-undo", "messages", "u,ctrl+z", "u", "app.do('undo')", "undo"),
-    Key("messages-redo", "messages", "ctrl+y", "Ctrl+Y", "app.do('redo')", "redo"),
-    Key("why", "messages", "i", "i", "app.do('explain')", "what was sent for this reply, and why"),
-    Key("thoughts", "messages", "space", "Space", "thoughts", "open or fold the thoughts"),
-    Key("slash", "messages", "slash", "/", "app.do('slash')", "commands"),
-    Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", "back to writing"),
-    Key("messages-stop", "messages", "ctrl+c", "Ctrl+C", "app.do('stop')", "stop the reply"),
-    Key("swipe-back", "anywhere", "alt+left", "Alt+←", "do('swipe_back')", "the reply before"),
-    Key("swipe-on", "anywhere", "alt+right", "Alt+→", "do('swipe_on')", "the next reply; beyond the last, a new one"),
-    Key("regenerate", "anywhere", "ctrl+r", "Ctrl+R", "do('regenerate')", "another reply"),
-    Key("palette", "anywhere", "ctrl+p", "Ctrl+P", "command_palette", "everything there is"),
-    Key("help", "anywhere", "f1", "F1", "screen_named('help')", "help"),
-    Key("chats", "anywhere", "f2", "F2", "screen_named('chats')", "characters and chats"),
-    Key("presets", "anywhere", "f3", "F3", "screen_named('presets')", "profile and presets"),
-    Key("connection", "anywhere", "f4", "F4", "screen_named('connection')", "connection and model"),
-    Key("inspector", "anywhere", "f5", "F5", "screen_named('inspector')", "the prompt"),
-    Key("quit", "anywhere", "ctrl+q", "Ctrl+Q", "leave", "leave; a reply goes on"),
+        mark("stop the reply; nothing running: to the messages")),
+    Key("edit-last", "composer", "up", "↑", "up", mark("with nothing written, edit my last message")),
+    Key("history-back", "composer", "alt+up,ctrl+up", "Alt+↑", "history(-1)", mark("what I sent before")),
+    Key("history-on", "composer", "alt+down,ctrl+down", "Alt+↓", "history(1)", mark("what I sent after that")),
+    Key("editor", "composer", "ctrl+o", "Ctrl+O", "editor", mark("write in $EDITOR")),
+    Key("undo", "composer", "ctrl+z", "Ctrl+Z", "undo_or('undo')", mark("undo; while writing, what was typed")),
+    Key("redo", "composer", "ctrl+y", "Ctrl+Y", "undo_or('redo')", mark("redo")),
+    Key("complete", "composer", "tab", "Tab", "tab", mark("to the messages; complete a command")),
+    Key("page-up", "composer", "pageup", "PgUp", "app.page(-1)", mark("read further up")),
+    Key("page-down", "composer", "pagedown", "PgDn", "app.page(1)", mark("read further down")),
+    Key("walk-up", "messages", "up,k", "↑ k", "walk(-1)", mark("the message before")),
+    Key("walk-down", "messages", "down,j", "↓ j", "walk(1)", mark("the message after")),
+    Key("messages-page-up", "messages", "pageup", "PgUp", "page(-1)", mark("a page up")),
+    Key("messages-page-down", "messages", "pagedown", "PgDn", "page(1)", mark("a page down")),
+    Key("first", "messages", "home,g", "Home", "edge(False)", mark("the first message")),
+    Key("last", "messages", "end,shift+g,G", "End", "edge(True)", mark("the last message")),
+    Key("version-back", "messages", "left,h", "← h", "app.do('version_back')", mark("the version before")),
+    Key("version-on", "messages", "right,l", "→ l", "app.do('version_on')", mark("the version after")),
+    Key("edit", "messages", "e", "e", "app.do('edit')", mark("edit")),
+    Key("again", "messages", "r", "r", "app.do('regenerate')", mark("another reply")),
+    Key("continue", "messages", "c", "c", "app.do('continue_reply')", mark("go on writing from here")),
+    Key("branch", "messages", "b", "b", "app.do('branch')",
+        mark("branch here: what follows stays in the other branch")),
+    Key("copy", "messages", "y", "y", "app.do('copy')", mark("copy")),
+    Key("delete", "messages", "d,delete", "d", "app.do('delete_chosen')", mark("delete")),
+    Key("hide", "messages", "x", "x", "app.do('hide_chosen')", mark("hide from the model, or show again")),
+    Key("messages-undo", "messages", "u,ctrl+z", "u", "app.do('undo')", mark("undo")),
+    Key("messages-redo", "messages", "ctrl+y", "Ctrl+Y", "app.do('redo')", mark("redo")),
+    Key("why", "messages", "i", "i", "app.do('explain')", mark("what was sent for this reply, and why")),
+    Key("thoughts", "messages", "space", "Space", "thoughts", mark("open or fold the thoughts")),
+    Key("slash", "messages", "slash", "/", "app.do('slash')", mark("commands")),
+    Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", mark("back to writing")),
+    Key("messages-stop", "messages", "ctrl+c", "Ctrl+C", "app.do('stop')", mark("stop the reply")),
+    Key("swipe-back", "anywhere", "alt+left", "Alt+←", "do('swipe_back')", mark("the reply before")),
+    Key("swipe-on", "anywhere", "alt+right", "Alt+→", "do('swipe_on')",
+        mark("the next reply; beyond the last, a new one")),
+    Key("regenerate", "anywhere", "ctrl+r", "Ctrl+R", "do('regenerate')", mark("another reply")),
+    Key("palette", "anywhere", "ctrl+p", "Ctrl+P", "command_palette", mark("everything there is")),
+    Key("help", "anywhere", "f1", "F1", "screen_named('help')", mark("help")),
+    Key("chats", "anywhere", "f2", "F2", "screen_named('chats')", mark("characters and chats")),
+    Key("presets", "anywhere", "f3", "F3", "screen_named('presets')", mark("profile and presets")),
+    Key("connection", "anywhere", "f4", "F4", "screen_named('connection')", mark("connection and model")),
+    Key("inspector", "anywhere", "f5", "F5", "screen_named('inspector')", mark("the prompt")),
+    Key("quit", "anywhere", "ctrl+q", "Ctrl+Q", "leave", mark("leave; a reply goes on")),
 )
 
 
-def bindings(place: Place, *, priority: bool = False) -> Sequence[Binding]:
-    """Textual's bindings for a place; their ids let a person's key file change them."""
+def bindings(place: Place) -> Sequence[Binding]:
+    """Textual's bindings for a place; their ids let a person's key file change them. Leaving works in dialogs too."""
     return [
-        Binding(k.keys, k.action, k.label, show=False, priority=priority, id=k.id) for k in KEYS if k.place == place
+        Binding(k.keys, k.action, k.label, show=False, priority=k.id == "quit", id=k.id)
+        for k in KEYS if k.place == place
     ]
 
 

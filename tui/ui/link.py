@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ class Connection(Protocol):
     async def close(self) -> None: ...
 
 
+_log = logging.getLogger(__name__)
 Connect = Callable[[], Awaitable[Connection]]
 
 
@@ -65,7 +67,10 @@ class Link:
     async def _listen(self, connection: Connection) -> None:
         try:
             async for event in connection.events():
-                self._on_event(event.data)
+                try:
+                    self._on_event(event.data)
+                except Exception:  # one event that cannot be drawn must not end the stream
+                    _log.exception("an event could not be taken in: %.200s", event.data)
         except TraktirError as error:
             self._on_event({"type": "link", "state": "lost"})
             self._on_event({"type": "failure", "error": error})

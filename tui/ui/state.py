@@ -176,7 +176,8 @@ class ChatState:
         assert self.chat is not None
         head = event["head"]
         self.chat = replace(self.chat, head=head)
-        lost = self.head is not None and self.chat.nodes[self.head].deleted
+        shown = self.chat.nodes.get(self.head) if self.head is not None else None
+        lost = shown is not None and shown.deleted
         if head is not None and head in self.chat.nodes and (lost or self.head is None or self._below(head)):
             self.show(head)
             return "path"

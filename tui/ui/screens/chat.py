@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
@@ -240,10 +240,12 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Asked)
     def _asked(self, event: Composer.Asked) -> None:
-        {
+        answers: dict[str, Callable[[], None]] = {
             "undo": lambda: self.host.do("undo"), "redo": lambda: self.host.do("redo"), "up": self._up,
             "down": lambda: self.suggestions.move(1), "stop": self._stop, "editor": self._editor, "tab": self._tab,
-        }[event.what]()
+            "copy": lambda: self.host.perform(self.host.copy_text(self.composer.selected_text)),
+        }
+        answers[event.what]()
 
     def _up(self) -> None:
         if self.suggestions.open:

@@ -24,7 +24,7 @@ class Composer(TextArea):
         """The text changed."""
 
     class Asked(Message):
-        """A key that the screen answers: `up`, `stop`, `editor`, `tab`."""
+        """A key that the screen answers: `up`, `down`, `stop`, `copy`, `editor`, `tab`, `undo`, `redo`."""
 
         def __init__(self, what: str) -> None:
             super().__init__()
@@ -71,7 +71,7 @@ class Composer(TextArea):
         self.insert("\n")
 
     def action_stop_or_leave(self) -> None:
-        self.post_message(self.Asked("stop"))
+        self.post_message(self.Asked("copy" if self.selected_text else "stop"))
 
     def action_editor(self) -> None:
         self.post_message(self.Asked("editor"))

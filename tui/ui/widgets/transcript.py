@@ -218,7 +218,7 @@ class Transcript(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         if self.is_mounted and self.size.width:
-            self._restyle()
+            self.call_next(self._restyle)                # the styles of the parts are set after those of the whole
 
     def _restyle(self) -> None:
         def style(part: str) -> Style:
