@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from tui.client.connection import Connection
-from tui.client.launch import ensure_core, find_core, prefers_standalone
+from tui.client.launch import ensure_core, find_core
 from tui.domain.errors import ConnectionLost, Refused, StoreError
 from tui.domain.notice import notice
 from tui.server import standalone
 from tui.server.standalone import run_in_thread
-from tui.wire.place import socket_path
+from tui.wire.place import prefers_standalone, socket_path
 from tui.wire.target import Target
 
 

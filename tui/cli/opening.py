@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tui.cli.session import add_connect, target_of
@@ -29,7 +29,23 @@ def run(args: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("The terminal UI needs a terminal.", "Use traktir say to talk from a script.")
     from tui.ui.app import UiOptions, run
+    from tui.wire.place import prefers_standalone
 
+    connect, end = connector(args)
+    inside = not args.connect and (args.standalone or prefers_standalone())
+    try:
+        return run(
+            UiOptions(
+                connect=connect, character=args.character, chat=args.chat, profile=args.profile,
+                mouse=False if args.no_mouse else None, ending=end if inside else None,
+            )
+        )
+    finally:
+        end()
+
+
+def connector(args: argparse.Namespace) -> tuple[Callable[[], Awaitable[Connection]], Callable[[], None]]:
+    """What connects to the core that `args` mean, and what ends the core afterwards if it lives in this process."""
     ends: list[Callable[[], None]] = []
 
     async def connect() -> Connection:
@@ -42,13 +58,8 @@ def run(args: argparse.Namespace) -> int:
             ends.append(stop)
         return await Connection.open(target, revive=None if args.connect or stop else revive_core)
 
-    try:
-        return run(
-            UiOptions(
-                connect=connect, character=args.character, chat=args.chat, profile=args.profile,
-                mouse=False if args.no_mouse else None,
-            )
-        )
-    finally:
-        for end in ends:
-            end()
+    def end() -> None:
+        while ends:
+            ends.pop()()
+
+    return connect, end

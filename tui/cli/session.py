@@ -81,7 +81,8 @@ async def target_of(args: argparse.Namespace) -> tuple[Target, Callable[[], None
         from tui.client.target import remote_target
 
         return remote_target(args.connect, args.token_file), None
-    from tui.client.launch import ensure_core, find_core, prefers_standalone
+    from tui.client.launch import ensure_core, find_core
+    from tui.wire.place import prefers_standalone
 
     if args.standalone or prefers_standalone():
         running = None if args.standalone else await find_core()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -22,12 +21,6 @@ from tui.wire.target import Target
 _PATIENCE = 30.0
 
 OnWait = Callable[[Notice], None]
-
-
-def prefers_standalone() -> bool:
-    """Whether the core belongs into the client's process here: on Android background processes are killed."""
-    android = sys.platform == "android" or hasattr(sys, "getandroidapilevel") or "TERMUX_VERSION" in os.environ
-    return android or os.name != "posix"
 
 
 async def find_core() -> Target | None:

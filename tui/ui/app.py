@@ -133,6 +133,7 @@ class TraktirApp(App[None]):
             await self._open_last()
         if self.options.profile is not None and self.state.chat is not None:
             await self.actions.use_profile(self.options.profile)
+            await self._look_at_connection()
 
     async def _connect(self) -> None:
         """Connect, however long that takes; what stands in the way is said once."""

@@ -1,4 +1,4 @@
-"""The directory of the socket: ours alone, or nothing is trusted in it."""
+"""Where the core lives: in a process of its own or the client's, its socket in a directory that is ours alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
 
 from tui import paths
@@ -21,6 +22,12 @@ SOCKET_PATH_MAX = 103
 def socket_path() -> Path:
     """Where the core of the home in use listens."""
     return paths.runtime_dir() / SOCKET_NAME
+
+
+def prefers_standalone() -> bool:
+    """Whether the core belongs into the client's process here: on Android background processes are killed."""
+    android = sys.platform == "android" or hasattr(sys, "getandroidapilevel") or "TERMUX_VERSION" in os.environ
+    return android or os.name != "posix"
 
 
 def check_private(folder: Path) -> None:
