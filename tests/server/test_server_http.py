@@ -220,7 +220,7 @@ async def test_a_client_that_does_not_read_gets_a_reset_and_holds_up_nobody(core
         assert slowest < 2.0
         assert heard.types().count("node") == 1200   # the other client missed nothing
         received = await asyncio.to_thread(_read_until, slow, b'"reset"')
-        assert len(received) < 2_000_000
+        assert len(received) < 6_000_000               # of 24 MB: what one gathering held, not all that was missed
         slow.close()
         await _attached(core, 1)
 

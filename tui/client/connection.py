@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from tui.client.exchange import Broken, Exchange, Unreachable
 from tui.domain.errors import BadInput, ConnectionLost, TraktirError
 from tui.domain.notice import notice
 from tui.wire import PING_SECONDS, PROTOCOL
@@ -47,9 +46,9 @@ class Connection:
         self.hello: dict[str, Any] = {}
         self._revive = revive
         self._silence_s = 2.5 * ping_s
-        self._client_id = new_id()
+        self._headers = {"X-Client-Id": new_id(), "Content-Type": "application/json"}
         self._answered = asyncio.Event()
-        self._http = _http(target, self._client_id)
+        self._exchange = _exchange(target)
 
     @classmethod
     async def open(cls, target: Target, *, revive: Revive | None = None, ping_s: float = PING_SECONDS) -> Connection:
@@ -106,9 +105,10 @@ class Connection:
         """
         stream = _Stream(after or str(self.hello["event"]))
         while True:
-            with contextlib.suppress(httpx.TransportError):
-                async for event in self._listen(stream):
-                    yield event
+            with contextlib.suppress(Broken):
+                async with contextlib.aclosing(self._listen(stream)) as news:
+                    async for event in news:
+                        yield event
             if not stream.lost:
                 stream.lost = True
                 yield Event("", {"type": "link", "state": "lost"})
@@ -124,19 +124,18 @@ class Connection:
             await asyncio.wait_for(self._answered.wait(), seconds)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._exchange.close()
 
-    async def _listen(self, stream: _Stream) -> AsyncIterator[Event]:
-        headers = {"Last-Event-ID": stream.last}
-        timeout = httpx.Timeout(10.0, read=self._silence_s)
-        async with self._http.stream("GET", "/v1/events", headers=headers, timeout=timeout) as response:
-            if response.status_code != 200:
-                _answer(response.status_code, await response.aread())
+    async def _listen(self, stream: _Stream) -> AsyncGenerator[Event, None]:
+        headers = {**self._headers, "Last-Event-ID": stream.last}
+        async with self._exchange.ask("GET", "/v1/events", headers, silence_s=self._silence_s) as answer:
+            if answer.status != 200:
+                _answer(answer.status, await answer.body())
             if stream.lost:
                 yield Event("", {"type": "link", "state": "back"})
             stream.lost = stream.stopped = False
             reader = FrameReader()
-            async for chunk in response.aiter_bytes():
+            async for chunk in answer.pieces:
                 stream.pause = _FIRST_PAUSE
                 for frame in reader.feed(chunk):
                     stream.last = frame.id or stream.last
@@ -146,23 +145,23 @@ class Connection:
                             stream.stopped = data.get("why") in ("stop", "signal")
                         yield Event(frame.id, data)
 
-    async def _request(self, verb: str, path: str, body: bytes | None = None, timeout: float = 10.0) -> Any:
-        limits = httpx.Timeout(10.0, read=timeout, write=60.0)
+    async def _request(self, verb: str, path: str, body: bytes = b"", timeout: float = 10.0) -> Any:
         try:
-            response = await self._http.request(verb, path, content=body, timeout=limits)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
+            async with self._exchange.ask(verb, path, self._headers, body, silence_s=timeout) as answer:
+                status, content = answer.status, await answer.body()
+        except Unreachable as problem:
             raise ConnectionLost(
                 notice("No core answers at {target}.", target=str(self.target)),
                 notice("Start Traktir again, or check the address."),
                 unsent=True,
             ) from problem
-        except httpx.TransportError as problem:
+        except Broken as problem:
             raise ConnectionLost(
-                notice("The connection to the core broke ({reason}).", reason=str(problem) or type(problem).__name__),
+                notice("The connection to the core broke ({reason}).", reason=str(problem)),
                 notice("Nothing that was stored is lost. Try again."),
             ) from problem
         self._answered.set()
-        return _answer(response.status_code, response.content)
+        return _answer(status, content)
 
     async def _raise_the_dead(self) -> bool:
         if self._revive is None:
@@ -172,8 +171,8 @@ class Connection:
         except TraktirError:
             return False                           # tried again later; the loss of the link is already told
         if target != self.target:
-            old, self._http, self.target = self._http, _http(target, self._client_id), target
-            await old.aclose()
+            old, self._exchange, self.target = self._exchange, _exchange(target), target
+            await old.close()
         return True
 
 
@@ -187,16 +186,14 @@ class _Stream:
         self.pause = _FIRST_PAUSE
 
 
-def _http(target: Target, client_id: str) -> httpx.AsyncClient:
-    headers = {"X-Client-Id": client_id, "Content-Type": "application/json"}
-    if target.token:
-        headers["Authorization"] = f"Bearer {target.token}"
-    limits = httpx.Limits(max_connections=32, keepalive_expiry=30.0)
-    uds = str(target.socket) if target.socket else None
-    base = "http://core" if uds else str(target.url)
-    verify = base.startswith("https:")             # reading certificates took 95 ms: only where they are needed
-    transport = httpx.AsyncHTTPTransport(uds=uds, limits=limits, verify=verify, trust_env=False)
-    return httpx.AsyncClient(transport=transport, base_url=base, headers=headers, trust_env=False)
+def _exchange(target: Target) -> Exchange:
+    if target.socket is not None:
+        from tui.client.local import LocalExchange
+
+        return LocalExchange(target.socket)
+    from tui.client.remote import RemoteExchange
+
+    return RemoteExchange(str(target.url), target.token)
 
 
 def _answer(status: int, content: bytes) -> Any:
