@@ -128,4 +128,6 @@ CATALOGUE: dict[str, str] = {
     "at rest": "не загружена",
     "loading…": "загрузка…",
     "not reachable": "недоступен",
+    "A reply is being written already.": "Ответ уже пишется.",
+    "Esc stops it.": "Esc остановит его.",
 }
