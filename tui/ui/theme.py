@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 EVENING = Theme(
@@ -72,4 +73,8 @@ def reading_colours(current: Theme) -> dict[str, str]:
         return {"speech": "#f0d9ad", "quiet": "#a3998a", "faint": "#756c60"}
     if current.name == MORNING.name:
         return {"speech": "#6b3a0a", "quiet": "#7a6f61", "faint": "#a2968a"}
-    return {"speech": current.accent or current.primary, "quiet": "$text-muted", "faint": "$text-disabled"}
+    made = current.to_color_system().generate()
+    ink, page = Color.parse(made["foreground"]), Color.parse(made["background"])
+    return {
+        "speech": current.accent or current.primary, "quiet": page.blend(ink, 0.65).hex, "faint": page.blend(ink, 0.45).hex
+    }
