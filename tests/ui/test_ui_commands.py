@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.domain.errors import BadInput
+from tui.i18n import use_language
 from tui.ui.commands import COMMANDS, complete, is_command, parse, resolve
 from tui.ui.deeds import DEEDS
 from tui.ui.layouts import matches, to_cyrillic, to_latin
@@ -65,13 +66,23 @@ def test_an_ambiguous_beginning_names_those_it_fits() -> None:
 def test_completion_offers_commands_then_values() -> None:
     assert len(complete("/")) == len(COMMANDS)
     assert [c.insert for c in complete("/reg")] == ["/regenerate"]
-    assert [c.insert for c in complete("/пам")] == ["/memory"]
+    assert [c.insert for c in complete("/пам")] == ["/память"]
     assert [c.insert for c in complete(".кун")] == []
     assert [c.insert for c in complete(".куп")] == ["/regenerate"]
     assert "/set temperature " in [c.insert for c in complete("/set t")]
     assert [c.insert for c in complete("/mouse щт")] == ["/mouse on"]
     assert complete("/note of") == []
     assert complete("..") == []
+
+
+def test_in_russian_the_list_shows_russian_names_and_english_ones_still_complete() -> None:
+    use_language("ru")
+    try:
+        assert "/память" in [c.insert for c in complete("/")]
+        assert ("/задать ИМЯ ЗНАЧЕНИЕ", "/задать ") in [(c.label, c.insert) for c in complete("/")]
+        assert [c.insert for c in complete("/mem")] == ["/memory"]
+    finally:
+        use_language("en")
 
 
 def test_every_command_does_something_and_no_name_means_two() -> None:

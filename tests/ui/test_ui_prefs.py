@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tui import paths
 from tui.domain.errors import BadInput
-from tui.ui import prefs
+from tui.ui import prefs, theme
 
 
 def write(text: str) -> None:
@@ -64,3 +66,10 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
         prefs.change("jump_scroll", 0)
     with pytest.raises(BadInput, match="volume"):
         prefs.change("volume", 11)
+
+
+@pytest.mark.parametrize("name", sorted(BUILTIN_THEMES))
+def test_every_theme_on_offer_can_be_drawn(name: str) -> None:
+    found: Theme = BUILTIN_THEMES[name]
+    for colour in theme.reading_colours(found).values():
+        Color.parse(colour)

@@ -64,6 +64,19 @@ async def test_a_model_file_can_be_typed_and_a_wrong_path_is_said(fresh: Stage, 
     await fresh.sees("There is no model file")
 
 
+async def test_a_missing_engine_is_said_in_the_first_line_with_the_remedy(
+    fresh: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engine.version", lambda: "")
+    await fresh.press("escape")
+    await fresh.until(lambda: fresh.app.screen is fresh.app.chat, "the chat screen")
+    fresh.app.open_screen("firstrun")
+    await fresh.until(lambda: "pip install" in lines(fresh.app)[0].note, "the remedy")
+    await fresh.press("enter")
+    await fresh.until(lambda: fresh.app.screen.query("#sentence.-problem"), "the sentence")
+    assert titles(fresh.app)[0] == STARTER             # one may still choose otherwise
+
+
 async def test_the_connection_screen_says_what_answers_and_how_the_format_was_found() -> None:
     async with stage(size=(120, 40)) as play:
 

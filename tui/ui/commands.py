@@ -14,7 +14,7 @@ from textual.app import App
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.samplers import SAMPLER_NAMES
-from tui.i18n import LANGUAGES, mark, tr
+from tui.i18n import LANGUAGES, language, mark, tr
 from tui.ui.layouts import readings, to_latin
 
 
@@ -149,7 +149,7 @@ def complete(text: str) -> list[Completion]:
         return []
     word, gap, rest = text[1:].partition(" ")
     if not gap:
-        return [_whole(command) for command in _candidates(word, dotted=text.startswith("."))]
+        return [_whole(command, name) for command, name in _candidates(word, dotted=text.startswith("."))]
     found = resolve(word)
     if len(found) != 1 or " " in rest:
         return []
@@ -160,27 +160,38 @@ def complete(text: str) -> list[Completion]:
     ]
 
 
-def _candidates(word: str, *, dotted: bool) -> list[Command]:
+def _candidates(word: str, *, dotted: bool) -> list[tuple[Command, str]]:
+    """Commands that a word could become, each by the name that it is the beginning of."""
     if dotted and (not word or word.isascii()):
         return []  # an ellipsis, not a slash in another layout
     if not word:
-        return list(COMMANDS)
-    found = [c for reading in readings(word) for c in _beginning_with(reading)]
-    return list(dict.fromkeys(found)) or resolve(word)
+        return [(command, name_of(command)) for command in COMMANDS]
+    found: dict[Command, str] = {}
+    for reading in readings(word):
+        for command in _beginning_with(reading):
+            name = next(n for n in (command.name, *command.aliases) if n.startswith(reading))
+            found.setdefault(command, name if not name.isascii() else command.name)
+    return list(found.items()) or [(command, name_of(command)) for command in resolve(word)]
 
 
 def _beginning_with(reading: str) -> list[Command]:
     return [c for c in COMMANDS if any(name.startswith(reading) for name in (c.name, *c.aliases))]
 
 
-def _whole(command: Command) -> Completion:
+def _whole(command: Command, name: str) -> Completion:
     gap = " " if command.takes else ""
-    return Completion(f"/{command.name}{gap}", label_of(command), tr(command.help))
+    return Completion(f"/{name}{gap}", f"/{name} {tr(command.takes)}".rstrip(), tr(command.help))
+
+
+def name_of(command: Command) -> str:
+    """The name in the language in use."""
+    russian = (alias for alias in command.aliases if not alias.isascii())
+    return next(russian, command.name) if language() == "ru" else command.name
 
 
 def label_of(command: Command) -> str:
-    """`/set NAME VALUE`."""
-    return f"/{command.name} {command.takes}".rstrip()
+    """`/set NAME VALUE`, in the language in use."""
+    return f"/{name_of(command)} {tr(command.takes)}".rstrip()
 
 
 def _one_slip(typed: str, name: str) -> bool:

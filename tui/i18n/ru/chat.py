@@ -8,6 +8,8 @@ CATALOGUE: dict[str, str] = {
     "Nothing is being written.": "Сейчас ничего не пишется.",
     "There is nothing to continue yet.": "Продолжать пока нечего.",
     "Write something and press Enter.": "Напишите что-нибудь и нажмите Enter.",
+    "A reply is being written already.": "Ответ уже пишется.",
+    "Esc stops it.": "Esc остановит его.",
     "There are {n} versions of this message.": "Версий у этого сообщения: {n}.",
     "This is the newest version. r asks for another.": "Это самая новая версия. r — попросить ещё одну.",
     "There is no other version in that direction.": "В эту сторону других версий нет.",
@@ -128,6 +130,4 @@ CATALOGUE: dict[str, str] = {
     "at rest": "не загружена",
     "loading…": "загрузка…",
     "not reachable": "недоступен",
-    "A reply is being written already.": "Ответ уже пишется.",
-    "Esc stops it.": "Esc остановит его.",
 }

@@ -35,11 +35,12 @@ CATALOGUE: dict[str, str] = {
     "There is no parameter called {field}.": "Параметра {field} нет.",
     "The parameter {field} is missing.": "Не хватает параметра {field}.",
     "{field} must be {kind}.": "Параметр {field} должен иметь тип {kind}.",
+    "The disk takes writes again; everything is saved.": "На диск снова можно писать; всё сохранено.",
     "{file} is nothing that Traktir can read.": "Traktir не умеет читать такие файлы, как {file}.",
     "It takes character cards, lorebooks, chats and presets.":
         "Он берёт карточки персонажей, лорбуки, чаты и пресеты.",
     "{n} entries have no keys and never fire.": "Записей без ключей, которые никогда не сработают: {n}.",
-    "There is no character called {name}.": "Нет персонажа с именем {name}.",
+    "There is no character called {name}.": "Персонажа {name} нет.",
     "There is no lorebook called {name}.": "Нет книги знаний с именем {name}.",
     "There is no template called {name}.": "Нет шаблона с именем {name}.",
     "There is no sampler preset called {name}.": "Нет пресета сэмплеров с именем {name}.",
@@ -72,6 +73,9 @@ CATALOGUE: dict[str, str] = {
         "Использовано из кэша меньше, чем ожидалось: промпт изменился в месте {source}.",
     "Less was reused than expected: the backend no longer had the rest.":
         "Использовано из кэша меньше, чем ожидалось: остального у бэкенда уже не было.",
+    "The model is at work and cannot be unloaded now.": "Модель занята, выгрузить её сейчас нельзя.",
+    "Stop the reply first.": "Сначала остановите ответ.",
+    "Waiting for the other model to finish its reply.": "Жду, пока другая модель допишет свой ответ.",
     "{file} cannot be read ({reason}); the last good values stay.":
         "Файл {file} не читается ({reason}); остаются последние верные значения.",
     "{file}: there is no setting called {field}.": "{file}: настройки {field} нет.",
@@ -79,9 +83,12 @@ CATALOGUE: dict[str, str] = {
     "There is nothing to send.": "Отправлять нечего.",
     "your message": "ваше сообщение",
     "There is no reply to continue.": "Продолжать нечего: ответа нет.",
-    "Something went wrong inside Traktir: {reason}.": "Внутри Traktir что-то сломалось: {reason}.",
     "the card": "карточка",
-    "the continuation": "продолжение",
-    "the reply": "ответ",
     "Press Ctrl+R to ask again.": "Ctrl+R — спросить ещё раз.",
+    "The text stays in memory, and is written as soon as the disk takes it.":
+        "Текст остаётся в памяти и запишется, как только диск его примет.",
+    "a reply failed": "ответ не получился",
+    "Something went wrong inside Traktir: {reason}.": "Внутри Traktir что-то сломалось: {reason}.",
+    "the reply": "ответ",
+    "the continuation": "продолжение",
 }

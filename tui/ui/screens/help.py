@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from tui.i18n import tr
-from tui.ui.commands import COMMANDS, Command, described, label_of
+from tui.ui.commands import COMMANDS, Command, described, label_of, name_of
 from tui.ui.host import host
 from tui.ui.keys import KEYS, Place
 from tui.ui.screens.page import Hint, Page
@@ -71,13 +71,16 @@ def help_lines() -> list[Line]:
         lines += [Line(f"key:{key.id}", tr(key.label), key.shown, wrap=True) for key in KEYS if key.place == place]
     lines.append(Line("", tr("Commands: type / on an empty line; Russian names and the wrong layout work too")))
     helps = dict(described())
-    lines += [
-        Line(f"command:{c.name}", label_of(c), c.aliases[-1] if c.aliases else "", helps[label_of(c)], wrap=True)
-        for c in COMMANDS
-    ]
+    lines += [Line(f"command:{c.name}", label_of(c), _other_names(c), helps[label_of(c)], wrap=True) for c in COMMANDS]
     lines.append(Line("", tr("Good to know")))
     lines += [Line(f"fact:{number}", text, wrap=True) for number, text in enumerate(_facts())]
     return lines
+
+
+def _other_names(command: Command) -> str:
+    """The first two names besides the one shown."""
+    names = [name for name in (command.name, *command.aliases) if name != name_of(command)]
+    return " ".join(f"/{name}" for name in names[:2])
 
 
 def _headings() -> tuple[tuple[Place, str], ...]:

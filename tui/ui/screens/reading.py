@@ -23,6 +23,8 @@ LONGEST_SHOWN = 200_000
 class Reading(Page):
     """A text, scrolled with the arrows, PgUp and PgDn."""
 
+    BINDINGS = [Binding("left", "back", show=False, priority=True)]  # noqa: RUF012
+
     def __init__(self, heading: str, text: str | Content, detail: str = "") -> None:
         super().__init__()
         self._heading, self._detail = heading, detail

@@ -68,7 +68,6 @@ class Picker(Widget):
     Picker SearchBox, Picker SearchBox:focus {
         height: 1; border: none; padding: 0 1; margin-bottom: 1; background: $surface; background-tint: transparent;
     }
-    .-short Picker SearchBox { margin-bottom: 0; }
     """
 
     @dataclass
