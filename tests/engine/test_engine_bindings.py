@@ -69,7 +69,7 @@ def test_without_llama_cpp_python_it_says_how_to_get_it() -> None:
     root = str(SOURCE.parents[2])
     code = f"import sys; sys.path.insert(0, {root!r}); from tui.engine import available; print(available())"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'traktir[llama]'" in done.stdout
+    assert "pip install 'llama-cpp-python>=" in done.stdout
 
 
 def test_asking_whether_it_is_there_loads_nothing_native() -> None:

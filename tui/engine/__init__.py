@@ -12,7 +12,8 @@ from tui.domain.notice import Notice, notice
 SUPPORTED = ((0, 3, 36), (0, 3, 37))
 SUPPORTED_RANGE = ">=0.3.36,<0.3.37"
 
-INSTALL = "pip install 'traktir[llama]'"
+#: What the extra `llama` stands for: works wherever Traktir itself was installed from.
+INSTALL = f"pip install 'llama-cpp-python{SUPPORTED_RANGE}'"
 
 
 def version() -> str:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from tui.domain.errors import EngineError, TraktirError
 from tui.domain.notice import notice
-from tui.engine import bindings, protocol
+from tui.engine import INSTALL, bindings, protocol
 from tui.engine.loading import Loaded, load
 from tui.engine.settings import EngineSettings
 
@@ -135,7 +135,7 @@ class Worker:
             if wrong:
                 raise EngineError(
                     notice("The installed llama-cpp-python is not of the version that Traktir was made for."),
-                    notice("Install it again: {command}", command="pip install 'traktir[llama]'"),
+                    notice("Install it again: {command}", command=INSTALL),
                     kind="bindings", differences=wrong,
                 )
             loaded = load(
@@ -197,7 +197,7 @@ def _told(error: Exception) -> TraktirError:
 def _unloadable(error: Exception) -> EngineError:
     return EngineError(
         notice("llama.cpp could not be started: {reason}", reason=str(error)[:300]),
-        notice("Install it again: {command}", command="pip install --force-reinstall 'traktir[llama]'"),
+        notice("Install it again: {command}", command=INSTALL.replace("install", "install --force-reinstall --no-deps", 1)),
         kind="library",
     )
 
