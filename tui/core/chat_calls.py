@@ -87,11 +87,11 @@ class ChatCalls:
             nodes[node.id] = node
         return nodes
 
-    async def open(self, id: str, head: str | None = None) -> dict[str, Any]:  # noqa: A002
-        """The whole chat; `away` says what was finished while nobody looked."""
+    async def open(self, id: str, head: str | None = None, last: int = 0) -> dict[str, Any]:  # noqa: A002
+        """The whole chat, or (`last`) the end of its path; `away` says what was finished while nobody looked."""
         if head is not None:
             await self.head(id, head)
-        snapshot = await self._chats.snapshot(id)
+        snapshot = await self._chats.snapshot(id, last)
         away = await self._store.get_value(f"away:{id}")
         if away:
             await self._store.set_value(f"away:{id}", None)

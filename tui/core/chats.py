@@ -84,11 +84,11 @@ class Chats:
         # In place: copying the dictionary for every piece of a reply would cost more than the reply.
         cast(dict[str, Node], chat.nodes)[node_id] = replace(node, revisions=revisions)
 
-    async def snapshot(self, chat_id: str) -> dict[str, Any]:
-        """Everything that a client needs to draw the chat."""
+    async def snapshot(self, chat_id: str, last: int = 0) -> dict[str, Any]:
+        """Everything that a client needs to draw the chat; with `last`, to draw the end of its path."""
         chat = await self.get(chat_id)
         undo, redo = await self._store.undo_target(chat_id), await self._store.redo_target(chat_id)
-        return tree_to_json(chat) | {
+        return tree_to_json(chat, last) | {
             "draft": await self._store.draft(chat_id),
             "undo": undo.label.to_json() if undo else None,
             "redo": redo.label.to_json() if redo else None,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tui.domain.card import Card
-from tui.domain.chat import Chat
+from tui.domain.chat import Chat, Node
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.operations import node_to_json, summary_to_json
 
@@ -20,13 +20,32 @@ def chat_to_json(chat: Chat) -> dict[str, Any]:
     }
 
 
-def tree_to_json(chat: Chat) -> dict[str, Any]:
-    """A chat with everything in it."""
+def tree_to_json(chat: Chat, last: int = 0) -> dict[str, Any]:
+    """A chat with everything in it; or, with `last`, no more than the end of its path.
+
+    That is the last so many messages, what was deleted between them, and their siblings. `before` counts the messages
+    of the path that are left out.
+    """
+    nodes, before = _end_of(chat, last) if last > 0 else (list(chat.nodes.values()), 0)
     return {
         "chat": chat_to_json(chat),
-        "nodes": [node_to_json(n) for n in chat.nodes.values()],
+        "nodes": [node_to_json(n) for n in nodes],
+        "before": before,
         "summaries": [summary_to_json(s) for s in chat.summaries.values()],
     }
+
+
+def _end_of(chat: Chat, last: int) -> tuple[list[Node], int]:
+    path = chat.path()
+    if len(path) <= last:
+        return list(chat.nodes.values()), 0
+    first = path[-last]
+    parents = {first.parent}
+    at = chat.nodes[str(chat.head)]
+    while at.id != first.id:
+        parents.add(at.parent)
+        at = chat.nodes[str(at.parent)]
+    return [n for n in chat.nodes.values() if n.parent in parents], len(path) - last
 
 
 def card_to_json(card: Card) -> dict[str, Any]:

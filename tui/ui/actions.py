@@ -20,6 +20,8 @@ SIMPLE = frozenset({
     "stop", "regenerate", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last", "continue_reply",
     "undo", "redo", "branch", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain", "slash",
 })
+#: Messages that a chat is opened with; the others are fetched when these are on view.
+FIRST_LOOK = 100
 
 
 class Actions:
@@ -33,7 +35,7 @@ class Actions:
     async def open_chat(self, chat_id: str, head: str | None = None) -> None:
         """Bring a chat into view; with `head`, the path to that message, which is then chosen."""
         await self._app.flush_draft()
-        snapshot = await self._call("chats.open", id=chat_id)
+        snapshot = await self._call("chats.open", id=chat_id, last=FIRST_LOOK if head is None else 0)
         self._app.show_chat(snapshot, at=head)
 
     async def new_chat(self, character: str) -> None:

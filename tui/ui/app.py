@@ -268,8 +268,11 @@ class TraktirApp(App[None]):
 
     async def _reload(self) -> None:
         if self.state.chat is not None:
-            self.state.load(await self.link.call("chats.open", id=self.state.chat.id))
-            self.chat.show_chat(draft=False)
+            chat = self.state.chat.id
+            snapshot = await self.link.call("chats.open", id=chat)
+            if self.state.chat is not None and self.state.chat.id == chat:
+                self.state.load(snapshot)
+                self.chat.show_chat(draft=False)
         await self._look_at_connection()
 
     # ------------------------------------------------------------------ what actions ask for
@@ -282,7 +285,7 @@ class TraktirApp(App[None]):
             self.state.show(self.state.chat.leaf_below(at))
         self.chat.show_chat(at=at)
         self._tell_away()
-        self.perform(self._look_at_connection())
+        self.perform(self._reload() if self.state.before else self._look_at_connection())
 
     def _tell_away(self) -> None:
         if self.state.away:
@@ -344,9 +347,14 @@ class TraktirApp(App[None]):
 
     def run_command(self, line: str) -> None:
         """Do what a slash command line says, in the background; an error becomes a notice."""
+        self.perform(self._run_command(line))
+
+    async def _run_command(self, line: str) -> None:
         from tui.ui.commands import run_line
 
-        self.perform(run_line(self, line))
+        if self.state.before:
+            await self._reload()                       # numbers in commands count from the first message
+        await run_line(self, line)
 
     def say_notice(self, notice: Notice, level: str = "info") -> None:
         """A sentence on whatever screen is in front."""

@@ -43,6 +43,8 @@ class ChatState:
     draft: str = ""
     away: dict[str, Any] | None = None
     linked: bool = True
+    #: Messages of the path that come before those that were loaded.
+    before: int = 0
     #: Nodes this client asked for: when one appears, the view goes there.
     expected: set[str] = field(default_factory=set)
     _path: list[Node] | None = None
@@ -66,11 +68,13 @@ class ChatState:
             self.expected.clear()
             self.draft = str(snapshot.get("draft") or "")
         self.away = snapshot.get("away") or None
+        self.before = int(snapshot.get("before") or 0)
+        self._forget()
         self.show(head)
 
     def close(self) -> None:
         """No chat is in front any more."""
-        self.chat, self.head, self.turn, self.draft, self.away = None, None, {}, "", None
+        self.chat, self.head, self.turn, self.draft, self.away, self.before = None, None, {}, "", None, 0
         self._forget()
 
     def show(self, head: str | None) -> None:
@@ -116,9 +120,9 @@ class ChatState:
         versions = self.versions(node)
         version = next((k for k, n in enumerate(versions, 1) if n.id == node.id), 1)
         return Entry(
-            node.id, revision.id, node.role, node.name, revision.text, revision.reasoning, index + 1, version,
-            max(1, len(versions)), revision.finish, node.hidden, revision.kind == "edit",
-            live=self.writing and revision.finish == "streaming",
+            node.id, revision.id, node.role, node.name, revision.text, revision.reasoning,
+            self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
+            revision.kind == "edit", live=self.writing and revision.finish == "streaming",
         )
 
     def apply(self, event: Mapping[str, Any]) -> Change:

@@ -76,13 +76,15 @@ class Transcript(Widget, can_focus=True):
 
     def refresh_path(self, *, to_end: bool = False) -> None:
         """The messages changed: draw them again, with the message that was at the top still there."""
+        chosen = self._entries.get(self.selected) if self.selected is not None else None
         self._entries.clear()
         count = len(self._state.path)
         if self._anchor_id is not None and not to_end:
             found = next((i for i, n in enumerate(self._state.path) if n.id == self._anchor_id), None)
             self._top = (found, self._top[1]) if found is not None else (min(self._top[0], max(0, count - 1)), 0)
         if self.selected is not None:
-            self.selected = min(self.selected, count - 1) if count else None
+            found = next((i for i, n in enumerate(self._state.path) if chosen is not None and n.id == chosen.id), None)
+            self.selected = found if found is not None else min(self.selected, count - 1) if count else None
         if to_end:
             self._follow = True
         self._place()
