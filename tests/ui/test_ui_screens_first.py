@@ -71,6 +71,7 @@ async def test_a_missing_engine_is_said_in_the_first_line_with_the_remedy(
     await fresh.press("escape")
     await fresh.until(lambda: fresh.app.screen is fresh.app.chat, "the chat screen")
     fresh.app.open_screen("firstrun")
+    await listed(fresh, STARTER)
     await fresh.until(lambda: "pip install" in lines(fresh.app)[0].note, "the remedy")
     await fresh.press("enter")
     await fresh.until(lambda: fresh.app.screen.query("#sentence.-problem"), "the sentence")
@@ -106,3 +107,14 @@ async def test_a_key_is_named_and_never_typed() -> None:
         await play.sees("the name of an environment variable")
         await play.press(*"TRAKTIR_NO_SUCH_KEY", "enter")
         await play.sees("TRAKTIR_NO_SUCH_KEY, which is not set")
+
+
+async def test_a_screen_closed_while_it_waits_takes_nothing_with_it(fresh: Stage) -> None:
+    for name in ("firstrun", "models", "presets", "connection", "chats", "settings", "help", "lore"):
+        fresh.app.open_screen(name)
+        await fresh.press("ctrl+g")                    # the answers of the core are still on their way
+    await fresh.until(lambda: len(fresh.app.screen_stack) == 2, "the first-run screen")
+    await listed(fresh, STARTER)
+    for _ in range(10):
+        await fresh.pilot.pause(0.02)
+    assert fresh.app.return_code is None

@@ -75,7 +75,7 @@ class Library(Page):
         else:
             await self._show()
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
         if event.get("type") in ("chats", "library") and self._part != "hits":
             self.start(self._show())
 

@@ -40,8 +40,8 @@ class Connection(FormPage):
         self._connection = await self.call("connection.get", profile=profile)
         self._tell()
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
-        super().core_event(event)
+    def hear(self, event: Mapping[str, Any]) -> None:
+        super().hear(event)
         if event.get("type") == "connection":
             self.start(self._again())
         elif event.get("type") == "turn" and event.get("state") == "loading" and event.get("fraction") is not None:

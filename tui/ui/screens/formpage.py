@@ -32,7 +32,7 @@ class FormPage(Page):
     async def fetch(self) -> None:
         """Ask the core for what the fields show."""
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
         """What a field of the chat now holds arrives as an event, after the call that set it."""
         if event.get("type") == "chat":
             self.refill()

@@ -56,7 +56,7 @@ class LorePage(Page):
         self._books = (await self.call("lorebooks.list"))["lorebooks"]
         self._draw()
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
         if event.get("type") == "library":
             self.start(self.load())
         elif event.get("type") == "chat":

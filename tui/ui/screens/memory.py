@@ -44,7 +44,7 @@ class MemoryPage(Page):
         self.listing.focus()
         self._draw()
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
         if event.get("type") == "summary":
             self._draw()
         elif event.get("type") == "turn" and event.get("state") == "summarising" and event.get("total"):

@@ -11,6 +11,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
@@ -127,8 +128,13 @@ class Page(Screen[Any]):
     async def load(self) -> None:
         """Fetch what is shown. Runs when the screen opens; may raise TraktirError."""
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
         """An event of the core arrived while this screen is in front."""
+
+    def core_event(self, event: Mapping[str, Any]) -> None:
+        """For the app: pass on an event, once the screen stands."""
+        if self.is_mounted and self.is_attached:
+            self.hear(event)
 
     @staticmethod
     def back_hint() -> Hint:
@@ -151,8 +157,11 @@ class Page(Screen[Any]):
         try:
             await work
         except TraktirError as error:
-            if self.is_mounted:
+            if self.is_attached:
                 self.say(sentence(error), problem=True)
+        except NoMatches:
+            if self.is_attached:  # else it was closed while it waited, and there is nothing left to show
+                raise
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """Ask the core. Raises TraktirError."""
@@ -160,10 +169,10 @@ class Page(Screen[Any]):
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """A sentence below the heading; an empty one takes it away."""
-        line = self.query_one("#sentence", Static)
-        line.update(Content(clean(text)))
-        line.set_class(bool(text), "-shown")
-        line.set_class(problem, "-problem")
+        for line in self.query("#sentence").results(Static):
+            line.update(Content(clean(text)))
+            line.set_class(bool(text), "-shown")
+            line.set_class(problem, "-problem")
 
     def head(self, detail: str = "") -> None:
         """Draw the top line again, with a word at its right."""

@@ -49,7 +49,7 @@ class Presets(Page):
     def picker(self) -> Picker:
         return self.query_one(Picker)
 
-    def core_event(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
         if event.get("type") in ("library", "connection"):
             self.start(self._show())
 
