@@ -11,6 +11,7 @@ from core_table import Table
 
 from tui.domain.errors import Refused
 from tui.domain.operations import node_from_json
+from tui.engine.proxy import EmbeddedEngine
 from tui.wire.ids import new_id
 
 
@@ -156,7 +157,9 @@ async def test_stop_keeps_what_came_and_continue_goes_on_from_there(table: Table
 async def test_a_worker_that_is_killed_costs_one_reply(table: Table) -> None:
     chat = await table.new_chat()
     await table.say(chat, "Hi!")
-    engine = next(iter(table.core.connection._places.values())).backend
+    engine = (await table.core.connection.link()).backend
+    assert isinstance(engine, EmbeddedEngine)
+    assert engine.pid is not None
     head = (await table.call("chats.open", id=chat))["chat"]["head"]
     reply = new_id()
     await table.call("samplers.set", chat=chat, values={"max_tokens": 300, "logit_bias": {"<|im_end|>": -100}})

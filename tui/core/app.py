@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,26 @@ from tui.core.chats import Chats
 from tui.core.connection import Connection
 from tui.core.dispatch import Dispatcher
 from tui.core.events import EventHub, Listener
-from tui.core.library import Library
+from tui.core.library import KINDS, PRESET_KINDS, Library
 from tui.core.memory import Memory
 from tui.core.methods import register
 from tui.core.planning import Planner
 from tui.core.settings import Settings
 from tui.core.turns import Turns
+from tui.domain.errors import StoreError, TraktirError
 from tui.store import LockInfo, Store
 
 #: Seconds between looks at whether an idle model should be unloaded.
 _HOUSEKEEPING = 30.0
+#: The kinds of files that calls read, by name or the first word of it; a turn reads them by itself, when it begins.
+_FILES: Mapping[str, Sequence[str]] = {
+    "characters": ("characters",), "lorebooks": ("lorebooks",), "presets": PRESET_KINDS, "profiles": ("profiles",),
+    "templates": ("templates", "profiles"), "connection": ("profiles", "templates"),
+    "models": ("profiles", "templates"), "samplers": ("samplers", "profiles"), "prompt": KINDS, "settings": KINDS,
+    "import": ("characters",), "chats.create": ("characters", "profiles"),
+    "chats.set": ("profiles", "templates", "lorebooks"),
+}
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +60,11 @@ class Core:
         self.chats = Chats(store, self.events)
         self.planner = Planner(store, self.library, self.settings, self.connection)
         self.turns = Turns(
-            store, self.chats, self.planner, self.connection, self.events, attached=lambda: self.attached
+            store, self.chats, self.planner, self.library, self.connection, self.events,
+            attached=lambda: self.attached,
         )
-        self.memory = Memory(self.chats, self.planner, self.connection, self.events)
+        self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)
+        self._told: set[str] = set()
         self._dispatcher = Dispatcher()
         register(self._dispatcher, self)
         self._housekeeping = asyncio.create_task(self._keep_house())
@@ -64,11 +76,17 @@ class Core:
         data = config.data or paths.data_dir()
         owner = LockInfo(host=socket.gethostname(), pid=os.getpid(), socket=config.socket)
         store = await Store.open(data / "traktir.db", owner=owner)
-        return cls(store, config.config or paths.config_dir())
+        core = cls(store, config.config or paths.config_dir())
+        await core.library.refresh(PRESET_KINDS)
+        return core
 
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """Run a method of the API. Raises TraktirError."""
-        return await self._dispatcher.call(method, params)
+        await self.library.refresh(_FILES.get(method) or _FILES.get(method.partition(".")[0], ()))
+        try:
+            return await self._dispatcher.call(method, params)
+        finally:
+            self._tell_problems()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         return self.events.subscribe(listener)
@@ -96,11 +114,31 @@ class Core:
         self._housekeeping.cancel()
         await self.turns.close()
         await self.connection.close()
-        await self.store.close()
+        try:
+            await self.chats.close()
+        except StoreError as error:
+            _log.error("not all could be written: %s", error)
+        finally:
+            await self.store.close()
 
     async def _keep_house(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                await asyncio.sleep(_HOUSEKEEPING)
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING)
+            try:
+                await self.chats.held.catch_up_all()
                 if not self.busy():
                     await self.connection.unload_idle()
+            except TraktirError as error:         # tried again next time
+                _log.warning("housekeeping: %s", error)
+            self._tell_problems()
+
+    def _tell_problems(self) -> None:
+        """What is wrong with files and store, each once, as soon as somebody is there to hear it."""
+        if not self.attached:
+            return
+        found = (*self.store.notices, *self.settings.problems.values(), *self.library.known_problems())
+        problems = {str(problem): problem for problem in found}
+        for words, problem in problems.items():
+            if words not in self._told:
+                self.events.tell(problem, "warning")
+        self._told = set(problems)

@@ -6,6 +6,7 @@ import datetime
 from dataclasses import asdict
 from typing import Any
 
+from tui.core.chat_fields import checked
 from tui.core.chats import Chats, head_after_delete, new_node, now_ms
 from tui.core.connection import Connection
 from tui.core.dispatch import Handler
@@ -16,15 +17,17 @@ from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
 from tui.core.turns import Turns
 from tui.domain.card import Card
-from tui.domain.chat import CHAT_FIELDS, Chat, Node, Revision
+from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput, NotFound
 from tui.domain.macros import MacroContext, expand
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
 from tui.domain.prompt.render import text_of
-from tui.domain.samplers import parse_value
 from tui.store import Store
 from tui.wire.ids import new_id
+
+#: Lines of one list of chats or hits.
+MOST_LINES = 10_000
 
 
 class ChatCalls:
@@ -61,7 +64,9 @@ class ChatCalls:
     async def list_chats(
         self, query: str = "", character: str | None = None, trashed: bool = False, limit: int = 200
     ) -> dict[str, Any]:
-        found = await self._store.list_chats(query=query, character=character, trashed=trashed, limit=limit)
+        found = await self._store.list_chats(
+            query=query, character=character, trashed=trashed, limit=_bounded(limit)
+        )
         return {"chats": [asdict(info) for info in found]}
 
     async def create(self, id: str, character: str, title: str = "", profile: str = "") -> dict[str, Any]:  # noqa: A002
@@ -78,7 +83,7 @@ class ChatCalls:
         return await self.open(id)
 
     def _greetings(self, chat: Chat, card: Card) -> dict[str, Node]:
-        who = str(self._settings.get("persona_name"))
+        who = self._planner.user_name(chat)
         context = MacroContext(user=who, char=card.display_name, clock=_clock().isoformat(), seed=chat.created_ms)
         nodes: dict[str, Node] = {}
         for seq, greeting in enumerate(card.greetings):
@@ -98,13 +103,10 @@ class ChatCalls:
         return snapshot | {"turn": self._turns.last.get(id), "away": away, "writing": id in self._turns.writing_in()}
 
     async def set_field(self, id: str, field: str, value: Any = None) -> None:  # noqa: A002
-        if field not in CHAT_FIELDS - {"card", "deleted"}:
-            raise BadInput(notice("A chat has no field called {name}.", name=field[:40]), field=field[:40])
-        if field == "profile" and value:
-            self._library.profile(str(value))
-        if field == "template" and value:
-            self._library.template(str(value))
-        await self._chats.commit(id, [{"op": "set_field", "field": field, "value": value}], _field_label(field))
+        present = (await self._chats.get(id)).fields.get(field)
+        new = checked(self._library, field, value, present)
+        if new != present:
+            await self._chats.commit(id, [{"op": "set_field", "field": field, "value": new}], _field_label(field))
 
     async def delete(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Put a chat into the trash."""
@@ -122,7 +124,7 @@ class ChatCalls:
         )
 
     async def search(self, query: str, limit: int = 50) -> dict[str, Any]:
-        return {"hits": [asdict(hit) for hit in await self._store.search(query, limit)]}
+        return {"hits": [asdict(hit) for hit in await self._store.search(query, _bounded(limit))]}
 
     async def undo(self, id: str) -> dict[str, Any]:  # noqa: A002
         await self._turns.stop(id)
@@ -138,6 +140,8 @@ class ChatCalls:
 
     async def head(self, id: str, head: str | None) -> None:  # noqa: A002
         """Store the path that is on view, for the next time."""
+        if (await self._chats.get(id)).head == head:
+            return
         ops: list[Op] = [{"op": "set_head", "head": head}]
         await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False)
 
@@ -147,6 +151,8 @@ class ChatCalls:
 
     async def edit(self, chat: str, node: str, revision: str, text: str) -> None:
         """A new revision of a message; what came after it stays."""
+        if not text.strip():
+            raise BadInput(notice("A message cannot be empty; delete it instead."), field="text")
         new = Revision(revision, text, now_ms(), kind="edit")
         op: Op = {"op": "add_revision", "node": node, "revision": asdict(new)}
         await self._chats.commit(chat, [op], notice("the edit"))
@@ -156,6 +162,8 @@ class ChatCalls:
         await self._chats.commit(chat, [op], notice("choosing an earlier text"))
 
     async def delete_nodes(self, chat: str, nodes: list[str]) -> dict[str, Any]:
+        """Mark messages deleted; a reply that is being written among them is stopped first."""
+        await self._turns.stop(chat, nodes)
         tree = await self._chats.get(chat)
         head = head_after_delete(tree, nodes)
         ops: list[Op] = [{"op": "mark", "node": n, "mark": "deleted", "value": True} for n in nodes]
@@ -194,14 +202,16 @@ class ChatCalls:
             who = self._planner.speakers(tree)
             parent = path[-1].id if path else None
             path.append(new_node(tree, new_id(), parent, "user", who.user, Revision(new_id(), text, now_ms())))
-        link = await self._connection.link(tree.fields.get("profile"), template_id=tree.fields.get("template"))
-        prepared = await self._planner.prepare(tree, path, link, clock=_clock())
+        async with self._connection.using(
+            tree.fields.get("profile"), template_id=tree.fields.get("template")
+        ) as link:
+            prepared = await self._planner.prepare(tree, path, link, clock=_clock())
         plan = prepared.plan
         return {
             "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
             "tokens": prepared.prompt_tokens, "context": link.context, "reserve": prepared.turn.budget.reserve,
             "expected_reuse": plan.expected_reuse, "first_change": plan.first_change, "stops": list(plan.stops),
-            "notices": [n.to_json() for n in plan.notices], "template": link.template.id,
+            "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)], "template": link.template.id,
             "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.bos),
         }
 
@@ -212,15 +222,14 @@ class ChatCalls:
     async def set_samplers(self, chat: str, values: dict[str, Any]) -> dict[str, Any]:
         """Sampler values of this chat over its preset; None takes the preset's again."""
         tree = await self._chats.get(chat)
-        own = dict(tree.fields.get("samplers") or {})
-        for name, value in values.items():
-            if value is None:
-                own.pop(name, None)
-            else:
-                parsed = parse_value(name, value)
-                own[name] = list(parsed) if isinstance(parsed, tuple) else parsed
+        own = dict(tree.fields.get("samplers") or {}) | values
+        own = {name: value for name, value in own.items() if value is not None}
         await self.set_field(chat, "samplers", own or None)
         return await self.get_samplers(chat)
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, MOST_LINES))
 
 
 def _clock() -> datetime.datetime:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 from tui.core.events import EventHub
+from tui.core.held import ChatChange, HeldChanges
 from tui.core.snapshots import chat_to_json, tree_to_json
 from tui.domain.chat import Chat, Node, Revision, Role
-from tui.domain.errors import NotFound, Refused
+from tui.domain.errors import NotFound, Refused, StoreError
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, apply_all, node_to_json, summary_to_json
 from tui.store import ChangeKind, Store
+from tui.store.text import dump, load
+
+T = TypeVar("T")
 
 #: Chats kept in memory; a chat of 5,000 messages takes about 10 MB.
 _OPEN_CHATS = 8
@@ -27,6 +31,15 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Growing:
+    """How far a text has come that is being written."""
+
+    revision: str
+    text: str
+    reasoning: str
+
+
 class Chats:
     """Holds recently used trees in memory; the store holds them all."""
 
@@ -35,6 +48,9 @@ class Chats:
         self._events = events
         self._open: OrderedDict[str, Chat] = OrderedDict()
         self._locks: dict[str, asyncio.Lock] = {}
+        self._growing: dict[str, dict[str, _Growing]] = {}
+        self._working: set[asyncio.Task[Any]] = set()
+        self.held = HeldChanges(store, events)
 
     async def get(self, chat_id: str) -> Chat:
         """The tree as it now is. Raises NotFound."""
@@ -42,47 +58,44 @@ class Chats:
         if chat is None:
             chat = await self._store.load_chat(chat_id)
             chat = self._open.setdefault(chat_id, chat)
-            while len(self._open) > _OPEN_CHATS:
-                self._open.popitem(last=False)
         self._open.move_to_end(chat_id)
+        self._let_go()
         return chat
 
     async def add(self, chat: Chat) -> None:
         """Store a new chat; one of that id that is there already stays as it is."""
         if await self._store.create_chat(chat):
-            self._open[chat.id] = chat
             self._events.emit("chats")
 
     async def commit(
         self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
+        keep: bool = False,
     ) -> Chat:
-        """Apply operations as one change, store it, tell everybody. Raises and changes nothing when it cannot."""
-        async with self._lock(chat_id):
-            return await self._commit(chat_id, ops, label, undoable=undoable, durable=durable)
+        """Apply operations as one change, store it, tell everybody. Raises and changes nothing when it cannot.
+
+        `keep`: what the disk refuses stays in memory and is written before anything later of this chat. A change
+        that was begun is finished even when the waiting task is cancelled, lest memory and store differ.
+        """
+        return await self._whole(
+            self._locked(chat_id, ops, label, undoable=undoable, durable=durable, keep=keep)
+        )
 
     async def undo(self, chat_id: str, *, redo: bool = False) -> tuple[Chat, Notice]:
         """Take the last change back (or redo what was taken back). Raises Refused when there is none."""
-        async with self._lock(chat_id):
-            find = self._store.redo_target if redo else self._store.undo_target
-            change = await find(chat_id)
-            if change is None:
-                raise Refused(_NO_REDO if redo else _NO_UNDO)
-            chat = await self._commit(
-                chat_id, change.inverse, change.label, kind="redo" if redo else "undo", target=change.id
-            )
-            return chat, change.label
+        return await self._whole(self._undo(chat_id, redo))
 
     def growing(self, chat_id: str, node_id: str, revision_id: str, text: str, reasoning: str) -> None:
         """Keep the tree in memory abreast of a text that is being written."""
         chat = self._open.get(chat_id)
-        node = chat.nodes.get(node_id) if chat is not None else None
-        if chat is None or node is None:
+        if chat is None or node_id not in chat.nodes:
             return
-        revisions = tuple(
-            replace(r, text=text, reasoning=reasoning) if r.id == revision_id else r for r in node.revisions
-        )
-        # In place: copying the dictionary for every piece of a reply would cost more than the reply.
-        cast(dict[str, Node], chat.nodes)[node_id] = replace(node, revisions=revisions)
+        self._growing.setdefault(chat_id, {})[node_id] = _Growing(revision_id, text, reasoning)
+        self._grow(chat)
+
+    async def close(self) -> None:
+        """Finish what was begun, and try once more to write what the disk refused. Raises StoreError."""
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.held.catch_up_all()
 
     async def snapshot(self, chat_id: str, last: int = 0) -> dict[str, Any]:
         """Everything that a client needs to draw the chat; with `last`, to draw the end of its path."""
@@ -94,28 +107,85 @@ class Chats:
             "redo": redo.label.to_json() if redo else None,
         }
 
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._worked)
+        return await asyncio.shield(task)
+
+    def _worked(self, task: asyncio.Task[Any]) -> None:
+        self._working.discard(task)
+        if not task.cancelled():
+            task.exception()                      # seen, even when nobody waits for it any more
+
+    async def _locked(self, chat_id: str, ops: Sequence[Op], label: Notice, **how: Any) -> Chat:
+        async with self._lock(chat_id):
+            return await self._commit(chat_id, ops, label, **how)
+
+    async def _undo(self, chat_id: str, redo: bool) -> tuple[Chat, Notice]:
+        async with self._lock(chat_id):
+            await self.held.catch_up(chat_id)
+            find = self._store.redo_target if redo else self._store.undo_target
+            change = await find(chat_id)
+            if change is None:
+                raise Refused(_NO_REDO if redo else _NO_UNDO)
+            chat = await self._commit(
+                chat_id, change.inverse, change.label, kind="redo" if redo else "undo", target=change.id
+            )
+            return chat, change.label
+
     def _lock(self, chat_id: str) -> asyncio.Lock:
         return self._locks.setdefault(chat_id, asyncio.Lock())
 
     async def _commit(
         self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
-        kind: ChangeKind = "do", target: int | None = None,
+        kind: ChangeKind = "do", target: int | None = None, keep: bool = False,
     ) -> Chat:
+        ops = load(dump(list(ops)))               # as the store will have it, lone surrogates replaced
         before = await self.get(chat_id)
         after, inverses = apply_all(before, ops)
         if after is before:
             return before
         after = replace(after, updated_ms=now_ms())
-        await self._store.commit(
-            chat_id, ops, inverses, label=label, undoable=undoable, kind=kind, target=target, durable=durable
-        )
+        change = ChatChange(ops, inverses, label, undoable, kind, target, durable)
+        try:
+            await self.held.write(chat_id, change)
+        except StoreError as error:
+            if not keep:
+                raise
+            self.held.hold(chat_id, change, error)
+        self._grow(after)                         # texts have grown while the disk was at work
         self._open[chat_id] = after
         self._tell(before, after)
         return after
 
+    def _grow(self, chat: Chat) -> None:
+        """Bring texts that are being written up to date. In place: copying the dictionary for every piece of a reply
+        would cost more than the reply."""
+        texts = self._growing.get(chat.id, {})
+        for node_id, grown in list(texts.items()):
+            node = chat.nodes[node_id]
+            if not any(r.id == grown.revision and r.finish == "streaming" for r in node.revisions):
+                del texts[node_id]
+                continue
+            revisions = tuple(
+                replace(r, text=grown.text, reasoning=grown.reasoning) if r.id == grown.revision else r
+                for r in node.revisions
+            )
+            cast(dict[str, Node], chat.nodes)[node_id] = replace(node, revisions=revisions)
+        if not texts:
+            self._growing.pop(chat.id, None)
+
+    def _let_go(self) -> None:
+        """Forget the trees that were not used for longest, but none that is ahead of the store."""
+        for chat_id in list(self._open)[:-_OPEN_CHATS]:
+            if chat_id not in self._growing and chat_id not in self.held and not self._lock(chat_id).locked():
+                del self._open[chat_id]
+
     def _tell(self, before: Chat, after: Chat) -> None:
         for node_id, node in after.nodes.items():
-            if before.nodes.get(node_id) is not node:
+            old = before.nodes.get(node_id)
+            if old is not node and old != node:
                 self._events.emit("node", chat=after.id, node=node_to_json(node))
         for summary_id, summary in after.summaries.items():
             if before.summaries.get(summary_id) is not summary:

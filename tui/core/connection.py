@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui import paths, resources
+from tui import resources
 from tui.core.counting import TokenCounts
 from tui.core.events import EventHub
 from tui.core.library import Library
+from tui.core.places import EmbeddedModel, Place, Places, StatusListener
 from tui.core.settings import Settings
-from tui.domain.backend import Backend, Capabilities, Status
+from tui.domain.backend import Backend, Capabilities, Finish
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, BadInput, NotFound, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
 from tui.domain.prompt.detect import choose_template
 from tui.domain.template import Template
+from tui.engine.settings import EngineSettings
 
 #: Assumed where a server does not tell its window; said aloud.
 ASSUMED_CONTEXT = 4096
-StatusListener = Callable[[Status], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,7 @@ class Link:
     found_by: str
     context: int
     counts: TokenCounts
-
-
-@dataclass
-class _Place:
-    """One backend that was opened, and what is known of it."""
-
-    backend: Backend
-    counts: TokenCounts = field(default_factory=TokenCounts)
-    capabilities: Capabilities | None = None
-    state: str = "idle"                           # idle, loading, ready, error
-    error: TraktirError | None = None
-    used: float = field(default_factory=time.monotonic)
+    place: Place
 
 
 class Connection:
@@ -60,9 +49,8 @@ class Connection:
         self._library = library
         self._settings = settings
         self._events = events
-        self._places: dict[str, _Place] = {}
-        self._opening = asyncio.Lock()
         self.environment: dict[str, str] = dict(os.environ)
+        self._places = Places(self.environment, self._tell)
 
     def profile_of(self, profile_id: object = None) -> Profile:
         """The profile by id, or the default one. Raises NotFound."""
@@ -82,47 +70,43 @@ class Connection:
             template, found_by = self._library.template(str(template_id)), "chat"
         else:
             template, found_by = self._template(profile, place.capabilities)
-        place.used = time.monotonic()
         return Link(
             profile, place.backend, place.capabilities, template, found_by,
-            self._context(profile, place.capabilities), place.counts,
+            self._context(profile, place.capabilities), place.counts, place,
         )
+
+    @contextlib.asynccontextmanager
+    async def using(
+        self, profile_id: object = None, on_status: StatusListener | None = None, *, template_id: object = None
+    ) -> AsyncIterator[Link]:
+        """As `link`; the backend is neither closed nor unloaded while the body runs."""
+        link = await self.link(profile_id, on_status, template_id=template_id)
+        self._places.take(link.place)
+        try:
+            yield link
+        finally:
+            await self._places.release(link.place)
+
+    def judge(self, link: Link, finish: Finish) -> None:
+        """Take in how a reply ended."""
+        self._places.judge(link.place, finish)
 
     def wanted_variables(self) -> list[str]:
         """The variables that profiles name for their keys and that are not set here: a client may have them."""
-        values = (item.value for item in self._library.items("profiles"))
-        named = {str(p.backend.get("key_env") or "") for p in values if isinstance(p, Profile)}
+        named = {str(p.backend.get("key_env") or "") for p in self._profiles()}
         return sorted(named - self.environment.keys() - {""})
 
     async def unload(self) -> bool:
-        """Take the embedded model out of memory. Returns whether there was one."""
-        from tui.engine.proxy import EmbeddedEngine
-
-        unloaded = False
-        for place in self._places.values():
-            if isinstance(place.backend, EmbeddedEngine) and place.backend.loaded:
-                await place.backend.unload()
-                place.state, place.capabilities, unloaded = "idle", None, True
-        if unloaded:
-            self._tell()
-        return unloaded
+        """Take the embedded model out of memory. Returns whether there was one. Raises Refused while it is at work."""
+        return await self._places.unload()
 
     async def unload_idle(self) -> None:
         """Unload when nothing was asked for longer than the settings allow."""
-        minutes = self._settings.get("unload_minutes")
-        latest = max((p.used for p in self._places.values()), default=0.0)
-        if minutes and time.monotonic() - latest > minutes * 60:
-            await self.unload()
-
-    def touch(self, link: Link) -> None:
-        """Note that a backend was just used."""
-        for place in self._places.values():
-            if place.backend is link.backend:
-                place.used = time.monotonic()
+        if minutes := self._settings.get("unload_minutes"):
+            await self._places.unload_idle(minutes * 60)
 
     async def close(self) -> None:
-        await asyncio.gather(*(p.backend.close() for p in self._places.values()), return_exceptions=True)
-        self._places.clear()
+        await self._places.close()
 
     def describe(self, profile_id: object = None) -> dict[str, Any]:
         """What the connection screen shows; looks, but does not connect."""
@@ -131,7 +115,7 @@ class Connection:
         out: dict[str, Any] = {
             "profile": profile.id, "label": profile.label or profile.id, "kind": profile.backend.get("kind", "auto"),
             "url": str(profile.backend.get("url", "")), "model": _model_name(profile),
-            "state": place.state if place else "idle", "notice": None, "capabilities": None, "template": None,
+            "state": _state(place), "notice": None, "capabilities": None, "template": None,
             "context": None,
         }
         if out["kind"] == "embedded" and (missing := engine_missing()) is not None:
@@ -167,70 +151,21 @@ class Connection:
             facts |= {"notice": error.what.to_json(), "ask_template": True}
         return facts
 
-    async def _ready(self, profile: Profile, on_status: StatusListener | None) -> _Place:
-        async with self._opening:
-            place = self._place(profile)
-            await self._give_way(place)
-            if place.capabilities is None or not _still_there(place.backend):
-                await self._open(place, on_status)
-            return place
+    async def _ready(self, profile: Profile, on_status: StatusListener | None) -> Place:
+        await self._places.keep_only({_key(p.backend) for p in self._profiles()} | {_key(profile.backend)})
+        return await self._places.ready(_key(profile.backend), self._made_of(profile.backend), on_status)
 
-    async def _open(self, place: _Place, on_status: StatusListener | None) -> None:
-        place.state, place.error = "loading", None
-        self._tell()
-        try:
-            loader = getattr(place.backend, "load", None)
-            if loader is not None:
-                await loader(on_status)
-            place.capabilities = await place.backend.capabilities()
-            place.state = "ready"
-        except TraktirError as error:
-            place.state, place.error, place.capabilities = "error", error, None
-            raise
-        finally:
-            self._tell()
+    def _profiles(self) -> list[Profile]:
+        return [i.value for i in self._library.items("profiles") if isinstance(i.value, Profile)]
 
-    async def _give_way(self, wanted: _Place) -> None:
-        """Two embedded models at once would need the memory of both."""
-        from tui.engine.proxy import EmbeddedEngine
-
-        if not isinstance(wanted.backend, EmbeddedEngine):
-            return
-        for place in self._places.values():
-            if place is not wanted and isinstance(place.backend, EmbeddedEngine) and place.backend.loaded:
-                await place.backend.unload()
-                place.state, place.capabilities = "idle", None
-
-    def _place(self, profile: Profile) -> _Place:
-        key = _key(profile.backend)
-        if key not in self._places:
-            self._places[key] = _Place(self._backend(profile))
-        return self._places[key]
-
-    def _backend(self, profile: Profile) -> Backend:
-        spec = profile.backend
-        if spec.get("kind") == "embedded":
-            return self._engine(spec)
-        from tui.backends.connect import open_backend
-
-        return open_backend(self.endpoint(spec))
-
-    def _engine(self, spec: Mapping[str, Any]) -> Backend:
-        from tui.engine import available
-        from tui.engine.proxy import EmbeddedEngine
-        from tui.engine.settings import EngineSettings
-
-        if (problem := available()) is not None:
-            raise BackendError(problem, kind="engine_missing")
-        model = model_path(str(spec.get("model") or "starter"))
-        settings = EngineSettings(
-            n_ctx=int(spec.get("context_length") or 0), n_gpu_layers=int(spec.get("gpu_layers", -1)),
-            n_threads=int(spec.get("threads") or 0),
-        )
-        return EmbeddedEngine(
-            model, settings=settings, state_dir=paths.data_dir() / "engine",
-            log_path=paths.log_dir() / "engine.log", env=self.environment,
-        )
+    def _made_of(self, spec: Mapping[str, Any]) -> Endpoint | EmbeddedModel:
+        if spec.get("kind") != "embedded":
+            return self.endpoint(spec)
+        settings = {
+            "n_ctx": spec.get("context_length") or 0, "n_gpu_layers": spec.get("gpu_layers", -1),
+            "n_threads": spec.get("threads") or 0,
+        }
+        return EmbeddedModel(model_path(str(spec.get("model") or "starter")), EngineSettings.from_json(settings))
 
     def endpoint(self, spec: Mapping[str, Any]) -> Endpoint:
         """The address with its key, read from the file or variable that the profile names. Raises BadInput."""
@@ -238,6 +173,7 @@ class Connection:
             url=str(spec.get("url") or ""), kind=spec.get("kind") or "auto", model=str(spec.get("model") or ""),
             api_key=self._key_for(spec), mode=spec.get("mode") or "auto",
             context_length=int(spec["context_length"]) if spec.get("context_length") else None,
+            verify_tls=bool(spec.get("verify_tls", True)),
         )
 
     def _key_for(self, spec: Mapping[str, Any]) -> str:
@@ -299,9 +235,10 @@ def model_path(name: str) -> Path:
     return resources.starter_model() if name == "starter" else Path(name).expanduser()
 
 
-def _still_there(backend: Backend) -> bool:
-    """Whether an embedded model is still in memory; a server is asked when it is used."""
-    return bool(getattr(backend, "loaded", True))
+def _state(place: Place | None) -> str:
+    if place is None or (place.state == "ready" and not place.in_memory):
+        return "idle"
+    return place.state
 
 
 def _key(spec: Mapping[str, Any]) -> str:

@@ -67,9 +67,19 @@ def _fits(value: Any, hint: Any) -> bool:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return True
         if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-            return True
+            return not isinstance(value, list) or _items_fit(value, get_args(one))
     return False
 
 
+def _items_fit(items: list[Any], hints: tuple[Any, ...]) -> bool:
+    return not hints or all(_fits(item, hints[0]) for item in items)
+
+
 def _kind(hint: Any) -> str:
-    return " or ".join(_NAMES.get(get_origin(one) or one, "null") for one in _alternatives(hint))
+    return " or ".join(_name(one) for one in _alternatives(hint))
+
+
+def _name(hint: Any) -> str:
+    if get_origin(hint) is list and get_args(hint) == (str,):
+        return "a list of texts"
+    return _NAMES.get(get_origin(hint) or hint, "null")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -27,7 +28,10 @@ _Taken = dict[str, Any]
 _CONTAINERS = {
     "png": ".png", "json": ".json", "yaml": ".yaml", "charx": ".charx", "jpeg": ".jpg", "webp": ".webp",
 }
-_PRESETS = {"template": "templates", "samplers": "samplers", "prompt": "prompts", "profile": "profiles"}
+_FOLDERS = {
+    "card": "characters", "lorebook": "lorebooks", "template": "templates", "samplers": "samplers",
+    "prompt": "prompts", "profile": "profiles",
+}
 
 
 class Importer:
@@ -45,22 +49,22 @@ class Importer:
             kind = await asyncio.to_thread(detect_kind, data, base)
             if kind == "chat":
                 return await self._chat_files(name, data, base)
-            taken = await asyncio.to_thread(self._file, str(kind or ""), base, data)
+            taken = await self._file(str(kind or ""), base, data)
         except TraktirError as error:
             return [{"type": "file", "path": name, "kind": None, "name": "", "warnings": [], "error": error.to_json()}]
         self._events.emit("library", kind=taken["folder"])
         return [{"type": "file", "path": name, "error": None, **taken}]
 
-    def _file(self, kind: str, base: str, data: bytes) -> _Taken:
-        takers: dict[str, _Taker] = {"card": self._card, "lorebook": self._lorebook}
-        if kind in takers:
-            return takers[kind](base, data)
-        if kind in _PRESETS:
-            return self._preset(kind, base, data)
-        raise BadInput(
-            notice("{file} is nothing that Traktir can read.", file=base),
-            notice("It takes character cards, lorebooks, chats and presets."), file=base,
-        )
+    async def _file(self, kind: str, base: str, data: bytes) -> _Taken:
+        takers: dict[str, _Taker] = {"characters": self._card, "lorebooks": self._lorebook}
+        folder = _FOLDERS.get(kind)
+        if folder is None:
+            raise BadInput(
+                notice("{file} is nothing that Traktir can read.", file=base),
+                notice("It takes character cards, lorebooks, chats and presets."), file=base,
+            )
+        take = takers.get(folder, partial(self._preset, kind))
+        return await self._library.change(folder, lambda _: take(base, data))
 
     def _card(self, base: str, data: bytes) -> _Taken:
         file = read_card(data, base)
@@ -79,7 +83,7 @@ class Importer:
         return _taken("lorebook", "lorebooks", book_id, name, notes, entries=len(file.book.entries))
 
     def _preset(self, kind: str, base: str, data: bytes) -> _Taken:
-        folder = _PRESETS[kind]
+        folder = _FOLDERS[kind]
         preset_id = self._library.folders[folder].save(PurePath(base).stem, ".yaml", data)
         return _taken(kind, folder, preset_id, preset_id, ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +26,11 @@ KINDS = ("characters", "lorebooks", *PRESET_KINDS)
 
 
 class Library:
-    """Typed access to all folders. Cheap to ask: a folder is only looked at, files are read when they changed."""
+    """Typed access to all folders.
+
+    What is asked is answered from memory; `refresh` looks at the folders, and reads what changed, on a thread, because
+    hundreds of cards take seconds. Without an event loop, the first question reads a folder.
+    """
 
     def __init__(self, config: Path) -> None:
         shipped = resources.presets_dir()
@@ -35,6 +40,24 @@ class Library:
         }
         for kind in PRESET_KINDS:
             self.folders[kind] = Folder(shipped / kind, config / "presets" / kind, kind)
+        self._locks = {kind: asyncio.Lock() for kind in self.folders}
+        self._read: set[str] = set()
+
+    async def refresh(self, kinds: Iterable[str] = KINDS) -> None:
+        """Read again what changed on disk."""
+        for kind in kinds:
+            await self.change(kind, lambda folder: folder.refresh())
+            self._read.add(kind)
+
+    async def change(self, kind: str, work: Callable[[Folder], T]) -> T:
+        """Let `work` read or write a folder, on a thread, while nobody else does."""
+        async with self._locks[kind]:
+            task = asyncio.ensure_future(asyncio.to_thread(work, self.folders[kind]))
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                await asyncio.wait([task])        # the thread cannot be called off, and the folder is its own till then
+                raise
 
     def card(self, card_id: str) -> Card:
         return self.card_file(card_id).card
@@ -70,13 +93,17 @@ class Library:
         return self._get("profiles", profile_id, Profile)
 
     def items(self, kind: str) -> list[Item]:
-        """Everything of a kind, broken files among them."""
-        folder = self.folders[kind]
-        folder.refresh()
-        return folder.list()
+        """Everything of a kind as last read, broken files among them."""
+        self._read.add(kind)
+        return self.folders[kind].list()
 
     def problems(self) -> list[Notice]:
+        """What is wrong with any file."""
         return [i.problem for kind in KINDS for i in self.items(kind) if i.problem is not None]
+
+    def known_problems(self) -> list[Notice]:
+        """What is wrong with the files that were read so far; reads nothing."""
+        return [i.problem for kind in KINDS if kind in self._read for i in self.items(kind) if i.problem is not None]
 
     def _get(self, kind: str, item_id: str, expected: type[T]) -> T:
         for item in self.items(kind):

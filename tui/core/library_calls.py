@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import Any
@@ -19,8 +20,10 @@ from tui.formats.card_write import card_json, card_png
 from tui.formats.chat_write import chat_jsonl, chat_text
 from tui.formats.files import read_bounded
 from tui.formats.library import Item
+from tui.formats.library import Library as Folder
 from tui.formats.lore_write import lorebook_json
 from tui.formats.presets import SamplerPreset
+from tui.store.text import clean
 
 #: Card fields that `characters.edit` may change.
 EDITABLE = (
@@ -62,7 +65,7 @@ class LibraryCalls:
         if format not in ("png", "json"):
             told = notice("A card can be exported as png or json, not {value}.", value=format[:20])
             raise BadInput(told, field="format")
-        data = card_png(file) if format == "png" else card_json(file)
+        data = await asyncio.to_thread(card_png if format == "png" else card_json, file)
         return _file(f"{id}.{format}", data)
 
     async def edit_character(self, id: str, fields: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
@@ -71,15 +74,16 @@ class LibraryCalls:
         if unknown:
             raise BadInput(notice("A card has no field called {field}.", field=unknown[0][:60]), field=unknown[0][:60])
         file = self._library.card_file(id)
-        folder = self._library.folders["characters"]
-        if file.container == "png":
-            folder.save(id, ".png", card_png(file, fields), replace=True)
-        else:
-            folder.save(id, ".json", card_json(file, fields), replace=True)
-        return {"id": id}
+
+        def save(folder: Folder) -> str:
+            if file.container == "png":
+                return folder.save(id, ".png", card_png(file, fields), replace=True)
+            return folder.save(id, ".json", card_json(file, fields), replace=True)
+
+        return {"id": await self._library.change("characters", save)}
 
     async def delete_character(self, id: str) -> None:  # noqa: A002
-        self._library.folders["characters"].delete(id)
+        await self._library.change("characters", lambda folder: folder.delete(id))
 
     async def lorebooks(self) -> dict[str, Any]:
         return {
@@ -109,10 +113,10 @@ class LibraryCalls:
 
     async def save_lorebook(self, id: str, text: str) -> dict[str, Any]:  # noqa: A002
         """Write a lorebook's JSON as the user's own. Raises BadInput naming the line, and then nothing changes."""
-        return {"id": self._library.folders["lorebooks"].save(id, ".json", text.encode(), replace=True)}
+        return {"id": await self._saved("lorebooks", id, ".json", text)}
 
     async def delete_lorebook(self, id: str) -> None:  # noqa: A002
-        self._library.folders["lorebooks"].delete(id)
+        await self._library.change("lorebooks", lambda folder: folder.delete(id))
 
     async def presets(self, kind: str) -> dict[str, Any]:
         in_use = self._settings.get("profile") if kind == "profiles" else None
@@ -140,7 +144,11 @@ class LibraryCalls:
     async def save_preset(self, kind: str, id: str, text: str) -> dict[str, Any]:  # noqa: A002
         """Write the user's own version of a preset. Raises BadInput naming line and field, and then nothing changes."""
         self._preset_items(kind)
-        return {"id": self._library.folders[kind].save(id, ".yaml", text.encode(), replace=True)}
+        return {"id": await self._saved(kind, id, ".yaml", text)}
+
+    async def _saved(self, kind: str, id: str, suffix: str, text: str) -> str:  # noqa: A002
+        data = clean(text).encode()
+        return await self._library.change(kind, lambda folder: folder.save(id, suffix, data, replace=True))
 
     async def import_file(self, name: str, data_base64: str) -> dict[str, Any]:
         """Take a file in; what it is shows from its bytes."""
@@ -150,9 +158,9 @@ class LibraryCalls:
         """A chat as SillyTavern's JSONL (path and swipes), or as plain text."""
         chat = await self._chats.get(id)
         if format == "jsonl":
-            return _file(f"{id}.jsonl", chat_jsonl(chat))
+            return _file(f"{id}.jsonl", await asyncio.to_thread(chat_jsonl, chat))
         if format == "txt":
-            return _file(f"{id}.txt", chat_text(chat))
+            return _file(f"{id}.txt", await asyncio.to_thread(chat_text, chat))
         told = notice("A chat can be exported as jsonl or txt, not {value}.", value=format[:20])
         raise BadInput(told, field="format")
 

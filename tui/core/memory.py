@@ -2,52 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tui.core.chats import Chats, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
+from tui.core.library import Library
 from tui.core.planning import SIDE_JOB_TOKENS, Planner
+from tui.core.shaping import WholeCharacters
 from tui.domain.backend import CompletionRequest, Finish, Progress, Text
 from tui.domain.chat import Chat, Node, Summary
-from tui.domain.errors import BackendError, BadInput, NotFound, Refused
-from tui.domain.notice import notice
+from tui.domain.errors import BackendError, BadInput, NotFound, PromptTooLong, Refused
+from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, summary_to_json
+from tui.domain.prompt.summary import SideJob
 from tui.domain.samplers import Samplers
 
+_STOPPED = Notice("The summary was stopped; nothing has changed.")
 #: Facts want little chance: a low temperature, nothing that distorts.
 _SAMPLERS = Samplers(temperature=0.3, min_p=0.1, max_tokens=SIDE_JOB_TOKENS)
+
+
+@dataclass
+class _Job:
+    """One summary being made."""
+
+    task: asyncio.Task[Summary] | None = None
+    link: Link | None = None
+    stopped: bool = False
 
 
 class Memory:
     """Use cases of summaries. One summary at a time in each chat."""
 
-    def __init__(self, chats: Chats, planner: Planner, connection: Connection, events: EventHub) -> None:
+    def __init__(
+        self, chats: Chats, planner: Planner, library: Library, connection: Connection, events: EventHub
+    ) -> None:
         self._chats = chats
         self._planner = planner
+        self._library = library
         self._connection = connection
         self._events = events
-        self._making: dict[str, tuple[Link, str]] = {}
+        self._making: dict[str, _Job] = {}
 
     def busy(self) -> bool:
         return bool(self._making)
 
     async def make(self, chat: str, id: str, first: str = "", last: str = "") -> dict[str, Any]:  # noqa: A002
-        """Have the model summarise the visible messages from `first` to `last` (default: all but the last four)."""
+        """Have the model summarise the visible messages from `first` to `last` (default: all but the last four, or as
+        many of them as the window holds)."""
         tree = await self._chats.get(chat)
         if id in tree.summaries:
             return {"summary": summary_to_json(tree.summaries[id])}
         if chat in self._making:
             raise Refused("A summary of this chat is being written already.")
         nodes = _range(tree, first, last)
-        text = await self._write(tree, nodes)
-        covers = tuple((n.id, n.current) for n in nodes)
-        summary = Summary(id, covers, (text,), now_ms())
-        op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
-        await self._chats.commit(chat, [op], notice("the summary"))
-        return {"summary": summary_to_json(summary)}
+        job = self._making[chat] = _Job()
+        job.task = asyncio.create_task(self._make(tree, nodes, id, job, shorten=not last))
+        try:
+            return {"summary": summary_to_json(await job.task)}
+        except asyncio.CancelledError:
+            if not job.stopped:
+                job.task.cancel()
+                raise
+            raise Refused(_STOPPED) from None
+        finally:
+            del self._making[chat]
+            self._events.emit("turn", chat=chat, node=None, state="summarised")
 
     async def edit(self, chat: str, summary: str, text: str) -> None:
         if not text.strip():
@@ -62,50 +87,69 @@ class Memory:
 
     async def stop(self, chat: str) -> bool:
         """Stop the summary being written; nothing of it is kept."""
-        if chat not in self._making:
+        job = self._making.get(chat)
+        if job is None:
             return False
-        link, request = self._making[chat]
-        await link.backend.abort(request)
+        job.stopped = True
+        if job.link is not None:
+            await job.link.backend.abort(_request_id(chat))
+        elif job.task is not None:
+            job.task.cancel()
         return True
 
-    async def _write(self, tree: Chat, nodes: Sequence[Node]) -> str:
-        link = await self._connection.link(
+    async def _make(self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, *, shorten: bool) -> Summary:
+        await self._library.refresh()
+        async with self._connection.using(
             tree.fields.get("profile"),
             lambda s: self._status(tree.id, notice=s.notice.to_json(), fraction=s.fraction),
             template_id=tree.fields.get("template"),
-        )
+        ) as link:
+            plan = await self._plan(tree, nodes, link, shorten=shorten)
+            job.link = link
+            text = await self._collect(tree.id, link, plan)
+        summary = Summary(summary_id, plan.covers, (text,), now_ms())
+        op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
+        await self._chats.commit(tree.id, [op], notice("the summary"))
+        return summary
+
+    async def _plan(self, tree: Chat, nodes: Sequence[Node], link: Link, *, shorten: bool) -> SideJob:
+        """The prompt for a summary of `nodes`; where they are too many and may be fewer, of those that fit."""
         clock = datetime.datetime.now().astimezone()
-        job = await self._planner.summary(tree, tree.path(), nodes[0].id, nodes[-1].id, link, clock=clock)
+        try:
+            return await self._planner.summary(tree, tree.path(), nodes[0].id, nodes[-1].id, link, clock=clock)
+        except PromptTooLong as error:
+            last = str(error.details.get("fits") or "")
+            if not shorten or not last:
+                raise
+            return await self._planner.summary(tree, tree.path(), nodes[0].id, last, link, clock=clock)
+
+    async def _collect(self, chat: str, link: Link, job: SideJob) -> str:
         request = CompletionRequest(
-            id=f"{tree.id}/summary", pieces=job.pieces, messages=job.messages, samplers=_SAMPLERS,
+            id=_request_id(chat), pieces=job.pieces, messages=job.messages, samplers=_SAMPLERS,
             max_tokens=SIDE_JOB_TOKENS, stop=job.stops, bos=job.bos,
         )
-        self._making[tree.id] = (link, request.id)
-        try:
-            return await self._collect(tree.id, link, request)
-        finally:
-            del self._making[tree.id]
-            self._events.emit("turn", chat=tree.id, node=None, state="summarised")
-
-    async def _collect(self, chat: str, link: Link, request: CompletionRequest) -> str:
-        text = ""
+        text, whole = "", WholeCharacters()
         async for event in link.backend.complete(request):
             if isinstance(event, Text):
-                text += event.text
+                text += whole.feed(event.text)
             elif isinstance(event, Progress):
                 self._status(chat, processed=event.processed, total=event.total, cached=event.cached)
             elif isinstance(event, Finish):
+                self._connection.judge(link, event)
                 if event.error is not None:
                     raise event.error
                 if event.reason == "cut":
-                    raise Refused("The summary was stopped; nothing has changed.")
-        self._connection.touch(link)
+                    raise Refused(_STOPPED)
         if not text.strip():
             raise BackendError(notice("The model wrote no summary."), notice("Write one yourself with /memory."))
         return text.strip()
 
     def _status(self, chat: str, **data: Any) -> None:
         self._events.emit("turn", chat=chat, node=None, state="summarising", **data)
+
+
+def _request_id(chat: str) -> str:
+    return f"{chat}/summary"
 
 
 def _range(tree: Chat, first: str, last: str) -> list[Node]:

@@ -56,6 +56,8 @@ class ModelCalls:
             return await self.use_profile("starter")
         if kind == "embedded" and not Path(model).expanduser().is_file():
             raise NotFound(notice("There is no model file {file}.", file=model), notice("Check the path."))
+        if context_length < 0:
+            raise BadInput(notice("{field} must be 0 or more.", field="context_length"), field="context_length")
         if kind != "embedded" and not url:
             raise BadInput(notice("A server needs an address."), field="url")
         backend = {
@@ -66,7 +68,8 @@ class ModelCalls:
             OWN_PROFILE, label=Path(model).stem if kind == "embedded" else url,
             backend={k: v for k, v in backend.items() if v}, template=template,
         )
-        self._library.folders["profiles"].save(OWN_PROFILE, ".yaml", write_profile(profile), replace=True)
+        written = write_profile(profile)
+        await self._library.change("profiles", lambda folder: folder.save(OWN_PROFILE, ".yaml", written, replace=True))
         return await self.use_profile(OWN_PROFILE)
 
     async def scan(self, folders: list[str] | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tui.domain.card import Card
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import NotFound, PromptTooLong
 from tui.domain.lore import Lorebook
+from tui.domain.notice import Notice, notice
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import plan_messages, plan_prefill, render_plan
 from tui.domain.prompt.summary import SideJob, plan_summary
@@ -42,6 +43,7 @@ class Prepared:
     pieces: tuple[Piece, ...]
     messages: tuple[ChatMessage, ...]
     prompt_tokens: int
+    notices: tuple[Notice, ...] = ()
 
     def request(self, request_id: str) -> CompletionRequest:
         return CompletionRequest(
@@ -69,12 +71,16 @@ class Planner:
         self._settings = settings
         self._connection = connection
 
+    def user_name(self, chat: Chat) -> str:
+        """What the person is called in a chat."""
+        return str(chat.fields.get("persona") or self._settings.get("persona_name"))
+
     def speakers(self, chat: Chat) -> Speakers:
         """The card as it now is in the library, else the snapshot in the chat."""
         fields = chat.fields
         return Speakers(
             self._card(fields),
-            str(fields.get("persona") or self._settings.get("persona_name")),
+            self.user_name(chat),
             str(fields.get("persona_text") or self._settings.get("persona_description")),
         )
 
@@ -92,9 +98,9 @@ class Planner:
         self, chat: Chat, path: Sequence[Node], link: Link, *, prefill: str = "", clock: datetime.datetime,
     ) -> Prepared:
         """Plan the reply to `path`. Raises PromptTooLong, BackendError, NotFound (a preset that is gone)."""
-        samplers = self._fitting(self.samplers(chat), link)
+        samplers, told = _fitting(self.samplers(chat), link)
         turn = await self._turn(chat, path, link, samplers, prefill, clock)
-        return await self._settle(turn, samplers, link)
+        return replace(await self._settle(turn, samplers, link), notices=told)
 
     async def summary(
         self, chat: Chat, path: Sequence[Node], first: str, last: str, link: Link, *, clock: datetime.datetime
@@ -129,20 +135,15 @@ class Planner:
             prompt=self._library.prompt(profile.prompt), template=link.template,
             budget=Budget(link.context, self._reserve(samplers, link)),
             books=self._books(fields, who.card), summaries=tuple(chat.summaries.values()),
-            note=str(fields.get("note") or ""), note_depth=int(fields.get("note_depth") or 4),
+            note=str(fields.get("note") or ""), note_depth=int(fields.get("note_depth", 4)),
             note_role=fields.get("note_role") or "system", prefill=prefill,
             state=PlanState.from_json(state) if state else PlanState(),
             clock=clock.isoformat(timespec="seconds"), seed=int(chat.created_ms % 2**31),
         )
 
     @staticmethod
-    def _fitting(samplers: Samplers, link: Link) -> Samplers:
-        """On a small window a long reply would leave no room for the chat: at most a third of it."""
-        return replace(samplers, max_tokens=min(samplers.max_tokens, max(16, link.context // 3)))
-
-    @staticmethod
     def _reserve(samplers: Samplers, link: Link) -> int:
-        return min(max(samplers.max_tokens, SIDE_JOB_TOKENS), max(16, link.context // 3))
+        return min(max(samplers.max_tokens, SIDE_JOB_TOKENS), _longest_reply(link))
 
     def _card(self, fields: Mapping[str, Any]) -> Card:
         try:
@@ -156,6 +157,22 @@ class Planner:
     def _books(self, fields: Mapping[str, Any], card: Card) -> tuple[Lorebook, ...]:
         own = (card.book,) if card.book is not None else ()
         return (*own, *self._library.lorebooks(fields.get("lorebooks") or ()))
+
+
+def _longest_reply(link: Link) -> int:
+    """Tokens. On a small window a long reply would leave no room for the chat: at most a third of it."""
+    return max(16, link.context // 3)
+
+
+def _fitting(samplers: Samplers, link: Link) -> tuple[Samplers, tuple[Notice, ...]]:
+    longest = _longest_reply(link)
+    if samplers.max_tokens <= longest:
+        return samplers, ()
+    told = notice(
+        "A reply may take {wanted} tokens by its settings; {longest} are allowed, a third of the model's window.",
+        wanted=samplers.max_tokens, longest=longest,
+    )
+    return replace(samplers, max_tokens=longest), (told,)
 
 
 async def _counted(link: Link, make: Callable[[Counter, Counter], T]) -> T:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui.domain.errors import BadInput
+from tui.domain.errors import BadInput, StoreError
 from tui.domain.notice import Notice, notice
 
 
@@ -60,7 +60,13 @@ class Settings:
         """Change a setting in the overlay. Raises BadInput naming the field."""
         checked = _check(name, value, "settings")
         values = {**self._values(self._overlay), name: checked}
-        _write_toml(self._overlay, values)
+        try:
+            _write_toml(self._overlay, values)
+        except OSError as error:
+            raise StoreError(
+                notice("{file} cannot be written ({reason}).", file=str(self._overlay), reason=error.strerror or ""),
+                notice("Look at the disk it lies on, then try again."), kind="io",
+            ) from error
 
     def _values(self, path: Path) -> dict[str, Any]:
         try:
@@ -71,19 +77,34 @@ class Settings:
         known = self._read.get(path)
         if known is not None and known[0] == stamp:
             return known[1]
-        values = known[1] if known is not None else {}
+        values = dict(known[1]) if known is not None else {}
         try:
-            values = {n: _check(n, v, path.name) for n, v in tomllib.loads(path.read_text("utf-8")).items()}
+            written = tomllib.loads(path.read_text("utf-8"))
+            values, problem = _sound(written, values, path.name)
             self.problems.pop(path.name, None)
-        except BadInput as problem:
-            self.problems[path.name] = problem.what
-        except (OSError, ValueError) as problem:
+            if problem is not None:
+                self.problems[path.name] = problem
+        except (OSError, ValueError) as failure:
             self.problems[path.name] = notice(
                 "{file} cannot be read ({reason}); the last good values stay.", file=path.name,
-                reason=str(problem)[:200],
+                reason=str(failure)[:200],
             )
         self._read[path] = (stamp, values)
         return values
+
+
+def _sound(written: Mapping[str, Any], before: Mapping[str, Any], file: str) -> tuple[dict[str, Any], Notice | None]:
+    """What is right in a file; a field that is wrong keeps its value from `before`. And the first thing wrong."""
+    values: dict[str, Any] = {}
+    first: Notice | None = None
+    for name, value in written.items():
+        try:
+            values[name] = _check(name, value, file)
+        except BadInput as problem:
+            first = first or problem.what
+            if name in before:
+                values[name] = before[name]
+    return values, first
 
 
 def _check(name: str, value: Any, file: str) -> Any:
@@ -94,7 +115,8 @@ def _check(name: str, value: Any, file: str) -> Any:
     if setting.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     in_range = not isinstance(value, float) or setting.low <= value <= setting.high
-    if not isinstance(value, setting.kind) or not in_range:
+    texts = not isinstance(value, dict) or all(isinstance(text, str) for text in value.values())
+    if not isinstance(value, setting.kind) or not in_range or not texts:
         raise BadInput(notice("{file}: {field} has a value that does not fit.", file=file, field=name), field=name)
     return value
 

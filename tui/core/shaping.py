@@ -1,8 +1,28 @@
-"""What is done to a reply as it streams: white space before it goes, and the speaker's own name."""
+"""What is done to a reply as it streams: broken characters, white space before it, and the speaker's own name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from tui.store.text import clean
+
+
+class WholeCharacters:
+    """Joins surrogate pairs that arrive in two pieces; a half without its other half becomes U+FFFD."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def feed(self, text: str) -> str:
+        """The text that is whole now."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return clean(text)
+
+    def finish(self) -> str:
+        half, self._half = self._half, ""
+        return clean(half)
 
 
 class ReplyShaper:
@@ -15,25 +35,31 @@ class ReplyShaper:
         self._prefixes = tuple(f"{name}:" for name in names if name)
         self._started = continued
         self._held = ""
+        self._whole = WholeCharacters()
 
     def feed(self, text: str) -> str:
         """The text that may be shown now."""
+        return self._shaped(self._whole.feed(text))
+
+    def finish(self) -> str:
+        """What was still held back when the reply ended."""
+        last = self._shaped(self._whole.finish())
+        held, self._held = self._held.strip(), ""
+        return last if self._started or held in self._prefixes else last + held
+
+    def _shaped(self, text: str) -> str:
         if self._started:
             return text
         self._held += text
         start = self._held.lstrip()
-        if not start or any(p != start and p.startswith(start) for p in self._prefixes):
-            return ""
         for prefix in self._prefixes:
-            if start == prefix or (start.startswith(prefix) and not start[len(prefix):].strip()):
-                return ""
             if start.startswith(prefix):
                 start = start[len(prefix):].lstrip()
                 break
+        else:
+            if any(prefix.startswith(start) for prefix in self._prefixes):
+                return ""                         # it may yet become the name
+        if not start:
+            return ""
         self._started, self._held = True, ""
         return start
-
-    def finish(self) -> str:
-        """What was still held back when the reply ended."""
-        held, self._held = self._held.strip(), ""
-        return "" if self._started or held in self._prefixes else held

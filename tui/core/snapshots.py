@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.operations import node_to_json, summary_to_json
+from tui.store.text import dump, load
 
 
 def chat_to_json(chat: Chat) -> dict[str, Any]:
@@ -54,14 +55,16 @@ def card_to_json(card: Card) -> dict[str, Any]:
     data.pop("raw")
     if data["book"] is not None:
         data["book"].pop("raw")
-    return data
+    plain: dict[str, Any] = load(dump(data))       # as it comes back from the store, so that the two can be compared
+    return plain
 
 
 def card_from_json(data: Mapping[str, Any]) -> Card:
+    """The card of a snapshot, be it one that another version of the program wrote."""
     book = data.get("book")
     return Card(
         **{
-            **data,
+            **_known(Card, data),
             "alternate_greetings": tuple(data.get("alternate_greetings") or ()),
             "group_only_greetings": tuple(data.get("group_only_greetings") or ()),
             "tags": tuple(data.get("tags") or ()),
@@ -72,7 +75,12 @@ def card_from_json(data: Mapping[str, Any]) -> Card:
 
 def _book_from_json(data: Mapping[str, Any]) -> Lorebook:
     entries = tuple(
-        LoreEntry(**{**e, "keys": tuple(e["keys"]), "secondary_keys": tuple(e["secondary_keys"])})
+        LoreEntry(**{**_known(LoreEntry, e), "keys": tuple(e["keys"]), "secondary_keys": tuple(e["secondary_keys"])})
         for e in data["entries"]
     )
-    return Lorebook(**{**data, "entries": entries})
+    return Lorebook(**{**_known(Lorebook, data), "entries": entries})
+
+
+def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(kind)}
+    return {name: value for name, value in data.items() if name in names}

@@ -3,63 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
+from tui.core.library import Library
 from tui.core.outcome import outcome, plan_to_json, record
 from tui.core.planning import Planner, Prepared
-from tui.core.shaping import ReplyShaper
-from tui.domain.backend import Finish, Progress, Reasoning, Status, Text, Usage
+from tui.core.shaping import ReplyShaper, WholeCharacters
+from tui.core.writing import GrowingReply, ReplyPlace
+from tui.domain.backend import Finish, Progress, Reasoning, Status, Text
 from tui.domain.chat import Chat, Revision
-from tui.domain.errors import BackendError, BadInput, NotFound, TraktirError
+from tui.domain.errors import BackendError, BadInput, NotFound, StoreError, TraktirError
 from tui.domain.notice import notice
 from tui.domain.operations import Op, node_to_json
 from tui.store import Store
 
-#: Seconds between two writes of a growing reply to disk.
-WRITE_EVERY = 0.5
+#: Seconds that a reply has to stop by itself before its task is ended.
+STOP_PATIENCE = 10.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass
 class _Reply:
     """One reply on its way."""
 
-    chat: str
-    node: str
-    revision: str
-    parent: str | None
-    base: str = ""                                # continue: the text so far
-    request: str = ""
-    link: Link | None = None
-    text: str = ""
-    reasoning: str = ""
-    stored: bool = False                          # the node or revision is in the tree
-    dirty: bool = False
+    place: ReplyPlace
+    request: str
+    link: Link | None = None                      # set from the moment on when the backend is asked
     stopping: bool = False
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
-
-    @property
-    def continues(self) -> bool:
-        return bool(self.base)
 
 
 class Turns:
     """Replies in progress, one at a time in each chat; a second one waits for the first."""
 
     def __init__(
-        self, store: Store, chats: Chats, planner: Planner, connection: Connection, events: EventHub,
-        attached: Callable[[], int],
+        self, store: Store, chats: Chats, planner: Planner, library: Library, connection: Connection,
+        events: EventHub, attached: Callable[[], int],
     ) -> None:
         self._store = store
         self._chats = chats
         self._planner = planner
+        self._library = library
         self._connection = connection
         self._events = events
         self._attached = attached
@@ -71,7 +65,7 @@ class Turns:
         return bool(self._running)
 
     def writing_in(self) -> list[str]:
-        return sorted({r.chat for r in self._running.values()})
+        return sorted({r.place.chat for r in self._running.values()})
 
     async def say(
         self, chat: str, node: str, revision: str, text: str, reply: str, reply_revision: str,
@@ -82,12 +76,12 @@ class Turns:
             raise BadInput(notice("There is nothing to send."), field="text")
         tree = await self._chats.get(chat)
         if node not in tree.nodes:
-            who = self._planner.speakers(tree)
-            said = new_node(tree, node, parent, "user", name or who.user, Revision(revision, text, now_ms()))
+            who = name or self._planner.user_name(tree)
+            said = new_node(tree, node, parent, "user", who, Revision(revision, text, now_ms()))
             ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
             await self._chats.commit(chat, ops, notice("your message"))
             await self._store.set_draft(chat, "")
-        self._start(_Reply(chat, reply, reply_revision, node))
+        self._start(ReplyPlace(chat, reply, reply_revision, node))
         return {"node": node, "reply": reply}
 
     async def reply(self, chat: str, reply: str, reply_revision: str, parent: str | None = None) -> dict[str, Any]:
@@ -95,7 +89,7 @@ class Turns:
         tree = await self._chats.get(chat)
         if parent is not None and parent not in tree.nodes:
             raise NotFound(notice("The message to answer is not in this chat any more."))
-        self._start(_Reply(chat, reply, reply_revision, parent))
+        self._start(ReplyPlace(chat, reply, reply_revision, parent))
         return {"reply": reply}
 
     async def continue_(self, chat: str, node: str, revision: str) -> dict[str, Any]:
@@ -104,170 +98,155 @@ class Turns:
         target = tree.nodes.get(node)
         if target is None or target.role != "assistant":
             raise NotFound(notice("There is no reply to continue."))
-        self._start(_Reply(chat, node, revision, target.parent, base=target.text.rstrip()))
+        self._start(ReplyPlace(chat, node, revision, target.parent, base=target.text.rstrip()))
         return {"reply": node}
 
-    async def stop(self, chat: str) -> bool:
-        """Stop what is written in a chat and wait until it is stored. What came stays."""
-        replies = [r for r in self._running.values() if r.chat == chat]
+    async def stop(self, chat: str, nodes: Collection[str] | None = None) -> bool:
+        """Stop what is written in a chat (into `nodes`, if given) and wait until it is stored. What came stays."""
+        replies = [
+            r for r in self._running.values() if r.place.chat == chat and (nodes is None or r.place.node in nodes)
+        ]
         for reply in replies:
-            reply.stopping = True
-            if reply.link is not None and reply.request:
-                await reply.link.backend.abort(reply.request)
-            elif reply.task is not None:
-                reply.task.cancel()
+            await self._call_off(reply)
         tasks = [r.task for r in replies if r.task is not None]
         if tasks:
-            await asyncio.wait(tasks, timeout=10)
+            _, late = await asyncio.wait(tasks, timeout=STOP_PATIENCE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         return bool(replies)
 
     async def close(self) -> None:
         """Stop everything; each reply is stored as cut."""
-        for chat in self.writing_in():
-            await self.stop(chat)
+        await asyncio.gather(*(self.stop(chat) for chat in self.writing_in()))
 
-    def _start(self, reply: _Reply) -> None:
-        if reply.revision in self._running:
+    async def _call_off(self, reply: _Reply) -> None:
+        reply.stopping = True
+        if reply.link is None:
+            if reply.task is not None:
+                reply.task.cancel()
             return
-        self._running[reply.revision] = reply
+        with contextlib.suppress(TraktirError):   # a server that cannot be reached any more writes nothing either
+            await reply.link.backend.abort(reply.request)
+
+    def _start(self, place: ReplyPlace) -> None:
+        if place.revision in self._running:
+            return
+        reply = self._running[place.revision] = _Reply(place, f"{place.chat}/{place.revision}")
         reply.task = asyncio.create_task(self._run(reply))
 
     async def _run(self, reply: _Reply) -> None:
         self._status(reply, "waiting")
         try:
-            async with self._order.setdefault(reply.chat, asyncio.Lock()):
+            async with self._order.setdefault(reply.place.chat, asyncio.Lock()):
                 await self._take(reply)
         except TraktirError as error:
             self._status(reply, "done", finish="error", error=error.to_json())
         except asyncio.CancelledError:
-            self._status(reply, "done", finish="cut")
+            self._status(reply, "done", finish="cut", error=None)
         except Exception as error:  # the reply fails, the core stands: the last line of defence, said aloud
-            failure = BackendError(notice("Something went wrong inside Traktir: {reason}.", reason=repr(error)[:300]))
-            self._status(reply, "done", finish="error", error=failure.to_json())
+            self._status(reply, "done", finish="error", error=_unforeseen(error).to_json())
         finally:
-            self._running.pop(reply.revision, None)
+            self._running.pop(reply.place.revision, None)
 
     async def _take(self, reply: _Reply) -> None:
-        tree = await self._chats.get(reply.chat)
-        if any(r.id == reply.revision for n in tree.nodes.values() for r in n.revisions):
-            return                                # a repeated request for a reply that is already there
+        place = reply.place
+        await self._library.refresh()
+        tree = await self._chats.get(place.chat)
+        if (there := _revision(tree, place.revision)) is not None:
+            self._status(reply, "done", finish=there.finish, error=None)     # a repeated request, answered already
+            return
+        await self._chats.held.catch_up(place.chat)
         await self._refresh_card(tree)
-        link = await self._connection.link(
+        async with self._connection.using(
             tree.fields.get("profile"),
             lambda s: self._status(reply, "loading", notice=s.notice.to_json(), fraction=s.fraction),
             template_id=tree.fields.get("template"),
-        )
-        path = tree.path(reply.parent) if reply.parent is not None else []
-        clock = datetime.datetime.now().astimezone()
-        prepared = await self._planner.prepare(tree, path, link, prefill=reply.base, clock=clock)
-        reply.link, reply.request = link, f"{reply.chat}/{reply.revision}"
-        writer = asyncio.create_task(self._write_down(reply))
-        try:
-            finish = await self._stream(reply, prepared)
-        finally:
-            writer.cancel()
-        await self._finish(reply, prepared, finish)
+        ) as link:
+            path = tree.path(place.parent) if place.parent is not None else []
+            clock = datetime.datetime.now().astimezone()
+            prepared = await self._planner.prepare(tree, path, link, prefill=place.base or "", clock=clock)
+            reply.link = link
+            await self._write(reply, prepared)
 
     async def _refresh_card(self, tree: Chat) -> None:
         card = self._planner.card_change(tree)
         if card is not None:
             await self._chats.commit(
-                tree.id, [{"op": "set_field", "field": "card", "value": card}], notice("the card"), undoable=False
+                tree.id, [{"op": "set_field", "field": "card", "value": card}], notice("the card"), undoable=False,
+                keep=True,
             )
 
-    async def _stream(self, reply: _Reply, prepared: Prepared) -> Finish:
-        shaper = ReplyShaper([prepared.turn.card.display_name], continued=reply.continues)
+    async def _write(self, reply: _Reply, prepared: Prepared) -> None:
+        """Stream the reply into the tree. However that ends, what came is stored."""
+        name = prepared.turn.card.display_name
+        growing = GrowingReply(self._store, self._chats, self._events, reply.place, name)
+        async with growing.written_down():
+            try:
+                finish = await self._stream(reply, prepared, growing)
+            except asyncio.CancelledError:
+                finish = Finish("cut")
+            except Exception as error:
+                finish = Finish("error", error=error if isinstance(error, TraktirError) else _unforeseen(error))
+                await prepared.link.backend.abort(reply.request)
+        self._connection.judge(prepared.link, finish)
+        await self._finish(reply, prepared, growing, finish)
+
+    async def _stream(self, reply: _Reply, prepared: Prepared, growing: GrowingReply) -> Finish:
+        shaper = ReplyShaper([prepared.turn.card.display_name], continued=reply.place.base is not None)
+        thoughts = WholeCharacters()
         finish = Finish("cut")
         async for event in prepared.link.backend.complete(prepared.request(reply.request)):
-            if isinstance(event, Text):
-                await self._grow(reply, shaper.feed(event.text))
-            elif isinstance(event, Reasoning):
-                await self._grow(reply, "", event.text)
+            if isinstance(event, Finish):
+                finish = event
+            elif isinstance(event, (Text, Reasoning)):
+                text = shaper.feed(event.text) if isinstance(event, Text) else ""
+                thought = thoughts.feed(event.text) if isinstance(event, Reasoning) else ""
+                if await growing.grow(text, thought):
+                    self._status(reply, "writing")
             elif isinstance(event, Progress):
                 self._status(
                     reply, "prefill", processed=event.processed, total=event.total, cached=event.cached
                 )
             elif isinstance(event, Status):
                 self._status(reply, "loading", notice=event.notice.to_json(), fraction=event.fraction)
-            elif isinstance(event, Finish):
-                finish = event
-            elif not isinstance(event, Usage):
-                raise AssertionError(event)
-            if reply.stopping and not isinstance(event, Finish):
-                await prepared.link.backend.abort(reply.request)
-        await self._grow(reply, shaper.finish())
+        await growing.grow(shaper.finish(), thoughts.finish())
         return finish
 
-    async def _grow(self, reply: _Reply, text: str, reasoning: str = "") -> None:
-        if not text and not reasoning:
-            return
-        offset = len(reply.base) + len(reply.text)
-        reply.text += text
-        reply.reasoning += reasoning
-        reply.dirty = True
-        whole = reply.base + reply.text
-        if not reply.stored:
-            await self._place(reply, whole)
-            self._status(reply, "writing")
-            return
-        self._chats.growing(reply.chat, reply.node, reply.revision, whole, reply.reasoning)
-        delta: dict[str, Any] = {"offset": offset, "text": text}
-        if reasoning:
-            delta["reasoning"] = reasoning
-        self._events.emit("delta", chat=reply.chat, node=reply.node, revision=reply.revision, **delta)
-
-    async def _place(self, reply: _Reply, whole: str) -> None:
-        """Put the reply into the tree when its first text is there, so that a failure leaves nothing behind."""
-        tree = await self._chats.get(reply.chat)
-        revision = Revision(
-            reply.revision, whole, now_ms(), kind="continue" if reply.continues else "original",
-            base=len(reply.base), finish="streaming", reasoning=reply.reasoning,
-        )
-        if reply.continues:
-            ops: list[Op] = [{"op": "add_revision", "node": reply.node, "revision": asdict(revision)}]
-        else:
-            name = self._planner.speakers(tree).card.display_name
-            node = new_node(tree, reply.node, reply.parent, "assistant", name, revision)
-            ops = [{"op": "add_node", "node": node_to_json(node)}, {"op": "set_head", "head": reply.node}]
-        label = notice("the continuation") if reply.continues else notice("the reply")
-        await self._chats.commit(reply.chat, ops, label, durable=False)
-        reply.stored, reply.dirty = True, False
-
-    async def _write_down(self, reply: _Reply) -> None:
-        """Write the growing text to disk at least once a second, for as long as it grows."""
-        while True:
-            await asyncio.sleep(WRITE_EVERY)
-            if reply.stored and reply.dirty:
-                reply.dirty = False
-                await self._store.stream_text(
-                    reply.chat, reply.node, reply.revision, reply.base + reply.text, reply.reasoning
-                )
-
-    async def _finish(self, reply: _Reply, prepared: Prepared, finish: Finish) -> None:
-        self._connection.touch(prepared.link)
-        if reply.stored:
+    async def _finish(self, reply: _Reply, prepared: Prepared, growing: GrowingReply, finish: Finish) -> None:
+        if growing.placed:
             made = record(prepared, finish, time.monotonic() - reply.started)
-            closing: Op = {
-                "op": "finish_revision", "node": reply.node, "revision": reply.revision,
-                "text": (reply.base + reply.text).rstrip(), "finish": finish.reason, "reasoning": reply.reasoning,
-                "generation": made,
-            }
-            await self._chats.commit(reply.chat, [closing], notice("the reply"), undoable=False)
-            await self._store.set_plan_state(
-                reply.chat, reply.node, prepared.plan.state.to_json(), plan_to_json(prepared.plan)
-            )
-            if not self._attached():
-                tokens = finish.usage.completion_tokens or 0
-                await self._store.set_value(f"away:{reply.chat}", {"node": reply.node, "tokens": tokens})
+            await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan_to_json(prepared.plan))
+            await self._note_absence(reply, finish)
         error = finish.error
-        if error is None and not reply.stored and not reply.stopping:
+        if error is None and growing.silent and not reply.stopping and finish.reason != "cut":
             error = BackendError(
                 notice("The model ended its turn without a word."), notice("Press Ctrl+R to ask again.")
             )
-        self._status(reply, "done", **outcome(prepared, finish, error, stored=reply.stored))
+        if growing.trouble is not None:
+            kept = notice("The text stays in memory, and is written as soon as the disk takes it.")
+            error = StoreError(growing.trouble.what, kept, **growing.trouble.details)
+        self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed))
+
+    async def _note_absence(self, reply: _Reply, finish: Finish) -> None:
+        """Remember that nobody saw this reply end, for the next opening of the chat."""
+        if not self._attached():
+            away = {"node": reply.place.node, "tokens": finish.usage.completion_tokens or 0}
+            with contextlib.suppress(StoreError):  # told already: the reply itself could not be written either
+                await self._store.set_value(f"away:{reply.place.chat}", away)
 
     def _status(self, reply: _Reply, state: str, **data: Any) -> None:
-        status = {"chat": reply.chat, "node": reply.node, "state": state, **data}
+        chat = reply.place.chat
+        status = {"chat": chat, "node": reply.place.node, "state": state, **data}
         if state == "done":
-            self.last[reply.chat] = {**self.last.get(reply.chat, {}), **status}
+            self.last[chat] = {**self.last.get(chat, {}), **status}
         self._events.emit("turn", **status)
+
+
+def _revision(tree: Chat, revision: str) -> Revision | None:
+    return next((r for n in tree.nodes.values() for r in n.revisions if r.id == revision), None)
+
+
+def _unforeseen(error: Exception) -> BackendError:
+    _log.error("a reply failed", exc_info=error)
+    return BackendError(notice("Something went wrong inside Traktir: {reason}.", reason=repr(error)[:300]))

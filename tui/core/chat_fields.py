@@ -1,0 +1,85 @@
+"""What a chat's fields may hold: checked when they are set, so that no later turn meets a value that it cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from tui.core.library import Library
+from tui.domain.errors import BadInput
+from tui.domain.notice import Notice, notice
+from tui.domain.samplers import Samplers
+
+#: An author's note may stand this many messages from the end.
+DEEPEST_NOTE = 9999
+#: Characters of one text field, such as a note; prompts are far shorter.
+LONGEST_TEXT = 200_000
+_ROLES = ("system", "user", "assistant")
+
+_Check = Callable[[Library, str, Any], Any]
+
+
+def checked(library: Library, field: str, value: Any, present: Any = None) -> Any:
+    """The value as the chat may keep it; None takes the field away. Raises BadInput naming the field, and NotFound
+    for a profile, template or lorebook that does not exist (lorebooks that are in `present` already may stay)."""
+    if field == "lorebooks" and value:
+        return _lorebooks(library, field, value, present or ())
+    check = _CHECKS.get(field)
+    if check is None:
+        raise BadInput(notice("A chat has no field called {name}.", name=field[:40]), field=field[:40])
+    return None if value is None or value == "" else check(library, field, value)
+
+
+def _refused(field: str, told: Notice) -> BadInput:
+    return BadInput(told, field=field)
+
+
+def _text(_: Library, field: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise _refused(field, notice("{field} must be a text of at most {n} characters.", field=field, n=LONGEST_TEXT))
+    return value
+
+
+def _depth(_: Library, field: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= DEEPEST_NOTE:
+        raise _refused(
+            field, notice("{field} must be a whole number between {low} and {high}.", field=field, low=0,
+                          high=DEEPEST_NOTE)
+        )
+    return value
+
+
+def _role(_: Library, field: str, value: Any) -> str:
+    if value not in _ROLES:
+        raise _refused(field, notice("{field} must be one of: {names}.", field=field, names=", ".join(_ROLES)))
+    return str(value)
+
+
+def _samplers(_: Library, field: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _refused(field, notice("{field} must map samplers to their values.", field=field))
+    plain = Samplers().with_values(value).to_json()
+    return {name: plain[name] for name in value}
+
+
+def _profile(library: Library, field: str, value: Any) -> str:
+    return library.profile(_text(library, field, value)).id
+
+
+def _template(library: Library, field: str, value: Any) -> str:
+    return library.template(_text(library, field, value)).id
+
+
+def _lorebooks(library: Library, field: str, value: Any, present: Collection[str]) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _refused(field, notice("{field} must be a list of names.", field=field))
+    for name in value:
+        if name not in present:
+            library.lorebook(name)
+    return list(dict.fromkeys(value))
+
+
+_CHECKS: Mapping[str, _Check] = {
+    "title": _text, "character": _text, "persona": _text, "persona_text": _text, "note": _text, "note_depth": _depth,
+    "note_role": _role, "samplers": _samplers, "profile": _profile, "template": _template, "lorebooks": _text,
+}

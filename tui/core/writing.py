@@ -1,0 +1,143 @@
+"""One reply on its way into the tree: placed with its first text, written down as it grows, closed at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tui.core.chats import Chats, new_node, now_ms
+from tui.core.events import EventHub
+from tui.domain.chat import Revision
+from tui.domain.errors import StoreError, TraktirError
+from tui.domain.notice import notice
+from tui.domain.operations import Op, node_to_json
+from tui.store import Store
+
+#: Seconds between two writes of a growing reply to disk.
+WRITE_EVERY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPlace:
+    """Where a reply goes. `base` is None for a new node, the text so far for a continuation of node `node`."""
+
+    chat: str
+    node: str
+    revision: str
+    parent: str | None
+    base: str | None = None
+
+
+class GrowingReply:
+    """The text of one reply, in the tree in memory, on disk and told to everybody.
+
+    What the disk refuses stays in memory (see `Chats.commit`); `trouble` is the last refusal, None when all is saved.
+    """
+
+    def __init__(self, store: Store, chats: Chats, events: EventHub, place: ReplyPlace, name: str) -> None:
+        self._store = store
+        self._chats = chats
+        self._events = events
+        self._place = place
+        self._name = name
+        self._text = place.base or ""
+        self._reasoning = ""
+        self._dirty = False
+        self.placed = False
+        self.trouble: StoreError | None = None
+
+    @property
+    def text(self) -> str:
+        """All of it, the text that a continuation started from included."""
+        return self._text
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was said, whatever was thought."""
+        return not self._text[len(self._place.base or ""):].strip()
+
+    async def grow(self, text: str, reasoning: str = "") -> bool:
+        """Take in the next piece. True when it was the first."""
+        if not text and not reasoning:
+            return False
+        offset, thought = len(self._text), len(self._reasoning)
+        self._text += text
+        self._reasoning += reasoning
+        if not self.placed:
+            await self._put()
+            return True
+        self._dirty = True
+        place = self._place
+        self._chats.growing(place.chat, place.node, place.revision, self._text, self._reasoning)
+        delta: dict[str, Any] = {"offset": offset, "text": text}
+        if reasoning:
+            delta |= {"reasoning_offset": thought, "reasoning": reasoning}
+        self._events.emit("delta", chat=place.chat, node=place.node, revision=place.revision, **delta)
+        return False
+
+    @contextlib.asynccontextmanager
+    async def written_down(self) -> AsyncIterator[None]:
+        """While this lasts, the text goes to disk at least once a second for as long as it grows."""
+        task = asyncio.create_task(self._write_down())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def close(
+        self, finish: str, generation: Mapping[str, Any], state: Mapping[str, Any], plan: Mapping[str, Any]
+    ) -> None:
+        """Store the whole text with how it ended and was made, and the plan state for what follows it."""
+        place = self._place
+        closing: Op = {
+            "op": "finish_revision", "node": place.node, "revision": place.revision, "text": self._text.rstrip(),
+            "finish": finish, "reasoning": self._reasoning, "generation": dict(generation),
+        }
+        await self._chats.commit(place.chat, [closing], notice("the reply"), undoable=False, keep=True)
+        try:
+            await self._chats.held.catch_up(place.chat)
+            self.trouble = None
+            await self._store.set_plan_state(place.chat, place.node, state, plan)
+        except StoreError as error:
+            self.trouble = error
+
+    async def _put(self) -> None:
+        """Put the reply into the tree when its first text is there, so that a failure leaves nothing behind."""
+        place = self._place
+        revision = Revision(
+            place.revision, self._text, now_ms(), kind="original" if place.base is None else "continue",
+            base=len(place.base or ""), finish="streaming", reasoning=self._reasoning,
+        )
+        if place.base is not None:
+            ops: list[Op] = [{"op": "add_revision", "node": place.node, "revision": asdict(revision)}]
+        else:
+            tree = await self._chats.get(place.chat)
+            node = new_node(tree, place.node, place.parent, "assistant", self._name, revision)
+            ops = [{"op": "add_node", "node": node_to_json(node)}, {"op": "set_head", "head": place.node}]
+        label = notice("the reply") if place.base is None else notice("the continuation")
+        self.placed = True                        # from now on it is there, even if this task is called off meanwhile
+        try:
+            await self._chats.commit(place.chat, ops, label, durable=False, keep=True)
+        except TraktirError:
+            self.placed = False
+            raise
+
+    async def _write_down(self) -> None:
+        place = self._place
+        while True:
+            await asyncio.sleep(WRITE_EVERY)
+            if not self.placed or not self._dirty:
+                continue
+            self._dirty = False
+            try:
+                await self._chats.held.catch_up(place.chat)
+                await self._store.stream_text(
+                    place.chat, place.node, place.revision, self._text, self._reasoning
+                )
+            except StoreError as error:           # the text stays in memory, and the next round tries again
+                self._dirty = True
+                self._chats.held.trouble(error)
