@@ -62,7 +62,8 @@ def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def server() -> Iterator[str]:
     """The address of a server that plays a script."""
-    words = [sys.executable, str(CHECKOUT / "tests" / "backends" / "scripted.py"), "--text", "Добро пожаловать! *Bows.*"]
+    script = CHECKOUT / "tests" / "backends" / "scripted.py"
+    words = [sys.executable, str(script), "--text", "Добро пожаловать! *Bows.*"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()

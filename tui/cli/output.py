@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,9 @@ from tui.domain.cleantext import clean, clean_line
 from tui.domain.errors import TraktirError
 from tui.domain.notice import Notice
 from tui.i18n import language_from_environment, tr_notice, use_language
+
+#: DEL, C1 controls, line separators, directions of writing: JSON itself escapes only C0.
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -49,8 +53,16 @@ def line(text: str = "") -> None:
     print(clean(text), flush=True)
 
 
+def exactly(text: str) -> None:
+    """A text that must arrive as it is, in a pipe or a file; on a terminal, safe for it."""
+    sys.stdout.write(clean(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
 def json_line(data: Mapping[str, Any]) -> None:
-    print(json.dumps(data, ensure_ascii=False, separators=(",", ":")), flush=True)
+    """One object a line. What a terminal would obey is written as an escape of JSON's, which changes nothing else."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    print(_OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text), flush=True)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

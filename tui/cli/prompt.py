@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tui.cli.output import add_json, json_line, line, say_aside, sentence
+from tui.cli.output import add_json, exactly, json_line, line, say_aside, sentence
 from tui.cli.session import Session, add_connect, on_core
 from tui.domain.backend import ChatMessage
 from tui.domain.errors import BadInput
@@ -51,8 +51,7 @@ def _render(args: argparse.Namespace) -> int:
         library().template(args.template), _messages(args.messages), generation=not args.no_generation,
         continue_last=args.continue_last, mode=args.mode, clock=args.clock,
     )
-    sys.stdout.write(text_of(pieces, bos))
-    sys.stdout.flush()
+    exactly(text_of(pieces, bos))
     return 0
 
 
@@ -88,7 +87,7 @@ def _message(item: Any, file: str, number: int) -> ChatMessage:
 async def _show(session: Session, args: argparse.Namespace) -> int:
     plan = await session.call("prompt.show", chat=args.chat, text=args.text)
     if args.raw:
-        sys.stdout.write(plan["text"])
+        exactly(plan["text"])
         return 0
     for segment in plan["segments"]:
         if args.json:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.output import say_aside
+from tui.cli.output import exactly, say_aside
 from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
 
@@ -105,6 +105,9 @@ async def core_factory() -> CoreService:
 def write_file(result: dict[str, Any], output: str) -> int:
     """Write what the core exported. Standard output for `-`; an existing file is replaced whole or not at all."""
     data = base64.b64decode(result["data_base64"])
+    if output == "-" and sys.stdout.isatty():
+        exactly(data.decode("utf-8", "replace"))
+        return 0
     if output == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tui.domain.chat import Chat, Node
+from tui.domain.cleantext import clean
 
 
 def chat_jsonl(chat: Chat, character: str = "", user: str = "") -> bytes:
@@ -57,6 +58,9 @@ def _info(node: Node) -> Mapping[str, Any]:
 
 
 def chat_text(chat: Chat) -> bytes:
-    """The path on view as `Name: text` paragraphs in UTF-8; hidden messages are left out, as SillyTavern does."""
+    """The path on view as `Name: text` paragraphs in UTF-8; hidden messages are left out, as SillyTavern does.
+
+    It is for reading, in a pager or with `cat`: what a terminal would obey is left out too.
+    """
     text = "\n\n".join(f"{node.name}: {node.text}" for node in chat.path() if not node.hidden)
-    return (text + "\n").encode("utf-8", "replace")
+    return (clean(text) + "\n").encode()
