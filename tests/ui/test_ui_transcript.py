@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -215,6 +216,18 @@ async def test_the_page_keys_walk_over_every_row_once() -> None:
                 break
         wanted = {f"▎{line}" for text in texts for line in text.split("\n") if line}
         assert wanted <= {row.replace("▌", "▎") for row in seen}
+
+
+@pytest.mark.parametrize("text", [
+    '*He walks* "and talks" in **bold** — и говорит. ' * 9000, "x" * 400_000, '"' * 100_000 + "«" * 100_000,
+    "*" * 200_000 + "a", "*a " * 100_000, "e" + "\u0301" * 100_000,
+])
+async def test_enormous_and_malicious_texts_open_in_no_time(text: str) -> None:
+    """Seconds that nobody can miss: what was quadratic took minutes."""
+    begun = time.monotonic()
+    async with window(chat("hi", text), (100, 40)) as (app, _, _):
+        assert len(app.rows()) == 40
+    assert time.monotonic() - begun < 15
 
 
 @settings(deadline=None)

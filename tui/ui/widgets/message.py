@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -167,24 +166,39 @@ def _line_rows(line: Line, look: Look) -> Iterator[list[Segment]]:
     if line.kind == "quote":
         base = look.base + look.action
     hang = min(cell_len(text[: line.hang]), width // 3)
-    runs = _runs(line, look, base)
+    runs, first = _runs(line, look, base), 0
     for number, (start, end) in enumerate(wrap(text, width, hang)):
-        indent = [Segment(" " * hang, look.base)] if number and hang else []
-        yield indent + [
-            Segment(text[max(start, a): min(end, b)], style) for a, b, style in runs if a < end and b > start
-        ]
+        row = [Segment(" " * hang, look.base)] if number and hang else []
+        while first < len(runs) and runs[first][1] <= start:
+            first += 1
+        at = first
+        while at < len(runs) and runs[at][0] < end:
+            a, b, style = runs[at]
+            row.append(Segment(text[max(start, a): min(end, b)], style))
+            at += 1
+        yield row
 
 
 def _runs(line: Line, look: Look, base: Style) -> list[tuple[int, int, Style]]:
-    """Stretches of one style each; inner spans lie over outer ones."""
-    edges = sorted({0, len(line.text), *(s.start for s in line.spans), *(s.end for s in line.spans)})
-    runs = []
-    for start, end in pairwise(edges):
-        style = base
-        for span in line.spans:
-            if span.start <= start and span.end >= end:
-                style = style + look.of(span.kind)
-        runs.append((start, end, style))
+    """Stretches of one style each; inner spans lie over outer ones, which is why spans must nest."""
+    runs: list[tuple[int, int, Style]] = []
+    at, around = 0, [(len(line.text), base)]
+
+    def up_to(place: int) -> None:
+        nonlocal at
+        if at < place:
+            runs.append((at, place, around[-1][1]))
+            at = place
+
+    for span in line.spans:
+        while len(around) > 1 and around[-1][0] <= span.start:
+            up_to(around[-1][0])
+            around.pop()
+        up_to(span.start)
+        around.append((span.end, around[-1][1] + look.of(span.kind)))
+    while around:
+        up_to(around[-1][0])
+        around.pop()
     return runs
 
 
