@@ -18,7 +18,10 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from scripted import ScriptedServer  # noqa: E402
+from scripted import ScriptedServer, as_openai  # noqa: E402
+
+from tui.backends.remote import RemoteBackend  # noqa: E402
+from tui.domain.endpoint import Endpoint  # noqa: E402
 
 N_CTX = 1024
 
@@ -29,6 +32,15 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture
+async def backend(scripted_server: ScriptedServer) -> AsyncIterator[RemoteBackend]:
+    """A remote that waits 0.3 s for the next word."""
+    as_openai(scripted_server, "Hello.")
+    backend = RemoteBackend(Endpoint(scripted_server.url), idle_seconds=0.3)
+    yield backend
+    await backend.close()
 
 
 def free_port() -> int:
