@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chat_stage import Stage, stage
-from screens_stage import listed, own_characters, write_card
+from screens_stage import listed, own_characters, titles, write_card
 
 
 async def say(play: Stage, line: str) -> None:
@@ -83,9 +83,16 @@ async def test_the_palette_finds_commands_in_any_layout_and_chats_by_title() -> 
         await play.press(*"ьуьщкн")                    # memory
         await play.sees("Read and edit the summaries.")
         await play.press("ctrl+u", *"lighth")
-        await play.sees("Open the chat: Lighthouse")
-        await play.press("escape", "escape")
-        await play.press("ctrl+p", *"memory")
-        await play.sees("Read and edit the summaries.")
+        await listed(play, "Lighthouse")
+        await play.press("ctrl+u", *"memory")
+        await listed(play, "Read and edit the summaries.")
         await play.press("enter")
         await listed(play, "Have the model write a new one…")
+
+
+async def test_a_command_that_needs_more_goes_from_the_palette_into_the_composer() -> None:
+    async with stage(size=(40, 10)) as play:
+        await play.press("ctrl+p", *"sampler value of")
+        await play.until(lambda: titles(play.app)[-1:] == ["Set one sampler value of this chat."], "the command")
+        await play.press("enter")
+        await play.until(lambda: play.composer.text == "/set ", "the beginning of the command")

@@ -107,7 +107,6 @@ CATALOGUE: dict[str, str] = {
     "Imported: {name} ({kind}).": "Импортировано: {name} ({kind}).",
     "What the core sent is not a file.": "То, что прислало ядро, — не файл.",
     "{file} cannot be written: {reason}": "Файл {file} не записать: {reason}",
-    "Open the chat: {title}": "Открыть чат: {title}",
     "{file} cannot be read, so its preferences do not count: {reason}":
         "Файл {file} не читается, поэтому его настройки не действуют: {reason}",
     "{file}: {reason}": "{file}: {reason}",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
-    "A chat has no field called {name}.": "У чата нет поля {name}.",
     "deleting the chat": "удаление чата",
     "restoring the chat": "возвращение чата",
     "moving": "переход",
+    "A message cannot be empty; delete it instead.": "Сообщение не может быть пустым; лучше удалите его.",
     "the edit": "правка",
     "choosing an earlier text": "выбор прежнего текста",
     "deleting {n} messages": "удаление сообщений ({n})",
@@ -20,6 +20,12 @@ CATALOGUE: dict[str, str] = {
     "the samplers": "сэмплеры",
     "the author's note": "заметка автора",
     "the change of {field}": "изменение поля {field}",
+    "A chat has no field called {name}.": "У чата нет поля {name}.",
+    "{field} must be a text of at most {n} characters.": "{field}: нужен текст не длиннее {n} знаков.",
+    "{field} must be a whole number between {low} and {high}.": "{field}: нужно целое число от {low} до {high}.",
+    "{field} must be one of: {names}.": "{field}: возможны значения {names}.",
+    "{field} must map samplers to their values.": "{field}: каждому сэмплеру нужно значение.",
+    "{field} must be a list of names.": "{field}: нужен список имён.",
     "There is nothing to undo in this chat.": "В этом чате нечего отменять.",
     "There is nothing to redo in this chat.": "В этом чате нечего возвращать.",
     "The message to answer is not in this chat any more.":
@@ -54,19 +60,20 @@ CATALOGUE: dict[str, str] = {
         "Чат можно выгрузить как jsonl или txt, но не как {value}.",
     "There are no presets of the kind {name}.": "Пресетов вида {name} не бывает.",
     "{field} is not base64.": "{field} — не base64.",
+    "The summary was stopped; nothing has changed.": "Пересказ остановлен; ничего не изменилось.",
     "A summary of this chat is being written already.": "Пересказ этого чата уже пишется.",
-    "the summary": "пересказ",
     "A summary cannot be empty; remove it instead.": "Пересказ не может быть пустым; лучше уберите его.",
     "the edit of a summary": "правка пересказа",
     "removing a summary": "удаление пересказа",
     "restoring a summary": "возвращение пересказа",
-    "The summary was stopped; nothing has changed.": "Пересказ остановлен; ничего не изменилось.",
+    "the summary": "пересказ",
     "The model wrote no summary.": "Модель не написала пересказа.",
     "Write one yourself with /memory.": "Напишите его сами: /memory.",
     "That message is not on the visible path.": "Этого сообщения нет среди видимых.",
     "There is too little to summarise yet.": "Пересказывать пока почти нечего.",
     "There is no model file {file}.": "Файла модели {file} нет.",
     "Check the path.": "Проверьте путь.",
+    "{field} must be 0 or more.": "{field}: нужно число от 0.",
     "A server needs an address.": "Для сервера нужен адрес.",
     "There is no setting called {field}.": "Настройки {field} нет.",
     "Less was reused than expected: the prompt changed at {source}.":
@@ -76,6 +83,10 @@ CATALOGUE: dict[str, str] = {
     "The model is at work and cannot be unloaded now.": "Модель занята, выгрузить её сейчас нельзя.",
     "Stop the reply first.": "Сначала остановите ответ.",
     "Waiting for the other model to finish its reply.": "Жду, пока другая модель допишет свой ответ.",
+    "A reply may take {wanted} tokens by its settings; {longest} are allowed, a third of the model's window.":
+        "По настройкам ответ может занять {wanted} токенов; разрешено {longest}, треть окна модели.",
+    "{file} cannot be written ({reason}).": "Файл {file} не записать ({reason}).",
+    "Look at the disk it lies on, then try again.": "Проверьте диск, на котором она лежит, и попробуйте ещё раз.",
     "{file} cannot be read ({reason}); the last good values stay.":
         "Файл {file} не читается ({reason}); остаются последние верные значения.",
     "{file}: there is no setting called {field}.": "{file}: настройки {field} нет.",
@@ -87,7 +98,6 @@ CATALOGUE: dict[str, str] = {
     "Press Ctrl+R to ask again.": "Ctrl+R — спросить ещё раз.",
     "The text stays in memory, and is written as soon as the disk takes it.":
         "Текст остаётся в памяти и запишется, как только диск его примет.",
-    "a reply failed": "ответ не получился",
     "Something went wrong inside Traktir: {reason}.": "Внутри Traktir что-то сломалось: {reason}.",
     "the reply": "ответ",
     "the continuation": "продолжение",

@@ -263,6 +263,8 @@ CATALOGUE: dict[str, str] = {
     "the character's": "персонажа",
     "The depth is a number of messages, from 0 to 999.": "Глубина — это число сообщений, от 0 до 999.",
     "back": "назад",
+    "What would you like to do?": "Что сделать?",
+    "Commands": "Команды",
     "Who you are in the story": "Кто вы в этой истории",
     "empty: as in all chats": "пусто: как во всех чатах",
     "In this chat": "В этом чате",

@@ -15,7 +15,6 @@ CATALOGUE: dict[str, str] = {
         "Закройте то, что её держит (просмотрщик баз, резервное копирование), и попробуйте ещё раз.",
     "The database {file} cannot be read or written ({reason}).":
         "Базу данных {file} не удаётся прочитать или записать ({reason}).",
-    "Look at the disk it lies on, then try again.": "Проверьте диск, на котором она лежит, и попробуйте ещё раз.",
     "{file} cannot be used ({reason}).": "Нельзя использовать {file} ({reason}).",
     "The disk that holds {file} is full, so this was not saved.":
         "На диске с {file} кончилось место, поэтому это не сохранено.",

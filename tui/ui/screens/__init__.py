@@ -26,6 +26,7 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "persona": ("persona", "PersonaPage", {}),
     "settings": ("settings", "SettingsPage", {}),
     "help": ("help", "HelpPage", {}),
+    "palette": ("palette", "Palette", {}),
 }
 NAMES = tuple(_PLACES)
 
