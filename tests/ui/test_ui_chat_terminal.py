@@ -201,3 +201,60 @@ def test_a_pasted_text_with_newlines_is_not_sent(terminal: Terminal) -> None:
     terminal.send("\x1b[200~first\nsecond\x1b[201~")
     terminal.sees("second")
     assert "first" in terminal.text()
+
+
+def test_a_terminal_that_takes_nothing_more_can_still_be_ended(tmp_path: Path) -> None:
+    """A stalled ssh: the screen blocks, the program must not."""
+    path = tmp_path / "flood.py"
+    path.write_text(textwrap.dedent("""
+        import asyncio
+        from tui.ui.app import UiOptions, run
+
+        class Event:
+            def __init__(self, data): self.data = data
+
+        class Flood:
+            async def call(self, method, **params):
+                node = {"id": "n", "parent": None, "role": "assistant", "name": "M", "created_ms": 1, "seq": 0,
+                        "revisions": [{"id": "r", "text": "", "created_ms": 1, "finish": "streaming"}], "current": "r"}
+                chat = {"id": "c", "created_ms": 1, "updated_ms": 1, "head": "n", "fields": {"title": "READY"}}
+                return {"chat": chat, "nodes": [node], "writing": True} if method == "chats.open" else {}
+
+            async def events(self, after=None):
+                offset = 0
+                while True:
+                    await asyncio.sleep(0.005)
+                    yield Event({"type": "delta", "chat": "c", "node": "n", "revision": "r", "offset": offset,
+                                 "text": "flood\\n"})
+                    offset += 6
+
+            async def close(self): pass
+
+        async def connect(): return Flood()
+        run(UiOptions(connect=connect, chat="c"))
+    """))
+    terminal = Terminal([sys.executable, str(path)], size=(200, 60))
+    terminal.sees("READY")
+    terminal.sees("flood")
+    time.sleep(2.5)                                # nothing is read meanwhile
+    assert terminal.process.poll() is None
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.process.wait(timeout=2)
+    terminal.close()
+
+
+def test_a_dying_terminal_keeps_the_draft_and_the_core_goes_on(home: Path) -> None:
+    argv = [sys.executable, "-m", "tui"]
+    terminal = Terminal([*argv, "--character", "mira"])
+    try:
+        terminal.sees("#1", 40)
+        terminal.send("half a thought")
+        terminal.sees("half a thought")
+        terminal.process.send_signal(signal.SIGHUP)
+        terminal.process.wait(timeout=2)
+        terminal.close()
+        terminal = Terminal(argv)
+        terminal.sees("half a thought", 40)
+    finally:
+        terminal.close()
+        subprocess.run([*argv, "stop", "--force"], cwd=ROOT, check=False, capture_output=True, timeout=30)

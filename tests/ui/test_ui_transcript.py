@@ -221,7 +221,7 @@ async def test_the_page_keys_walk_over_every_row_once() -> None:
 @pytest.mark.parametrize("text", [
     '*He walks* "and talks" in **bold** — и говорит. ' * 9000, "x" * 400_000, '"' * 100_000 + "«" * 100_000,
     "*" * 200_000 + "a", "*a " * 100_000, "e" + "\u0301" * 100_000,
-])
+], ids=["prose", "word", "quotes", "stars", "openings", "marks"])
 async def test_enormous_and_malicious_texts_open_in_no_time(text: str) -> None:
     """Seconds that nobody can miss: what was quadratic took minutes."""
     begun = time.monotonic()
