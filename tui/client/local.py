@@ -1,7 +1,8 @@
-"""HTTP/1.1 (RFC 9112) over a Unix socket to our own server, with nothing but asyncio.
+"""HTTP over a Unix socket to our own server: h11 for the protocol, asyncio for the socket.
 
 Importing httpx and what it brings takes 100 ms, as long as everything else between the first frame of the terminal
-and the last message on it; a connection to a socket of this machine costs next to nothing, so each request has its own.
+and the last message on it, and h11 takes 8 (measured); a connection to a socket of this machine costs next to
+nothing, so each request has its own.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
+import h11
+
 from tui.client.exchange import CONNECT_S, WRITE_S, Answer, Broken, Unreachable
 
-#: Bytes read ahead; a snapshot of a long chat has some millions.
+#: Bytes read at once; a snapshot of a long chat has some millions.
 _AHEAD = 1 << 20
-_MOST_HEADERS = 100
 
 
 class LocalExchange:
+    """Speaks with the core that listens on `socket`."""
+
     def __init__(self, socket: Path) -> None:
         self._socket = str(socket)
 
@@ -28,10 +32,9 @@ class LocalExchange:
     ) -> AsyncIterator[Answer]:
         reader, writer = await self._connect()
         try:
-            await _send(writer, verb, path, headers, body)
-            lines = _Lines(reader, silence_s)
-            status, told = await _head(lines)
-            yield Answer(status, _pieces(lines, told))
+            line = _Line(reader, writer, silence_s)
+            await line.send(verb, path, headers, body)
+            yield Answer(await line.status(), line.pieces())
         finally:
             writer.close()
             with contextlib.suppress(OSError):
@@ -48,32 +51,45 @@ class LocalExchange:
         """Nothing is kept open."""
 
 
-class _Lines:
-    """Reads that take only so long, and whose end is Broken."""
+class _Line:
+    """One request and its answer. A read takes at most `silence_s` seconds."""
 
-    def __init__(self, reader: asyncio.StreamReader, silence_s: float) -> None:
-        self._reader = reader
-        self._silence_s = silence_s
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silence_s: float) -> None:
+        self._reader, self._writer, self._silence_s = reader, writer, silence_s
+        self._http = h11.Connection(h11.CLIENT)
 
-    async def line(self) -> bytes:
-        with _cut_off():
-            async with asyncio.timeout(self._silence_s):
-                return (await self._reader.readuntil(b"\n")).strip()
+    async def send(self, verb: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """A server that hangs up in the middle of a large request may have answered all the same."""
+        fields = [("Host", "core"), ("Connection", "close"), *headers.items()]
+        if verb == "POST":
+            fields.append(("Content-Length", str(len(body))))
+        parts: list[h11.Event] = [h11.Request(method=verb, target=path, headers=fields)]
+        parts += [h11.Data(data=body)] if body else []
+        self._writer.write(b"".join(self._http.send(part) or b"" for part in (*parts, h11.EndOfMessage())))
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(WRITE_S):
+                await self._writer.drain()
 
-    async def some(self, most: int) -> bytes:
-        """From one to `most` bytes."""
-        with _cut_off():
-            async with asyncio.timeout(self._silence_s):
-                piece = await self._reader.read(min(most, _AHEAD))
-        if not piece:
+    async def status(self) -> int:
+        event = await self._next()
+        if not isinstance(event, h11.Response):
             raise Broken("the answer was cut off")
-        return piece
+        return int(event.status_code)
 
-    async def exactly(self, count: int) -> AsyncIterator[bytes]:
-        while count:
-            piece = await self.some(count)
-            count -= len(piece)
-            yield piece
+    async def pieces(self) -> AsyncIterator[bytes]:
+        while isinstance(event := await self._next(), h11.Data):
+            yield bytes(event.data)
+        if not isinstance(event, h11.EndOfMessage):
+            raise Broken("the answer was cut off")
+
+    async def _next(self) -> object:
+        """The next event of the answer."""
+        with _cut_off():
+            while (event := self._http.next_event()) is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):
+                if event is h11.NEED_DATA:
+                    async with asyncio.timeout(self._silence_s):
+                        self._http.receive_data(await self._reader.read(_AHEAD))
+        return event
 
 
 @contextlib.contextmanager
@@ -82,52 +98,5 @@ def _cut_off() -> Iterator[None]:
         yield
     except TimeoutError as problem:
         raise Broken("no word for too long") from problem
-    except (OSError, EOFError, asyncio.LimitOverrunError) as problem:
+    except (OSError, EOFError, h11.RemoteProtocolError) as problem:
         raise Broken(str(problem) or type(problem).__name__) from problem
-
-
-async def _send(
-    writer: asyncio.StreamWriter, verb: str, path: str, headers: Mapping[str, str], body: bytes
-) -> None:
-    """A server that hangs up in the middle of a large request may have answered all the same."""
-    lines = [f"{verb} {path} HTTP/1.1", "Host: core", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    if verb == "POST":
-        lines.append(f"Content-Length: {len(body)}")
-    writer.write("\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body)
-    with contextlib.suppress(OSError):
-        async with asyncio.timeout(WRITE_S):
-            await writer.drain()
-
-
-async def _head(lines: _Lines) -> tuple[int, dict[bytes, bytes]]:
-    version, _, rest = (await lines.line()).partition(b" ")
-    code = rest[:3]
-    if not version.startswith(b"HTTP/1.") or not code.isdigit():
-        raise Broken("what answers does not speak HTTP")
-    headers: dict[bytes, bytes] = {}
-    for _ in range(_MOST_HEADERS):
-        line = await lines.line()
-        if not line:
-            return int(code), headers
-        name, _, value = line.partition(b":")
-        headers[name.strip().lower()] = value.strip()
-    raise Broken("the answer has too many headers")
-
-
-async def _pieces(lines: _Lines, headers: Mapping[bytes, bytes]) -> AsyncIterator[bytes]:
-    if headers.get(b"transfer-encoding", b"").lower() != b"chunked":
-        async for piece in lines.exactly(_number(headers.get(b"content-length", b"0"), 10)):
-            yield piece
-        return
-    while size := _number((await lines.line()).partition(b";")[0], 16):
-        async for piece in lines.exactly(size):
-            yield piece
-        await lines.line()
-
-
-def _number(digits: bytes, base: int) -> int:
-    try:
-        return int(digits, base)
-    except ValueError as problem:
-        raise Broken("the answer is not HTTP") from problem
