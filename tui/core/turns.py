@@ -133,21 +133,24 @@ class Turns:
         if place.revision in self._running:
             return
         reply = self._running[place.revision] = _Reply(place, f"{place.chat}/{place.revision}")
+        self._status(reply, "waiting")
         reply.task = asyncio.create_task(self._run(reply))
+        reply.task.add_done_callback(lambda task: self._ended(reply, task))
+
+    def _ended(self, reply: _Reply, task: asyncio.Task[None]) -> None:
+        """Here and not in the task: one that is called off before its first step never runs at all."""
+        del self._running[reply.place.revision]
+        if task.cancelled():
+            self._status(reply, "done", finish="cut", error=None)
 
     async def _run(self, reply: _Reply) -> None:
-        self._status(reply, "waiting")
         try:
             async with self._order.setdefault(reply.place.chat, asyncio.Lock()):
                 await self._take(reply)
         except TraktirError as error:
             self._status(reply, "done", finish="error", error=error.to_json())
-        except asyncio.CancelledError:
-            self._status(reply, "done", finish="cut", error=None)
         except Exception as error:  # the reply fails, the core stands: the last line of defence, said aloud
             self._status(reply, "done", finish="error", error=_unforeseen(error).to_json())
-        finally:
-            self._running.pop(reply.place.revision, None)
 
     async def _take(self, reply: _Reply) -> None:
         place = reply.place
@@ -229,8 +232,8 @@ class Turns:
         self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed))
 
     async def _note_absence(self, reply: _Reply, finish: Finish) -> None:
-        """Remember that nobody saw this reply end, for the next opening of the chat."""
-        if not self._attached():
+        """Remember that nobody saw this reply end, for the next opening of the chat. One cut off shows that itself."""
+        if not self._attached() and finish.reason in ("stop", "length"):
             away = {"node": reply.place.node, "tokens": finish.usage.completion_tokens or 0}
             with contextlib.suppress(StoreError):  # told already: the reply itself could not be written either
                 await self._store.set_value(f"away:{reply.place.chat}", away)
