@@ -77,7 +77,6 @@ class TraktirApp(App[None]):
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/chat.tcss"]
     TITLE = "Traktir"
     BINDINGS: ClassVar[list[BindingType]] = list(APP_BINDINGS)
-    COMMANDS: ClassVar[set[Any]] = {lambda: _palette()[0], lambda: _palette()[1]}
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(
@@ -124,7 +123,7 @@ class TraktirApp(App[None]):
         for problem in self.preferences.problems:
             self.say_notice(problem, "warning")
         await self._connect()
-        await self._look_at_connection()
+        self.perform(self._look_at_connection())
         if self.options.chat is not None:
             await self.actions.open_chat(self.options.chat)
         elif self.options.character is not None:
@@ -285,7 +284,8 @@ class TraktirApp(App[None]):
             self.state.show(self.state.chat.leaf_below(at))
         self.chat.show_chat(at=at)
         self._tell_away()
-        self.perform(self._reload() if self.state.before else self._look_at_connection())
+        rest = self._reload if self.state.before else self._look_at_connection
+        self.call_after_refresh(lambda: self.perform(rest()))   # first the end of the chat on the screen
 
     def _tell_away(self) -> None:
         if self.state.away:
@@ -420,6 +420,10 @@ class TraktirApp(App[None]):
     def action_page(self, pages: int) -> None:
         self.chat.story.page(pages)
 
+    def action_command_palette(self) -> None:
+        """Ours: a list like all others, which fits a phone and speaks Russian."""
+        self.action_screen_named("palette")
+
     def action_screen_named(self, name: str) -> None:
         if self.screen is self.chat:
             self.open_screen(name)
@@ -443,10 +447,3 @@ class TraktirApp(App[None]):
         """The language changed: draw every word anew."""
         self.chat.relabel()
 
-
-
-def _palette() -> tuple[Any, ...]:
-    """The palette's providers, loaded when it is first opened."""
-    from tui.ui.palette import PROVIDERS
-
-    return tuple(sorted(PROVIDERS, key=lambda p: p.__name__, reverse=True))

@@ -71,7 +71,17 @@ def help_lines() -> list[Line]:
         lines += [Line(f"key:{key.id}", tr(key.label), key.shown, wrap=True) for key in KEYS if key.place == place]
     lines.append(Line("", tr("Commands: type / on an empty line; Russian names and the wrong layout work too")))
     helps = dict(described())
-    lines += [Line(f"command:{c.name}", label_of(c), _other_names(c), helps[label_of(c)], wrap=True) for c in COMMANDS]
+    lines += [
+        Line(
+            f"command:{c.name}",
+            label_of(c),
+            _other_names(c),
+            helps[label_of(c)],
+            wrap=True,
+            words=" ".join((c.name, *c.aliases)),
+        )
+        for c in COMMANDS
+    ]
     lines.append(Line("", tr("Good to know")))
     lines += [Line(f"fact:{number}", text, wrap=True) for number, text in enumerate(_facts())]
     return lines

@@ -9,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
-from tui.domain.cleantext import clean_line
 from tui.i18n import tr
 from tui.ui.commands import COMMANDS, Command, name_of
 from tui.ui.host import host
@@ -81,8 +80,7 @@ def command_lines() -> list[Line]:
     """Every command by what it does; all its names are searched."""
     lines = []
     for command in COMMANDS:
-        others = " ".join(n for n in (command.name, *command.aliases) if n != name_of(command))
-        lines.append(
-            Line(f"command:{command.name}", tr(command.help), f"/{name_of(command)}", clean_line(others), wrap=True)
-        )
+        names = " ".join((command.name, *command.aliases))
+        shown = f"/{name_of(command)}"
+        lines.append(Line(f"command:{command.name}", tr(command.help), shown, words=names, wrap=True))
     return [Line("", tr("Commands")), *lines]

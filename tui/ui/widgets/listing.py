@@ -22,7 +22,8 @@ _AIRY = 24
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of a listing. `id` "" makes a heading, which cannot be chosen. `note` stands below, on one line, or
-    wrapped where `wrap` says so. `mark` is a sign before the title (● in use, ! broken). All texts are cleaned."""
+    wrapped where `wrap` says so. `mark` is a sign before the title (● in use, ! broken). `words` are not shown: what is
+    typed is looked for in them first. All texts are cleaned."""
 
     id: str
     title: str
@@ -31,6 +32,7 @@ class Line:
     mark: str = ""
     wrap: bool = False
     faint: bool = False
+    words: str = ""
 
 
 def draw_line(line: Line, width: int, marks: bool = False) -> Content:

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
-from tui.ui.layouts import matches
+from tui.ui.layouts import matches, readings
 from tui.ui.widgets.listing import Line, Listing
 
 
@@ -187,7 +187,8 @@ def filter_lines(lines: Sequence[Line], query: str) -> list[Line]:
             close()
             group, heading = [], line
             continue
-        rank = matches(query, line.title)
+        named = any(word.startswith(r) for r in readings(query.strip()) for word in line.words.split())
+        rank = -1 if named else matches(query, line.title)
         if rank is None:
             below = matches(query, f"{line.detail} {line.note}")
             rank = None if below is None else below + 3
