@@ -110,6 +110,7 @@ async def test_a_key_is_named_and_never_typed() -> None:
 
 
 async def test_a_screen_closed_while_it_waits_takes_nothing_with_it(fresh: Stage) -> None:
+    await fresh.until(lambda: len(fresh.app.screen_stack) == 2, "the first-run screen")
     for name in ("firstrun", "models", "presets", "connection", "chats", "settings", "help", "lore"):
         fresh.app.open_screen(name)
         await fresh.press("ctrl+g")                    # the answers of the core are still on their way

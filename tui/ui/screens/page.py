@@ -160,7 +160,7 @@ class Page(Screen[Any]):
             if self.is_attached:
                 self.say(sentence(error), problem=True)
         except NoMatches:
-            if self.is_attached:  # else it was closed while it waited, and there is nothing left to show
+            if self in self.app.screen_stack:  # else it was closed while it waited, and there is nothing left to show
                 raise
 
     async def call(self, method: str, /, **params: Any) -> Any:
