@@ -1,0 +1,12 @@
+"""The smallest Textual application: what every start of ours is measured against."""
+
+from textual.app import App, ComposeResult
+from textual.widgets import Static
+
+
+class Bare(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Static("BareApp")
+
+
+Bare().run()
