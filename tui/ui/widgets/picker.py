@@ -68,6 +68,9 @@ class Picker(Widget):
     Picker SearchBox, Picker SearchBox:focus {
         height: 1; border: none; padding: 0 1; margin-bottom: 1; background: $surface; background-tint: transparent;
     }
+    Picker Listing > .option-list--option-highlighted {
+        color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
+    }
     """
 
     @dataclass
