@@ -64,6 +64,7 @@ def run(options: UiOptions) -> int:
     use_language(preferences.language)
     terminal.guard_terminal(paths.log_dir() / "terminal.log")
     terminal.install_key_parser()
+    terminal.pace_frames(preferences.frame_rate)
     app = TraktirApp(options, preferences, driver_class=terminal.TerminalDriver)
     terminal.on_hang_up(app.hang_up_soon, 5.0 if options.ending else GRACE_S)
     mouse = preferences.mouse if options.mouse is None else options.mouse
@@ -132,7 +133,6 @@ class TraktirApp(App[None]):
             await self._open_last()
         if self.options.profile is not None and self.state.chat is not None:
             await self.actions.use_profile(self.options.profile)
-            await self._look_at_connection()
 
     async def _connect(self) -> None:
         """Connect, however long that takes; what stands in the way is said once."""
@@ -231,13 +231,15 @@ class TraktirApp(App[None]):
             self.say_notice(Notice.from_json(event["notice"]), str(event.get("level") or "info"))
         elif kind == "failure":
             self.say_error(event["error"])
+        before = self.state.field("profile")
         change = self.state.apply(event)
         if change == "stale":
             self.perform(self._reload())
         elif kind == "link" and event.get("state") == "back" and self._begun:
             self.perform(self._reload())
             self.say_notice(notice("The core is back."))
-        if kind == "connection" and self.state.field("profile"):
+        profile = self.state.field("profile")
+        if profile != before or (kind == "connection" and profile):
             self.perform(self._look_at_connection())
         if change != "nothing":
             self._changed(change)
