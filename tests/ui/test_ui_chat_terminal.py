@@ -203,17 +203,18 @@ def test_a_pasted_text_with_newlines_is_not_sent(terminal: Terminal) -> None:
     assert "first" in terminal.text()
 
 
-def test_a_terminal_that_takes_nothing_more_can_still_be_ended(tmp_path: Path) -> None:
-    """A stalled ssh: the screen blocks, the program must not."""
-    path = tmp_path / "flood.py"
+@pytest.fixture
+def writing(tmp_path: Path) -> list[str]:
+    """The UI on a line that brings a hundred pieces of a reply a second, without end."""
+    path = tmp_path / "writing.py"
     path.write_text(textwrap.dedent("""
-        import asyncio
+        import asyncio, itertools
         from tui.ui.app import UiOptions, run
 
         class Event:
             def __init__(self, data): self.data = data
 
-        class Flood:
+        class Line:
             async def call(self, method, **params):
                 node = {"id": "n", "parent": None, "role": "assistant", "name": "M", "created_ms": 1, "seq": 0,
                         "revisions": [{"id": "r", "text": "", "created_ms": 1, "finish": "streaming"}], "current": "r"}
@@ -222,25 +223,45 @@ def test_a_terminal_that_takes_nothing_more_can_still_be_ended(tmp_path: Path) -
 
             async def events(self, after=None):
                 offset = 0
-                while True:
-                    await asyncio.sleep(0.005)
+                for number in itertools.count():
+                    await asyncio.sleep(0.01)
+                    text = "word.\\n\\n" if number % 60 == 59 else "word "
                     yield Event({"type": "delta", "chat": "c", "node": "n", "revision": "r", "offset": offset,
-                                 "text": "flood\\n"})
-                    offset += 6
+                                 "text": text})
+                    offset += len(text)
 
             async def close(self): pass
 
-        async def connect(): return Flood()
+        async def connect(): return Line()
         run(UiOptions(connect=connect, chat="c"))
     """))
-    terminal = Terminal([sys.executable, str(path)], size=(200, 60))
+    return [sys.executable, str(path)]
+
+
+def test_a_terminal_that_takes_nothing_more_can_still_be_ended(writing: list[str]) -> None:
+    """A stalled ssh: the screen blocks, the program must not."""
+    terminal = Terminal(writing, size=(200, 60))
     terminal.sees("READY")
-    terminal.sees("flood")
+    terminal.sees("word")
     time.sleep(2.5)                                # nothing is read meanwhile
     assert terminal.process.poll() is None
     terminal.process.send_signal(signal.SIGTERM)
     terminal.process.wait(timeout=2)
     terminal.close()
+
+
+@pytest.mark.parametrize(("where", "most"), [({}, 45), ({"SSH_CONNECTION": "a 1 b 22"}, 15)], ids=["here", "ssh"])
+def test_a_growing_reply_costs_few_bytes(writing: list[str], where: dict[str, str], most: int) -> None:
+    """KB a second at a hundred pieces a second; far fewer over ssh, where the view also moves in steps."""
+    terminal = Terminal(writing, **where)
+    terminal.sees("word word word word word word")
+    for _ in range(10):
+        terminal.read(0.1)
+    begun, taken = time.monotonic(), 0
+    while time.monotonic() - begun < 3:
+        taken += len(terminal.read(0.02))
+    terminal.close()
+    assert 0.5 < taken / 3 / 1024 < most
 
 
 def test_a_dying_terminal_keeps_the_draft_and_the_core_goes_on(home: Path) -> None:

@@ -13,13 +13,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from textual import events
+from textual import events, screen
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -59,6 +59,13 @@ class KeyParser(XTermParser):
             return super()._parse_extended_key(plain_key(sequence))
         except (ValueError, OverflowError):
             return [events.Key(Keys.Ignore, sequence)]  # nonsense, which must not end the program
+
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        """Alt+Enter of terminals without the kitty protocol (ESC CR) is not Enter, which would send."""
+        if alt and sequence == "\r":
+            return [events.Key("alt+enter", None)]
+        return super()._sequence_to_key_events(sequence, alt)
 
 
 def plain_key(sequence: str) -> str:
@@ -107,6 +114,11 @@ class TerminalDriver(LinuxDriver):
             import rich.traceback
 
             self._app.call_later(self._app.panic, rich.traceback.Traceback())
+
+
+def pace_frames(rate: int) -> None:
+    """Paint at most `rate` times a second (Textual's own number is read once, when it is imported)."""
+    screen.UPDATE_PERIOD = 1 / rate  # type: ignore[misc]
 
 
 def install_key_parser() -> None:
