@@ -102,7 +102,8 @@ async def test_lists_are_bounded_whatever_is_asked_for(table: Table) -> None:
 async def test_text_that_is_no_unicode_is_the_same_in_memory_and_on_disk(table: Table) -> None:
     chat = await table.new_chat()
     head = (await table.call("chats.open", id=chat))["chat"]["head"]
-    await table.call("node.edit", chat=chat, node=head, revision=new_id(), text="one \ud83d two \ud83d\ude00 \x00\x1b[2J")
+    broken = "one \ud83d two \ud83d\ude00 \x00\x1b[2J"
+    await table.call("node.edit", chat=chat, node=head, revision=new_id(), text=broken)
     tree = await table.core.chats.get(chat)
     assert tree.nodes[head].text == "one \ufffd two \U0001f600 \x00\x1b[2J"
     await table.settled(chat)

@@ -10,7 +10,7 @@ from tui.domain.errors import TraktirError
 from tui.domain.notice import notice
 from tui.domain.prompt.types import Plan
 
-#: A block cut is near when this share of the window is used; then a summary is offered.
+#: A block cut is near when this share of the window beside the reserve is used; then a summary is offered.
 OFFER_SHARE = 0.85
 
 
@@ -44,7 +44,7 @@ def outcome(prepared: Prepared, finish: Finish, error: TraktirError | None, *, s
     plan, link, usage = prepared.plan, prepared.link, finish.usage
     prompt = usage.prompt_tokens or prepared.prompt_tokens
     used = prompt + (usage.completion_tokens or 0)
-    near = used > OFFER_SHARE * link.context
+    near = used > OFFER_SHARE * (link.context - prepared.turn.budget.reserve)
     return {
         "finish": "error" if error is not None and not stored else finish.reason,
         "error": error.to_json() if error else None, "used": used, "context": link.context, "prompt_tokens": prompt,
