@@ -137,6 +137,16 @@ async def test_what_the_next_turn_sends_and_which_lore_fires(home: Path) -> None
         await play.until(lambda: play.app.screen is play.app.chat, "the chat")
 
 
+async def test_a_prompt_that_cannot_fit_shows_what_it_is_made_of_the_largest_first() -> None:
+    async with stage(size=(120, 40)) as play:
+        chat = play.app.state.chat
+        assert chat is not None
+        await play.app.link.call("chats.set", id=chat.id, field="persona_text", value="A long past. " * 3000)
+        await play.press("f5")
+        await play.sees("The prompt does not fit")
+        await play.until(lambda: titles(play.app)[:1] == ["persona"], "the largest part")
+
+
 async def test_what_was_sent_for_a_reply() -> None:
     async with stage(size=(120, 40)) as play:
         await play.type("Hello", "enter")

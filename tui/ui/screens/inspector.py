@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import OptionList
 
-from tui.domain.errors import TraktirError
+from tui.domain.errors import PromptTooLong, TraktirError
 from tui.i18n import tr
 from tui.ui.host import host, open_chat_of
 from tui.ui.screens.connection import found_by_words
@@ -62,11 +62,25 @@ class Inspector(Page):
         chat = open_chat_of(self.app)
         if self._node is None:
             self.say(tr("Planning…"))
-            self._shown = await self.call("prompt.show", chat=chat.id, head=host(self.app).state.head)
+            await self._plan(chat.id)
+            return
         else:
             got = await self.call("node.generation", chat=chat.id, node=self._node, revision=self._revision)
             self._generation, self._shown = got.get("generation") or {}, got.get("plan") or {}
         self._draw()
+
+    async def _plan(self, chat_id: str) -> None:
+        """The plan of the next turn; where even its fixed part does not fit, what that is made of."""
+        try:
+            self._shown = await self.call("prompt.show", chat=chat_id, head=host(self.app).state.head)
+        except PromptTooLong as error:
+            details = error.details
+            segments = sorted(details.get("segments") or (), key=lambda s: -int(s.get("tokens") or 0))
+            self._shown = {"segments": segments, "tokens": details.get("needed"), "context": details.get("context")}
+            self._draw()
+            self.say(sentence(error), problem=True)
+        else:
+            self._draw()
 
     def _draw(self) -> None:
         self.head(plan_size(self._shown))
