@@ -130,6 +130,13 @@ class Terminal:
                 break
         raise SystemExit(f"waited for {wanted!r}; the last that came: {seen[-300:]!r}")
 
+    def collect(self, pause: float = 0.05) -> bytes:
+        """Everything that comes until nothing has for `pause` seconds."""
+        parts = []
+        while part := self.read(pause):
+            parts.append(part)
+        return b"".join(parts)
+
     def drain(self, seconds: float) -> int:
         """Take everything in for `seconds`; how many bytes that was."""
         before, end = self.bytes, time.perf_counter() + seconds
