@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from terminal import CHECKOUT, Open, Terminal
 
+
 @pytest.fixture
 def tavern(home: Path) -> Iterator[Open]:
     """Opens the program in a terminal, any number of times, on one home; everything is ended afterwards."""
@@ -25,7 +26,10 @@ def tavern(home: Path) -> Iterator[Open]:
     for terminal in opened:
         terminal.close()
     env = {**os.environ, "TRAKTIR_HOME": str(home)}
-    subprocess.run([sys.executable, "-m", "tui", "stop", "--force"], env=env, cwd=CHECKOUT, capture_output=True, timeout=30)
+    subprocess.run(
+        [sys.executable, "-m", "tui", "stop", "--force"],
+        env=env, cwd=CHECKOUT, capture_output=True, timeout=30,
+    )
 
 
 @pytest.fixture

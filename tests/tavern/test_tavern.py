@@ -38,7 +38,8 @@ def connect(terminal: Terminal, address: str) -> None:
 def told(home: Path, *words: str) -> list[dict[str, Any]]:
     env = {**os.environ, "TRAKTIR_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-m", "tui", *words, "--json"], env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "tui", *words, "--json"],
+        env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

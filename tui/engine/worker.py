@@ -195,9 +195,10 @@ def _told(error: Exception) -> TraktirError:
 
 
 def _unloadable(error: Exception) -> EngineError:
+    again = INSTALL.replace("install", "install --force-reinstall --no-deps", 1)
     return EngineError(
         notice("llama.cpp could not be started: {reason}", reason=str(error)[:300]),
-        notice("Install it again: {command}", command=INSTALL.replace("install", "install --force-reinstall --no-deps", 1)),
+        notice("Install it again: {command}", command=again),
         kind="library",
     )
 
