@@ -49,7 +49,7 @@ class HintLine(Static):
     """One line of keys at the bottom; every one can be tapped. What does not fit is left out whole."""
 
     DEFAULT_CSS = """
-    HintLine { dock: bottom; height: 1; padding: 0 1; link-style: none; link-style-hover: reverse; }
+    HintLine { height: 1; padding: 0 1; link-style: none; link-style-hover: reverse; }
     """
 
     def __init__(self, hints: Sequence[Hint]) -> None:
@@ -79,7 +79,7 @@ class HeadLine(Static):
     """`‹ Heading` at the left, which a tap goes back by, and a word at the right."""
 
     DEFAULT_CSS = """
-    HeadLine { dock: top; height: 1; padding: 0 1; link-style: none; link-style-hover: reverse; }
+    HeadLine { height: 1; padding: 0 1; link-style: none; link-style-hover: reverse; }
     """
 
     def __init__(self, heading: str) -> None:
