@@ -99,7 +99,9 @@ def script(tmp_path: Path) -> Path:
             await asyncio.sleep(0.1)
             raise ConnectionLost("No core is here.")
 
-        sys.exit(run(UiOptions(connect=connect)))
+        status = run(UiOptions(connect=connect))
+        print("said afterwards", file=sys.stderr)
+        sys.exit(status)
     """))
     return path
 
@@ -130,7 +132,17 @@ def test_ctrl_q_leaves_in_either_layout_and_gives_the_terminal_back(terminal: Te
     terminal.sees("No core is here.")
     terminal.send("\x1b[1081;5u")                  # Ctrl+й, as kitty sends it
     assert terminal.ends(5) == 0
-    assert b"\x1b[?1049l" in terminal.raw
+    terminal.read()
+    assert b"said afterwards" in terminal.raw.split(b"\x1b[?1049l")[1]
+
+
+def test_a_home_that_cannot_be_written_is_no_reason_to_stay_closed(script: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    argv, report = [sys.executable, str(script)], str(tmp_path / "report.json")
+    terminal = Terminal(argv, REPORT=report, TRAKTIR_HOME=str(blocked))
+    terminal.sees("No core is here.")
+    terminal.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])

@@ -62,13 +62,16 @@ def run(options: UiOptions) -> int:
 
     preferences = prefs.read()
     use_language(preferences.language)
-    terminal.guard_terminal(paths.log_dir() / "terminal.log")
+    restore = terminal.guard_terminal(paths.log_dir() / "terminal.log")
     terminal.install_key_parser()
     terminal.pace_frames(preferences.frame_rate)
     app = TraktirApp(options, preferences, driver_class=terminal.TerminalDriver)
     terminal.on_hang_up(app.hang_up_soon, 5.0 if options.ending else GRACE_S)
     mouse = preferences.mouse if options.mouse is None else options.mouse
-    app.run(mouse=mouse)
+    try:
+        app.run(mouse=mouse)
+    finally:
+        restore()
     return app.return_code or 0
 
 

@@ -28,18 +28,21 @@ from textual.keys import Keys
 from tui.domain.errors import Refused
 from tui.domain.notice import notice
 
+#: Octets of the terminal's log after which it is begun anew.
+_LONGEST_LOG = 1_000_000
 _KITTY_KEY = re.compile(r"\x1b\[(\d*)(?::(\d*))?(?::(\d*))?((?:;[\d:]*)*)([u~A-S])")
 
 
-def guard_terminal(log: Path) -> None:
+def guard_terminal(log: Path) -> Callable[[], None]:
     """Give Textual a private descriptor; whatever else writes to standard error goes to the log.
 
-    Textual draws on `sys.__stderr__`, and native code prints to descriptor 2: both at once would spoil the screen.
+    Returns what undoes it. Textual draws on `sys.__stderr__`, and native code prints to descriptor 2: both at once
+    would spoil the screen.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    screen = os.dup(2)
-    sys.__stderr__ = os.fdopen(screen, "w", encoding="utf-8", errors="replace")  # type: ignore[misc]
+    target = _open_log(log)
+    before = sys.stderr, sys.__stderr__
+    screen_fd = os.dup(2)
+    sys.__stderr__ = os.fdopen(screen_fd, "w", encoding="utf-8", errors="replace")  # type: ignore[misc]
     os.dup2(target, 2)
     os.close(target)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
@@ -47,6 +50,24 @@ def guard_terminal(log: Path) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.captureWarnings(True)
+
+    def restore() -> None:
+        logging.getLogger().removeHandler(handler)
+        sys.stderr.flush()
+        os.dup2(screen_fd, 2)
+        sys.stderr, sys.__stderr__ = before  # type: ignore[misc]
+
+    return restore
+
+
+def _open_log(log: Path) -> int:
+    """The log's descriptor; begun anew when it has grown long, and nowhere when there is no place for it."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        begin = os.O_TRUNC if log.exists() and log.stat().st_size > _LONGEST_LOG else 0
+        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | begin, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 class KeyParser(XTermParser):
