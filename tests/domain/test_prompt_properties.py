@@ -28,14 +28,18 @@ TALK = st.lists(SPEECH.map(" ".join), min_size=1, max_size=40)
 
 
 def grow(speeches: list[str], context: int, **more: object) -> list[tuple[Turn, Plan]]:
-    """A chat turn by turn, each plan made with the state of the one before."""
+    """A chat turn by turn, each plan made with the state of the one before; ends where too little is said too long."""
     path = talk("Come in, *she says*.")
     state = PlanState()
     out = []
     for speech in speeches:
         path.append(node(len(path), "user", speech, "Alex"))
         now = turn(list(path), context=context, reserve=60, state=state, **more)
-        plan = make_plan(now, words)
+        try:
+            plan = make_plan(now, words)
+        except PromptTooLong:
+            assert not speech.strip(), "replies to the last words spoken may fill the window, words spoken never"
+            break
         out.append((now, plan))
         state = PlanState.from_json(plan.state.to_json())
         path.append(node(len(path), "assistant", f"Yes: {speech} she nods", "Mira"))
