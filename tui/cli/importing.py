@@ -64,7 +64,8 @@ def _files(path: str) -> Iterator[tuple[str, Path | None]]:
         yield _shown(root), root
         return
     count = 0
-    for folder, folders, names in os.walk(root, followlinks=False):
+    closed: list[Path] = []
+    for folder, folders, names in os.walk(root, onerror=lambda error: closed.append(Path(error.filename))):
         folders.sort()
         for name in sorted(names):
             count += 1
@@ -73,6 +74,7 @@ def _files(path: str) -> Iterator[tuple[str, Path | None]]:
                 return
             file = Path(folder) / name
             yield _shown(file), file
+    yield from ((_shown(folder), folder) for folder in closed)     # reading one says what is wrong with it
 
 
 def _read(path: Path) -> bytes:
