@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -114,7 +115,7 @@ def _store() -> Finding:
     import sqlite3
 
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             verdict = str(database.execute("pragma quick_check").fetchone()[0])
     except sqlite3.Error as error:
         verdict = str(error)
