@@ -87,6 +87,20 @@ async def test_deleting_names_what_goes_and_the_trash_gives_it_back(library: Lib
         await listed(play, "Lighthouse")
 
 
+async def test_deleting_the_chat_in_front_brings_another_and_then_none(library: Library) -> None:
+    async with library("Lighthouse") as play:
+        for title, left in (("Lighthouse", "first"), ("first", None)):
+            await go_to(play, title)
+            await play.press("delete")
+            await play.sees("Messages: 1")
+            await play.press("down", "enter")
+            await play.until(lambda left=left: play.app.state.field("title") == left, "what is in front now")
+        await play.press("escape")
+        await play.sees("No chat is open.")
+        await play.type("Hello?", "enter")
+        await play.sees("No chat is open.")
+
+
 async def test_rename_by_the_menu_of_a_line(library: Library) -> None:
     async with library("Old", size=(40, 10)) as play:
         await go_to(play, "Old")

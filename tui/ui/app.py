@@ -292,6 +292,11 @@ class TraktirApp(App[None]):
         rest = self._reload if self.state.before else self._look_at_connection
         self.call_after_refresh(lambda: self.perform(rest()))   # first the end of the chat on the screen
 
+    def close_chat(self) -> None:
+        """No chat is in front any more: the one that was is in the trash."""
+        self.state.close()
+        self.chat.show_chat()
+
     def _tell_away(self) -> None:
         if self.state.away:
             tokens = self.state.away.get("tokens") or 0

@@ -267,6 +267,17 @@ class Library(Page):
         if await confirm(self.app, question, told, tr("Delete")):
             await self.call("chats.delete", id=chat_id)
             await self._show()
+            await self._leave_deleted(chat_id)
+
+    async def _leave_deleted(self, chat_id: str) -> None:
+        """The chat in front went to the trash: the newest of the others takes its place."""
+        front = host(self.app).state.chat
+        if front is None or front.id != chat_id:
+            return
+        if self._chats:
+            await host(self.app).actions.open_chat(next(iter(self._chats)))
+        else:
+            host(self.app).close_chat()
 
     async def _import(self) -> None:
         path = await ask_line(
