@@ -139,7 +139,6 @@ class Turns:
 
     def _ended(self, reply: _Reply, task: asyncio.Task[None]) -> None:
         """Here and not in the task: one that is called off before its first step never runs at all."""
-        del self._running[reply.place.revision]
         if task.cancelled():
             self._status(reply, "done", finish="cut", error=None)
 
@@ -241,7 +240,8 @@ class Turns:
     def _status(self, reply: _Reply, state: str, **data: Any) -> None:
         chat = reply.place.chat
         status = {"chat": chat, "node": reply.place.node, "state": state, **data}
-        if state == "done":
+        if state == "done":                       # nobody may find it running still once he has heard this
+            self._running.pop(reply.place.revision, None)
             self.last[chat] = {**self.last.get(chat, {}), **status}
         self._events.emit("turn", **status)
 
