@@ -64,6 +64,24 @@ async def test_a_model_file_can_be_typed_and_a_wrong_path_is_said(fresh: Stage, 
     await fresh.sees("There is no model file")
 
 
+async def test_model_files_of_a_folder_show_size_and_whether_they_fit(
+    fresh: Stage, tmp_path: Path, starter: Path
+) -> None:
+    (tmp_path / "Tiny-Q8_0.gguf").write_bytes(starter.read_bytes())
+    await fresh.press("2")
+    await fresh.sees("A model file")
+    await fresh.press(*f"{tmp_path}/")
+    await fresh.until(lambda: any(line.id.startswith("folder:") for line in lines(fresh.app)), "the typed folder")
+    await fresh.press("enter")
+    await fresh.until(lambda: any(line.title.startswith("Tiny-Q8_0") for line in lines(fresh.app)), "the file")
+    found = next(line for line in lines(fresh.app) if line.title.startswith("Tiny-Q8_0"))
+    assert "MB · fits" in found.detail
+    await go_to(fresh, found.title)
+    await fresh.press("enter")
+    await fresh.sees("Who do you want to talk to?")
+    assert "Tiny-Q8_0" in (await fresh.app.link.call("connection.get"))["model"]
+
+
 async def test_a_missing_engine_is_said_in_the_first_line_with_the_remedy(
     fresh: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
