@@ -39,7 +39,8 @@ def main() -> None:
         _tell("opened", terminal)
         terminal.type(_ESCAPE)
         terminal.quiet(0.5)
-        for name, page, key, wanted in (("the first message", _UP, _HOME, FIRST), ("the last again", _DOWN, _END, LAST)):
+        ways = (("the first message", _UP, _HOME, FIRST), ("the last again", _DOWN, _END, LAST))
+        for name, page, key, wanted in ways:
             if options.pages:
                 print(f"{_turn_pages(terminal, page, wanted)} pages")
             else:
