@@ -114,5 +114,8 @@ async def test_a_message_that_cannot_be_stored_is_refused_and_changes_nothing(
         )
     assert await table.core.chats.get(chat) == before
     assert not table.core.busy()
+    opened = await table.call("chats.open", id=chat, head=next(iter(before.nodes)))    # it can still be read
+    assert len(opened["nodes"]) == len(before.nodes)
     ballast.unlink()
+    await table.call("chats.set", id=chat, field="title", value="Room again")      # takes what waited along
     await table.settled(chat)

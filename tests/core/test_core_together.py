@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from core_table import Speaker, Table, speaks
 from scripted import ScriptedServer
 
+from tui.core.app import Core, CoreConfig
 from tui.domain.errors import Refused
 from tui.domain.operations import node_from_json
 from tui.engine.proxy import EmbeddedEngine
@@ -71,6 +73,10 @@ async def test_stopping_ends_what_waits_too_and_the_server_hears_it(
     await asyncio.wait_for(speaker.hung_up.wait(), 10)
     cut = node_from_json(await table.node(chat, first))
     assert (cut.text, cut.revision.finish) == ("Begun", "cut")
+    how = await table.call("node.generation", chat=chat, node=first)
+    assert how["generation"]["finish"] == "cut"
+    assert [s for s in how["plan"]["segments"] if s["source"].startswith("message:")]
+    assert await table.core.store.plan_state(chat, [first])
     assert second not in (await table.core.chats.get(chat)).nodes
     assert not (await table.call("turn.stop", chat=chat))["stopped"]
     await table.settled(chat)
@@ -210,3 +216,20 @@ async def test_an_embedded_engine_loads_again_when_its_settings_change(table: Ta
     assert second.context == 512
     assert isinstance(first.backend, EmbeddedEngine)
     assert not first.backend.loaded
+
+
+async def test_a_core_that_ends_stores_what_is_being_written(home: Path, scripted_server: ScriptedServer) -> None:
+    core = await Core.start(CoreConfig())
+    table = Table(core)
+    chat = await begin(table, scripted_server, Speaker("Begun"))
+    reply = await table.ask(chat, "One?")
+    await table.growth(reply)
+    await core.close()
+    core = await Core.start(CoreConfig())
+    try:
+        node = (await core.chats.get(chat)).nodes[reply]
+        assert (node.text, node.revision.finish) == ("Begun", "cut")
+        assert core.store.notices == []                        # an orderly end, nothing to mend
+        await Table(core).settled(chat)
+    finally:
+        await core.close()

@@ -112,7 +112,7 @@ class Core:
     async def close(self) -> None:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
-        await self.turns.close()
+        await asyncio.gather(self.turns.close(), self.memory.close())
         await self.connection.close()
         try:
             await self.chats.close()

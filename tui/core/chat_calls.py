@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +19,7 @@ from tui.core.snapshots import card_to_json
 from tui.core.turns import Turns
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
-from tui.domain.errors import BadInput, NotFound
+from tui.domain.errors import BadInput, NotFound, StoreError
 from tui.domain.macros import MacroContext, expand
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
@@ -99,7 +100,8 @@ class ChatCalls:
         snapshot = await self._chats.snapshot(id, last)
         away = await self._store.get_value(f"away:{id}")
         if away:
-            await self._store.set_value(f"away:{id}", None)
+            with contextlib.suppress(StoreError):  # then it is told once more; reading must work on a full disk too
+                await self._store.set_value(f"away:{id}", None)
         return snapshot | {"turn": self._turns.last.get(id), "away": away, "writing": id in self._turns.writing_in()}
 
     async def set_field(self, id: str, field: str, value: Any = None) -> None:  # noqa: A002
@@ -110,9 +112,8 @@ class ChatCalls:
 
     async def delete(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Put a chat into the trash."""
-        chat = await self._chats.get(id)
-        await self._turns.stop(id)
-        path = chat.path()
+        await self.stop(id)
+        path = (await self._chats.get(id)).path()
         await self._chats.commit(
             id, [{"op": "set_field", "field": "deleted", "value": True}], notice("deleting the chat"), undoable=False
         )
@@ -143,7 +144,7 @@ class ChatCalls:
         if (await self._chats.get(id)).head == head:
             return
         ops: list[Op] = [{"op": "set_head", "head": head}]
-        await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False)
+        await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False, keep=True)
 
     async def stop(self, chat: str) -> dict[str, Any]:
         stopped = await self._memory.stop(chat)

@@ -97,6 +97,13 @@ class Memory:
             job.task.cancel()
         return True
 
+    async def close(self) -> None:
+        """Stop everything."""
+        tasks = [job.task for job in self._making.values() if job.task is not None]
+        for chat in list(self._making):
+            await self.stop(chat)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _make(self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, *, shorten: bool) -> Summary:
         await self._library.refresh()
         async with self._connection.using(

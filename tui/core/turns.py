@@ -80,7 +80,8 @@ class Turns:
             said = new_node(tree, node, parent, "user", who, Revision(revision, text, now_ms()))
             ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
             await self._chats.commit(chat, ops, notice("your message"))
-            await self._store.set_draft(chat, "")
+            with contextlib.suppress(StoreError):  # the message is safe; that its draft stays harms nothing
+                await self._store.set_draft(chat, "")
         self._start(ReplyPlace(chat, reply, reply_revision, node))
         return {"node": node, "reply": reply}
 
