@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from pathlib import Path
 
-import pytest
 from core_table import Speaker, Table, speaks
 from scripted import ScriptedServer
 
@@ -91,25 +89,24 @@ async def test_a_chats_own_profile_wins_over_the_default(table: Table, scripted_
     assert (await table.say(far, "And now?"))[1]["model"] == here["model"]
 
 
-@pytest.mark.parametrize("count", [300])
-async def test_hundreds_of_cards_are_read_without_holding_anybody_up(table: Table, count: int) -> None:
-    folder = presets(table, "characters")
+async def test_hundreds_of_cards_are_read_without_holding_anybody_up(table: Table) -> None:
+    folder, count = presets(table, "characters"), 300
     book = {"entries": [{"keys": [f"key {n}"], "content": "word " * 40, "extensions": {}} for n in range(30)]}
     for number in range(count):
         data = {"name": f"Guest {number}", "description": "word " * 500, "character_book": book}
         card = {"spec": "chara_card_v2", "spec_version": "2.0", "data": data}
         (folder / f"guest-{number}.json").write_text(json.dumps(card), "utf-8")
     listing = asyncio.ensure_future(table.call("characters.list"))
-    longest = 0.0
+    breaths, others = 0, 0
     while not listing.done():
-        before = time.perf_counter()
         await asyncio.sleep(0.001)
-        longest = max(longest, time.perf_counter() - before)
+        breaths += 1
+        if breaths == 5:
+            await table.call("connection.get")             # answered while the cards are being read
+            others += not listing.done()
     assert len((await listing)["characters"]) >= count
-    assert longest < 0.25, f"the event loop stood still for {longest * 1000:.0f} ms"
-    before = time.perf_counter()
-    await table.call("connection.get")
-    assert time.perf_counter() - before < 0.25
+    assert breaths > 20
+    assert others == 1
 
 
 async def test_what_is_wrong_is_told_when_somebody_comes(table: Table) -> None:
@@ -129,3 +126,14 @@ async def test_a_reply_length_that_the_window_cannot_bear_is_said(table: Table) 
     shown = await table.call("prompt.show", chat=chat)
     told = [n["args"] for n in shown["notices"] if n["args"].get("wanted") == 5000]
     assert [t["longest"] for t in told] == [341]
+
+
+async def test_a_profile_that_is_gone_is_named_with_those_that_are_there(table: Table) -> None:
+    await table.call("settings.set", name="profile", value="lost")
+    chat = await table.new_chat()
+    _, done = await table.say(chat, "Hello?")
+    assert done["error"]["code"] == "not_found"
+    assert done["error"]["what"]["args"]["name"] == "lost"
+    assert "starter" in done["error"]["remedy"]["args"]["names"]
+    await table.call("profiles.use", id="starter")
+    assert (await table.say(chat, "Hello?"))[1]["error"] is None

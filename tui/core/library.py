@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tui import resources
 from tui.domain.card import Card
@@ -78,7 +78,7 @@ class Library:
         for template in self.templates():
             if template_id == template.id or template_id in template.aliases:
                 return template
-        raise _missing("templates", template_id)
+        raise self._missing("templates", template_id)
 
     def templates(self) -> tuple[Template, ...]:
         return tuple(i.value for i in self.items("templates") if isinstance(i.value, Template))
@@ -112,7 +112,12 @@ class Library:
                     return item.value
                 if item.problem is not None:
                     raise NotFound(item.problem, kind=kind, id=item_id)
-        raise _missing(kind, item_id)
+        raise self._missing(kind, item_id)
+
+    def _missing(self, kind: str, item_id: str) -> NotFound:
+        names = ", ".join(sorted(item.id for item in self.items(kind))[:20])
+        there = notice("There are: {names}.", names=names) if names else None
+        return NotFound(_NAMES[kind](item_id[:80]), there, kind=kind, id=item_id[:80])
 
 
 _NAMES: dict[str, Callable[[str], Notice]] = {
@@ -123,7 +128,3 @@ _NAMES: dict[str, Callable[[str], Notice]] = {
     "prompts": lambda name: notice("There is no prompt preset called {name}.", name=name),
     "profiles": lambda name: notice("There is no profile called {name}.", name=name),
 }
-
-
-def _missing(kind: str, item_id: str, **details: Any) -> NotFound:
-    return NotFound(_NAMES[kind](item_id[:80]), kind=kind, id=item_id[:80], **details)

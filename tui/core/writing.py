@@ -100,10 +100,13 @@ class GrowingReply:
         await self._chats.commit(place.chat, [closing], notice("the reply"), undoable=False, keep=True)
         try:
             await self._chats.held.catch_up(place.chat)
-            self.trouble = None
-            await self._store.set_plan_state(place.chat, place.node, state, plan)
         except StoreError as error:
             self.trouble = error
+            return
+        try:
+            await self._store.set_plan_state(place.chat, place.node, state, plan)
+        except StoreError as error:               # the next plan starts from an older state: dearer, but right
+            self._chats.held.trouble(error)
 
     async def _put(self) -> None:
         """Put the reply into the tree when its first text is there, so that a failure leaves nothing behind."""
