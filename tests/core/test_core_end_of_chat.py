@@ -12,8 +12,9 @@ from tui.ui.state import ChatState
 def _node(number: int, parent: int | None, seq: int | None = None, *, deleted: bool = False) -> Node:
     revision = Revision(f"r{number}", f"text {number}", number)
     role = "user" if number % 2 else "assistant"
-    name = None if parent is None else f"n{parent}"
-    return Node(f"n{number}", name, role, "X", number, number if seq is None else seq, (revision,), revision.id, deleted)
+    above = None if parent is None else f"n{parent}"
+    seq = number if seq is None else seq
+    return Node(f"n{number}", above, role, "X", number, seq, (revision,), revision.id, deleted)
 
 
 def _chat() -> Chat:
