@@ -298,7 +298,7 @@ CATALOGUE: dict[str, str] = {
     "Sampler values of this chat": "Сэмплеры этого чата",
     "this chat's own": "своё у этого чата",
     "{value} changes nothing": "{value} ничего не меняет",
-    "change, or do": "изменить или выполнить",
+    "change, or do": "выбрать",
     "Address": "Адрес",
     "For example http://192.168.1.5:5001, as the server prints it.":
         "Например http://192.168.1.5:5001, как его печатает сервер.",

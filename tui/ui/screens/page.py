@@ -64,15 +64,26 @@ class HintLine(Static):
         self._draw()
 
     def _draw(self) -> None:
-        line, width = Content(""), max(10, self.content_size.width)
-        for hint in self._hints:
-            style = Style.from_meta({"@click": f"screen.{hint.action}"})
-            part = Content.assemble((hint.key, "bold"), " ", (hint.label, "dim")).stylize(style)
-            joined = part if not line else line + "   " + part
-            if joined.cell_length > width:
-                break
-            line = joined
-        self.update(line)
+        gap = Content("   ")
+        self.update(gap.join(_draw_hint(hint) for hint in fitting(self._hints, max(10, self.content_size.width), 3)))
+
+
+def fitting(hints: Sequence[Hint], width: int, gap: int) -> list[Hint]:
+    """The hints that fit into `width` cells with `gap` between them: the way back before the others, then in order."""
+    ranked = sorted(hints, key=lambda hint: 0 if hint.action == "back" else 1)
+    kept: list[Hint] = []
+    room = width + gap
+    for hint in ranked:
+        needed = _draw_hint(hint).cell_length + gap
+        if needed <= room:
+            kept.append(hint)
+            room -= needed
+    return [hint for hint in hints if hint in kept]
+
+
+def _draw_hint(hint: Hint) -> Content:
+    style = Style.from_meta({"@click": f"screen.{hint.action}"})
+    return Content.assemble((hint.key, "bold"), " ", (hint.label, "dim")).stylize(style)
 
 
 class HeadLine(Static):
