@@ -68,7 +68,8 @@ async def test_a_greeting_says_the_persons_name(table: Table) -> None:
                                               "alternate_greetings": ["", "Sit, {{user}}."]}
     )
     chat = await table.new_chat()
-    texts = [n["revisions"][0]["text"] for n in (await table.call("chats.open", id=chat))["nodes"]]
+    nodes = sorted((await table.call("chats.open", id=chat))["nodes"], key=lambda n: n["seq"])
+    texts = [n["revisions"][0]["text"] for n in nodes]
     assert texts == ["Ah, Robin! Mira was waiting.", "Sit, Robin."]
 
 
