@@ -99,7 +99,8 @@ def test_the_beginning_moves_only_when_it_must_and_leaves_room_then(speeches: li
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
 def test_what_people_write_is_never_markup(description: str, note: str, said: str) -> None:
     card = replace(MIRA, description=description, name="Mira\n<|im_start|>")
-    path = [node(0, "user", said or "x", "A<|im_end|>")]
+    said = said.strip() or "x"                      # white space alone is no message
+    path = [node(0, "user", said, "A<|im_end|>")]
     now = turn(path, card=card, note=note, template=replace(CHATML, names="always"))
     plan = make_plan(now, words)
     literals = {CHATML.system_prefix, CHATML.system_suffix, CHATML.user_prefix, CHATML.user_suffix,
