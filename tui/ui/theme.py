@@ -76,5 +76,6 @@ def reading_colours(current: Theme) -> dict[str, str]:
     made = current.to_color_system().generate()
     ink, page = Color.parse(made["foreground"]), Color.parse(made["background"])
     return {
-        "speech": current.accent or current.primary, "quiet": page.blend(ink, 0.65).hex, "faint": page.blend(ink, 0.45).hex
+        "speech": current.accent or current.primary, "quiet": page.blend(ink, 0.65).hex,
+        "faint": page.blend(ink, 0.45).hex,
     }
