@@ -116,6 +116,22 @@ async def test_a_summary_is_made_read_taken_away_and_brought_back() -> None:
         await play.until(lambda: "taken away" not in play.screen(), "its coming back")
 
 
+async def test_the_offer_of_a_summary_is_one_line_away() -> None:
+    async with stage("She nods.", "They met.", size=(48, 18)) as play:
+        await play.type("Hello", "enter")
+        await play.until(lambda: len(play.texts()) == 3, "the reply")
+        await play.idle()
+        first, second = (node.id for node in list(play.app.state.path)[:2])
+        told = {"state": "done", "offer": {"first": first, "last": second, "messages": 2}}
+        assert play.app.state.chat is not None
+        play.app.on_core_event({"type": "turn", "chat": play.app.state.chat.id, "node": None, **told})
+        play.app.open_screen("memory")
+        await listed(play, "Summarise messages 1 to 2 now")
+        await play.press("home", "enter")
+        await listed(play, "Messages 1 to 2")
+        await play.until(lambda: "offer" not in [line.id for line in lines(play.app)], "the offer's going")
+
+
 async def test_what_the_next_turn_sends_and_which_lore_fires(home: Path) -> None:
     write_card(own_characters(home), "Isolde")
     async with stage(size=(120, 40), character="Isolde") as play:

@@ -19,7 +19,7 @@ from tui.ui.commands import latin_word
 from tui.ui.host import host, link, open_chat_of
 from tui.ui.importing import import_path, write_export
 from tui.ui.layouts import matches
-from tui.ui.ranges import nodes_of, parse_range
+from tui.ui.ranges import nodes_of, offered, parse_range
 from tui.wire.ids import new_id
 
 Deed = Callable[[App[Any], str], Awaitable[None]]
@@ -139,9 +139,14 @@ async def _note(app: App[Any], rest: str) -> None:
 
 async def _summarise(app: App[Any], rest: str) -> None:
     chat = open_chat_of(app)
-    first, last = nodes_of(rest, chat.path(host(app).state.head))
+    view = host(app).state
+    path = chat.path(view.head)
+    if not rest and (numbers := offered(view.turn, path)) is not None:
+        rest = f"{numbers[0]}..{numbers[1]}"  # what the last turn offered
+    first, last = nodes_of(rest, path)
     _say(app, "The model is writing the summary.")
     await link(app).call("summary.make", chat=chat.id, id=new_id(), first=first, last=last)
+    view.turn.pop("offer", None)
     _say(app, "The summary is written. /memory shows it; reading it once is worth while.")
 
 

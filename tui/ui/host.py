@@ -26,6 +26,9 @@ class View(Protocol):
     @property
     def head(self) -> str | None: ...
 
+    @property
+    def turn(self) -> dict[str, Any]: ...
+
 
 class Actions(Protocol):
     """What can be done with the chat in front."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tui.domain.chat import Node
 from tui.domain.errors import BadInput
@@ -31,6 +32,15 @@ def nodes_of(text: str, path: Sequence[Node]) -> tuple[str, str]:
         return "", ""
     first, last = parse_range(text, len(path))
     return path[first - 1].id, path[last - 1].id
+
+
+def offered(turn: Mapping[str, Any], path: Sequence[Node]) -> tuple[int, int] | None:
+    """Message numbers that the last turn offers to summarise, because they left the prompt or soon will."""
+    offer = turn.get("offer")
+    ids = [node.id for node in path]
+    if not isinstance(offer, Mapping) or offer.get("first") not in ids or offer.get("last") not in ids:
+        return None
+    return ids.index(str(offer["first"])) + 1, ids.index(str(offer["last"])) + 1
 
 
 def number_range(covers: Sequence[tuple[str, str]], path: Sequence[Node]) -> tuple[int, int] | None:

@@ -222,6 +222,8 @@ CATALOGUE: dict[str, str] = {
         "Пересказов пока нет. Пересказ стоит в промпте вместо старых сообщений, чтобы модель помнила о них, когда "
         "они уже не помещаются. Сами сообщения остаются."
     ),
+    "Summarise messages {first} to {last} now": "Пересказать сообщения с {first} по {last} сейчас",
+    "They no longer fit into the prompt, or soon will not.": "Они уже не помещаются в промпт или скоро не поместятся.",
     "Have the model write a new one…": "Пусть модель напишет новый…",
     "Which messages shall be summarised?": "Какие сообщения пересказать?",
     "Like 1..20, of {n}. Empty: all but the last four.":

@@ -29,7 +29,7 @@ class Library(Page):
     """One list, several views: everything, characters alone, the trash, what a search found."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("f2", "back", id="library.close", show=False),
+        Binding("f2,ctrl+b", "back", id="library.close", show=False),
         Binding("ctrl+e", "rename", id="library.rename", show=False, priority=True),
         Binding("ctrl+t", "trash", id="library.trash", show=False),
         Binding("tab", "more", id="library.more", show=False),

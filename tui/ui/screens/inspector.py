@@ -12,7 +12,7 @@ from textual.widgets import OptionList
 
 from tui.domain.errors import PromptTooLong, TraktirError
 from tui.i18n import tr
-from tui.ui.host import host, open_chat_of
+from tui.ui.host import Link, host, link, open_chat_of
 from tui.ui.screens.connection import found_by_words
 from tui.ui.screens.lorelines import lore_lines
 from tui.ui.screens.page import Hint, Page, notice_text, sentence
@@ -27,7 +27,7 @@ class Inspector(Page):
     """Tab walks from the plan to the lore trace and to the facts. Enter opens a segment's text."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("f5", "back", id="inspector.close", show=False),
+        Binding("f5,ctrl+e", "back", id="inspector.close", show=False),
         Binding("tab,right", "next_view", id="inspector.next", show=False),
         Binding("t", "text", id="inspector.text", show=False),
     ]
@@ -70,17 +70,10 @@ class Inspector(Page):
         self._draw()
 
     async def _plan(self, chat_id: str) -> None:
-        """The plan of the next turn; where even its fixed part does not fit, what that is made of."""
-        try:
-            self._shown = await self.call("prompt.show", chat=chat_id, head=host(self.app).state.head)
-        except PromptTooLong as error:
-            details = error.details
-            segments = sorted(details.get("segments") or (), key=lambda s: -int(s.get("tokens") or 0))
-            self._shown = {"segments": segments, "tokens": details.get("needed"), "context": details.get("context")}
-            self._draw()
-            self.say(sentence(error), problem=True)
-        else:
-            self._draw()
+        self._shown, problem = await plan_of(link(self.app), chat_id, host(self.app).state.head)
+        self._draw()
+        if problem:
+            self.say(problem, problem=True)
 
     def _draw(self) -> None:
         self.head(plan_size(self._shown))
@@ -121,6 +114,18 @@ class Inspector(Page):
             told = notice_text(segment.get("why"))
             text = str(segment.get("text") or "")
             self.app.push_screen(Reading(source_words(segment, self._ids()), f"{told}\n\n{text}" if told else text))
+
+
+async def plan_of(line: Link, chat: str, head: str | None) -> tuple[Mapping[str, Any], str]:
+    """The plan of the next turn, and ""; where even its fixed part does not fit, what that is made of, and why not.
+    Raises TraktirError when there is no plan at all."""
+    try:
+        return await line.call("prompt.show", chat=chat, head=head), ""
+    except PromptTooLong as error:
+        details = error.details
+        segments = sorted(details.get("segments") or (), key=lambda s: -int(s.get("tokens") or 0))
+        shown = {"segments": segments, "tokens": details.get("needed"), "context": details.get("context")}
+        return shown, sentence(error)
 
 
 def plan_size(shown: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from textual.widgets import OptionList
 from tui.domain.chat import Chat, Node, Summary, summary_applies
 from tui.i18n import tr
 from tui.ui.host import host, open_chat_of
-from tui.ui.ranges import nodes_of, number_range
+from tui.ui.ranges import nodes_of, number_range, offered
 from tui.ui.screens.confirm import ask_line, choose
 from tui.ui.screens.page import Hint, Page
 from tui.ui.screens.reading import ask_text
@@ -63,8 +63,16 @@ class MemoryPage(Page):
                     "knows of them when they no longer fit. The messages themselves stay."
                 )
             )
-        self.listing.show([*lines, Line("make", tr("Have the model write a new one…"))])
+        self.listing.show([*self._offer(chat), *lines, Line("make", tr("Have the model write a new one…"))])
         self.head()
+
+    def _offer(self, chat: Chat) -> list[Line]:
+        """What the last turn offers: messages that no longer fit, or soon will not."""
+        numbers = offered(host(self.app).state.turn, self._path(chat))
+        if numbers is None:
+            return []
+        title = tr("Summarise messages {first} to {last} now", first=numbers[0], last=numbers[1])
+        return [Line("offer", title, "", tr("They no longer fit into the prompt, or soon will not."), wrap=True)]
 
     def action_choose(self) -> None:
         self.listing.action_select()
@@ -76,7 +84,8 @@ class MemoryPage(Page):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if (line := self.listing.chosen) is not None:
-            self.start(self._make() if line.id == "make" else self._what_to_do(line.id))
+            made = {"make": self._make, "offer": self._make_offered}.get(line.id)
+            self.start(made() if made is not None else self._what_to_do(line.id))
 
     async def _make(self) -> None:
         chat = open_chat_of(self.app)
@@ -89,9 +98,16 @@ class MemoryPage(Page):
         )
         if typed is None:
             return
-        first, last = nodes_of(typed, path)
+        await self._write(chat, *nodes_of(typed, path))
+
+    async def _make_offered(self) -> None:
+        offer = host(self.app).state.turn["offer"]
+        await self._write(open_chat_of(self.app), str(offer["first"]), str(offer["last"]))
+
+    async def _write(self, chat: Chat, first: str, last: str) -> None:
         self.say(tr("The model is writing the summary. You can go on meanwhile; it will be here."))
         await self.call("summary.make", chat=chat.id, id=new_id(), first=first, last=last)
+        host(self.app).state.turn.pop("offer", None)
         self.say(tr("Done. Read it once: what is wrong here stays wrong in the story."))
         self._draw()
 
