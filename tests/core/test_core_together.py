@@ -208,6 +208,22 @@ async def test_a_card_without_a_greeting_opens_with_the_characters_own_words(
     assert table.shown(reply) == "Welcome in."
 
 
+async def test_an_idle_model_leaves_memory_and_comes_back_when_it_is_needed(table: Table) -> None:
+    chat = await table.new_chat()
+    await table.call("samplers.set", chat=chat, values={"max_tokens": 8})
+    await table.say(chat, "Hi!")
+    engine = (await table.core.connection.link()).backend
+    assert isinstance(engine, EmbeddedEngine)
+    await table.core.connection.unload_idle()                  # just used
+    assert engine.loaded
+    await table.call("settings.set", name="unload_minutes", value=1e-6)
+    await asyncio.sleep(0.01)
+    await table.core.connection.unload_idle()
+    assert not engine.loaded
+    assert (await table.call("connection.get"))["state"] == "idle"
+    assert (await table.say(chat, "Hi again!"))[1]["error"] is None
+
+
 async def test_an_embedded_engine_loads_again_when_its_settings_change(table: Table) -> None:
     first = await table.core.connection.link()
     text = "backend:\n  kind: embedded\n  model: starter\n  context_length: 512\nsamplers: starter\nprompt: starter\n"

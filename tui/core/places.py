@@ -40,6 +40,7 @@ class Place:
     used: float = field(default_factory=time.monotonic)
     users: int = 0
     free: asyncio.Event = field(default_factory=asyncio.Event)
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def embedded(self) -> bool:
@@ -67,7 +68,7 @@ class Places:
         self._on_change = on_change
         self._places: dict[str, Place] = {}
         self._retired: list[Place] = []
-        self._opening = asyncio.Lock()
+        self._loading = asyncio.Lock()            # one model at a time; servers do not wait for it
 
     def get(self, key: str) -> Place | None:
         return self._places.get(key)
@@ -76,12 +77,13 @@ class Places:
         self, key: str, made_of: Endpoint | EmbeddedModel, on_status: StatusListener | None
     ) -> Place:
         """The place `key`, opened as `made_of` says. Raises BackendError, BadInput."""
-        async with self._opening:
-            place = self._place(key, made_of)
+        place = self._place(key, made_of)
+        place.used = time.monotonic()             # lest it be taken for idle while it loads
+        async with self._loading if place.embedded else place.opening:
             await self._give_way(place, on_status)
             if place.capabilities is None or not place.in_memory:
                 await self._open(place, on_status)
-            return place
+        return place
 
     def take(self, place: Place) -> None:
         """A job begins there: until it is released it is neither closed nor unloaded."""
