@@ -29,6 +29,9 @@ class View(Protocol):
     @property
     def turn(self) -> dict[str, Any]: ...
 
+    @property
+    def writing(self) -> bool: ...
+
 
 class Actions(Protocol):
     """What can be done with the chat in front."""
