@@ -15,7 +15,8 @@ Change = Literal["path", "growth", "turn", "fields", "stale", "connection", "not
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message as it is drawn. `version` of `versions` counts the swipes from 1; `live` while it is written."""
+    """A message as it is drawn. `version` of `versions` counts the swipes from 1; `text_number` of
+    `texts` counts what was ever written in its place (edits, continuations); `live` while it is written."""
 
     id: str
     revision: str
@@ -29,6 +30,8 @@ class Entry:
     finish: str = ""
     hidden: bool = False
     edited: bool = False
+    text_number: int = 1
+    texts: int = 1
     live: bool = False
 
 
@@ -122,7 +125,8 @@ class ChatState:
         return Entry(
             node.id, revision.id, node.role, node.name, revision.text, revision.reasoning,
             self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
-            revision.kind == "edit", live=self.writing and revision.finish == "streaming",
+            any(r.kind == "edit" for r in node.revisions),
+            next((k for k, r in enumerate(node.revisions, 1) if r.id == node.current), 1), len(node.revisions), live=self.writing and revision.finish == "streaming",
         )
 
     def apply(self, event: Mapping[str, Any]) -> Change:
@@ -164,7 +168,7 @@ class ChatState:
             return "stale"
         grown = replace(
             revision, text=revision.text[: event["offset"]] + event["text"],
-            reasoning=revision.reasoning + str(event.get("reasoning") or ""),
+            reasoning=revision.reasoning[: event.get("reasoning_offset")] + str(event.get("reasoning") or ""),
         )
         node = replace(node, revisions=tuple(grown if r.id == grown.id else r for r in node.revisions))
         self.chat.nodes[node.id] = node  # type: ignore[index]  # our own dictionary: a copy for each piece would be slow
