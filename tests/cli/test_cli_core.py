@@ -198,10 +198,10 @@ def test_lore_says_which_entries_fire_and_why_not(traktir: Traktir, tmp_path: Pa
     file = tmp_path / "book.json"
     file.write_text(json.dumps(book))
     hits = {h["uid"]: h for h in traktir.json("lore", "test", "--book", str(file), "--text", "Down to the Harbour!")}
-    assert hits["0"]["fired"]
-    assert hits["0"]["key"] == "harbour"
-    assert not hits["1"]["fired"]
-    assert hits["1"]["why"]
+    assert hits[0]["fired"]
+    assert hits[0]["key"] == "harbour"
+    assert not hits[1]["fired"]
+    assert hits[1]["why"]
 
 
 def test_models_and_templates_are_told_without_a_core(traktir: Traktir, starter: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,9 @@ from tui.domain.lore import Lorebook
 from tui.domain.notice import Notice
 from tui.domain.profile import PromptPreset
 from tui.domain.template import Template
+
+#: Uids are numbers in most books; then they are numbers in what we tell, too.
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 
 Volatility = Literal["head", "memory", "history", "tail"]
 #: Tokens of a text by the model's tokenizer, without BOS.
@@ -74,7 +78,7 @@ class LoreHit:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "book": self.book, "uid": self.uid, "comment": self.comment, "fired": self.fired, "key": self.key,
+            "book": self.book, "uid": int(self.uid) if _NUMBER.fullmatch(self.uid) else self.uid, "comment": self.comment, "fired": self.fired, "key": self.key,
             "message": self.message, "snippet": self.snippet, "position": self.position, "depth": self.depth,
             "order": self.order, "tokens": self.tokens, "why": self.why.to_json() if self.why else None,
         }
