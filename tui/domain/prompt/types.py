@@ -77,8 +77,9 @@ class LoreHit:
     why: Notice | None = None
 
     def to_json(self) -> dict[str, Any]:
+        uid = int(self.uid) if _NUMBER.fullmatch(self.uid) else self.uid
         return {
-            "book": self.book, "uid": int(self.uid) if _NUMBER.fullmatch(self.uid) else self.uid, "comment": self.comment, "fired": self.fired, "key": self.key,
+            "book": self.book, "uid": uid, "comment": self.comment, "fired": self.fired, "key": self.key,
             "message": self.message, "snippet": self.snippet, "position": self.position, "depth": self.depth,
             "order": self.order, "tokens": self.tokens, "why": self.why.to_json() if self.why else None,
         }
