@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from tui.cli.early import start_early
 from tui.cli.session import add_connect, target_of
 from tui.domain.errors import Refused
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tui.client.connection import Connection
+    from tui.wire.target import Target
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("The terminal UI needs a terminal.", "Use traktir say to talk from a script.")
+    early = start_early(args)
     from tui.ui.app import UiOptions, run
     from tui.wire.place import prefers_standalone
 
-    connect, end = connector(args)
+    connect, end = connector(args, early)
     inside = not args.connect and (args.standalone or prefers_standalone())
     try:
         return run(
@@ -44,8 +50,11 @@ def run(args: argparse.Namespace) -> int:
         end()
 
 
-def connector(args: argparse.Namespace) -> tuple[Callable[[], Awaitable[Connection]], Callable[[], None]]:
-    """What connects to the core that `args` mean, and what ends the core afterwards if it lives in this process."""
+def connector(
+    args: argparse.Namespace, early: Future[Target] | None = None
+) -> tuple[Callable[[], Awaitable[Connection]], Callable[[], None]]:
+    """What connects to the core that `args` mean, and what ends the core afterwards if it lives in this process.
+    `early` is that core where it is being started already."""
     ends: list[Callable[[], None]] = []
 
     async def connect() -> Connection:
@@ -53,7 +62,7 @@ def connector(args: argparse.Namespace) -> tuple[Callable[[], Awaitable[Connecti
         from tui.client.connection import Connection
         from tui.client.launch import revive_core
 
-        target, stop = await target_of(args)
+        target, stop = (await asyncio.wrap_future(early), None) if early is not None else await target_of(args)
         if stop is not None:
             ends.append(stop)
         return await Connection.open(target, revive=None if args.connect or stop else revive_core)
