@@ -148,6 +148,22 @@ def test_undo_takes_the_last_change_back(traktir: Traktir) -> None:
     assert traktir.json("chats", "show", chat)[-1]["text"] == "Hello!"
 
 
+def test_undo_takes_a_chat_out_of_the_trash_before_it_takes_back_what_was_said(traktir: Traktir) -> None:
+    traktir("say", "--character", "mira", "Hello!")
+    chat = first_chat(traktir)
+    traktir("chats", "delete", chat)
+    traktir("chats", "undo", chat)
+    assert first_chat(traktir) == chat
+    assert len(traktir.json("chats", "show", chat)) == 3
+
+
+def test_a_prompt_that_does_not_fit_is_refused_with_its_largest_parts(traktir: Traktir) -> None:
+    refused = traktir.run("say", "--character", "yermolay", "Доброй ночи")
+    assert refused.returncode == 1
+    (sentence,) = (line for line in refused.stderr.splitlines() if "does not fit" in line)
+    assert "card.description" in sentence
+
+
 def test_a_broken_preset_is_named_with_its_line_and_the_rest_loads(traktir: Traktir) -> None:
     folder = traktir.home / "config" / "presets" / "samplers"
     folder.mkdir(parents=True)

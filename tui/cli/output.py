@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tui.domain.cleantext import clean, clean_line
-from tui.domain.errors import TraktirError
+from tui.domain.errors import PromptTooLong, TraktirError
 from tui.domain.notice import Notice
-from tui.i18n import language_from_environment, tr_notice, use_language
+from tui.i18n import language_from_environment, tr, tr_notice, use_language
 
 #: DEL, C1 controls, line separators, directions of writing: JSON itself escapes only C0.
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -39,7 +39,19 @@ def fail(error: TraktirError) -> None:
     sentence = tr_notice(error.what)
     if error.remedy is not None:
         sentence += " " + tr_notice(error.remedy)
+    parts = _largest_parts(error)
+    if parts:
+        sentence += " " + tr("The largest parts, in tokens: {parts}.", parts=parts)
     say_aside(sentence)
+
+
+def _largest_parts(error: TraktirError, most: int = 5) -> str:
+    """Which parts of a prompt that does not fit take the most, by the names that `prompt show` uses."""
+    segments = error.details.get("segments")
+    if not isinstance(error, PromptTooLong) or not isinstance(segments, list):
+        return ""
+    largest = sorted(segments, key=lambda s: -int(s["tokens"]))[:most]
+    return ", ".join(f"{s['source']} {s['tokens']}" for s in largest if s["tokens"])
 
 
 def say_aside(text: str | Notice) -> None:

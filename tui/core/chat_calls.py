@@ -128,7 +128,12 @@ class ChatCalls:
         return {"hits": [asdict(hit) for hit in await self._store.search(query, _bounded(limit))]}
 
     async def undo(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """Take the last change back; of a chat in the trash, that it was put there."""
         await self._turns.stop(id)
+        chat = await self._chats.get(id)
+        if chat.fields.get("deleted"):
+            await self.restore(id)
+            return {"label": notice("deleting the chat").to_json(), "head": chat.head}
         chat, label = await self._chats.undo(id)
         return {"label": label.to_json(), "head": chat.head}
 

@@ -70,4 +70,5 @@ CATALOGUE: dict[str, str] = {
     "also in the middle of a reply; what came is kept": "и посреди ответа; написанное сохранится",
     "The core was asked to end but is still there.": "Ядро попросили завершиться, но оно ещё здесь.",
     "{file} is not UTF-8 text (byte {at}).": "{file} — не текст в UTF-8 (байт {at}).",
+    "The largest parts, in tokens: {parts}.": "Самые большие части, в токенах: {parts}.",
 }
