@@ -87,6 +87,22 @@ async def test_russian_letters_are_keys_among_the_messages_and_with_ctrl() -> No
         await play.idle()
 
 
+async def test_what_is_typed_in_one_go_after_the_way_to_the_composer_is_text() -> None:
+    async with stage("First.") as play:
+        await play.type("Hello", "enter")
+        await play.until(lambda: play.texts()[-1] == "First.", "the reply")
+        await play.idle()
+        for way, letters, written in (("slash", "dre", "/dre"), ("enter", "dre", "dre")):
+            play.composer.put("")
+            play.app.chat.set_focus(play.app.chat.story)
+            play.app.post_message(Key(way, "/" if way == "slash" else None))
+            for letter in letters:                       # before anything had time to answer the first key
+                play.app.post_message(Key(letter, letter))
+            await play.until(lambda text=written: play.composer.text == text, written)
+        assert len(play.texts()) == 3
+        assert play.app.chat.editing is None
+
+
 async def test_letters_of_any_layout_are_text_while_writing() -> None:
     async with stage() as play:
         await play.press("л", "о", "j")

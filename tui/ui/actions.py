@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: What `do('…')` may run: names of methods without arguments.
 SIMPLE = frozenset({
     "stop", "regenerate", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last", "continue_reply",
-    "undo", "redo", "branch", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain", "slash",
+    "undo", "redo", "branch", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
@@ -221,10 +221,6 @@ class Actions:
         if node.role != "assistant":
             raise Refused("Only replies have been made from a prompt.", "Choose one with ↑ and ↓.")
         self._app.open_screen("inspector", node=node.id)
-
-    async def slash(self) -> None:
-        """Begin a command."""
-        self._app.compose_line("/")
 
     async def use_profile(self, profile: str) -> None:
         """Use a profile for the chat in front."""

@@ -332,7 +332,7 @@ class TraktirApp(App[None]):
 
     def compose_line(self, text: str | None = None) -> None:
         """Back to writing, with `text` begun if it is given."""
-        self.chat.composer.focus()
+        self.chat.set_focus(self.chat.composer)       # at once: the next key may be under way already
         if text is not None:
             self.chat.composer.put(text)
 
@@ -419,6 +419,9 @@ class TraktirApp(App[None]):
 
     def action_compose_line(self) -> None:
         self.compose_line()
+
+    def action_begin_command(self) -> None:
+        self.compose_line("/")
 
     def action_messages(self) -> None:
         self.chat.story.focus()

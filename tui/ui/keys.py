@@ -62,7 +62,7 @@ KEYS: tuple[Key, ...] = (
     Key("messages-redo", "messages", "ctrl+y", "Ctrl+Y", "app.do('redo')", mark("redo")),
     Key("why", "messages", "i", "i", "app.do('explain')", mark("what was sent for this reply, and why")),
     Key("thoughts", "messages", "space", "Space", "thoughts", mark("open or fold the thoughts")),
-    Key("slash", "messages", "slash", "/", "app.do('slash')", mark("commands")),
+    Key("slash", "messages", "slash", "/", "app.begin_command", mark("commands")),
     Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", mark("back to writing")),
     Key("messages-stop", "messages", "ctrl+c", "Ctrl+C", "app.do('stop')", mark("stop the reply")),
     Key("swipe-back", "anywhere", "alt+left", "Alt+←", "do('swipe_back')", mark("the reply before")),
@@ -79,10 +79,15 @@ KEYS: tuple[Key, ...] = (
 )
 
 
+#: Keys that act before the next one is looked at: leaving works in dialogs too; what is typed in one go after the way
+#: to the composer belongs there, and is no row of keys among the messages.
+FIRST = frozenset({"quit", "slash", "back"})
+
+
 def bindings(place: Place) -> Sequence[Binding]:
     """Textual's bindings for a place; their ids let a person's key file change them. Leaving works in dialogs too."""
     return [
-        Binding(k.keys, k.action, k.label, show=False, priority=k.id == "quit", id=k.id)
+        Binding(k.keys, k.action, k.label, show=False, priority=k.id in FIRST, id=k.id)
         for k in KEYS if k.place == place
     ]
 
