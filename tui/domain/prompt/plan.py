@@ -155,7 +155,7 @@ def _too_long(draft: _Draft, turn: Turn) -> PromptTooLong:
             "kept for the reply, but the model's window is {context} tokens.",
             needed=needed, reserve=budget.reserve, context=budget.context,
         ),
-        Notice("Shorten the largest part listed, set a shorter reply length, or use a larger context."),
+        Notice("Shorten its largest part (F5 lists them), set a shorter reply length, or use a larger context."),
         segments=[s.to_json() for s in segments], needed=needed, context=budget.context, reserve=budget.reserve,
     )
 

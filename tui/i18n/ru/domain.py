@@ -64,8 +64,8 @@ CATALOGUE: dict[str, str] = {
         "Промпт не помещается: постоянная часть и последнее сообщение занимают {needed} токенов, ещё {reserve} "
         "оставлено для ответа, а окно модели — {context} токенов."
     ),
-    "Shorten the largest part listed, set a shorter reply length, or use a larger context.":
-        "Сократите самую большую из перечисленных частей, уменьшите длину ответа или увеличьте контекст.",
+    "Shorten its largest part (F5 lists them), set a shorter reply length, or use a larger context.":
+        "Сократите самую большую часть (их перечислит F5), уменьшите длину ответа или увеличьте контекст.",
     "The oldest {count} messages no longer fit and were left out. /summarise keeps what happened in them.": (
         "Самые старые сообщения ({count}) больше не помещаются и не отправлены. /summarise сохранит то, что в них "
         "было."
