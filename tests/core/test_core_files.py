@@ -39,6 +39,9 @@ async def test_a_preset_edited_by_hand_acts_on_the_next_turn_and_a_broken_one_ke
     file.write_text("temperature: 0.75  # warmer\n", "utf-8")
     assert await temperature() == 0.75
     file.write_text("top_k: 3\ntemperature: hot hot\n", "utf-8")
+    await table.say(chat, "Hello!")                        # and nothing is asked after it
+    told = [e for e in table.heard if e["type"] == "notice" and e["level"] == "warning"]
+    assert len(told) == 1
     assert await temperature() == 0.75
     told = [e["notice"] for e in table.heard if e["type"] == "notice" and e["level"] == "warning"]
     assert len(told) == 1                                  # once, not on each turn

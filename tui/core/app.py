@@ -55,7 +55,7 @@ class Core:
         self.attached = 0                         # clients listening now; the server keeps it
         self.store = store
         self.settings = Settings(config)
-        self.library = Library(config)
+        self.library = Library(config, self._tell_problems)
         self.connection = Connection(self.library, self.settings, self.events)
         self.chats = Chats(store, self.events)
         self.planner = Planner(store, self.library, self.settings, self.connection)

@@ -32,7 +32,9 @@ class Library:
     hundreds of cards take seconds. Without an event loop, the first question reads a folder.
     """
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, looked: Callable[[], None] = lambda: None) -> None:
+        """`looked` is called after each look at the folders: what is wrong there may be told at once."""
+        self._looked = looked
         shipped = resources.presets_dir()
         self.folders: dict[str, Folder] = {
             "characters": Folder(resources.characters_dir(), config / "characters", "characters"),
@@ -48,6 +50,7 @@ class Library:
         for kind in kinds:
             await self.change(kind, lambda folder: folder.refresh())
             self._read.add(kind)
+        self._looked()
 
     async def change(self, kind: str, work: Callable[[Folder], T]) -> T:
         """Let `work` read or write a folder, on a thread, while nobody else does."""
