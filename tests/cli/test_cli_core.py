@@ -177,6 +177,12 @@ def test_a_broken_preset_is_named_with_its_line_and_the_rest_loads(traktir: Trak
     assert "good" in traktir("presets", "list", "samplers")
 
 
+def test_presets_of_all_kinds_are_listed_and_checked_at_once(traktir: Traktir) -> None:
+    named = {line["id"] for line in traktir.json("presets", "list")}
+    assert {"samplers/default", "profiles/starter", "templates/chatml"} <= named
+    assert traktir("presets", "check").strip() == f"{len(named)} ok"
+
+
 def test_an_edited_preset_counts_and_a_bad_edit_changes_nothing(traktir: Traktir) -> None:
     traktir("presets", "edit", "samplers", "default", "--text", "label: Mine\ntemperature: 0.5\n")
     assert "Mine" in traktir("presets", "show", "samplers", "default")

@@ -10,7 +10,7 @@ from tui.cli.session import Session, add_connect, edit_text, on_core
 
 
 def add_verbs(parser: argparse.ArgumentParser, *, kinds: tuple[str, ...] = ()) -> Any:
-    """`list`, `show NAME` and `check`; with `kinds`, each takes one."""
+    """`list`, `show NAME` and `check`; with `kinds`, each takes one, and `list` and `check` take all without it."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     made = [
         verbs.add_parser("list", help="what there is"), verbs.add_parser("show", help="print one"),
@@ -18,18 +18,21 @@ def add_verbs(parser: argparse.ArgumentParser, *, kinds: tuple[str, ...] = ()) -
     ]
     for sub in made:
         if kinds:
-            sub.add_argument("kind", choices=kinds)
+            sub.add_argument("kind", choices=kinds, nargs=None if sub is made[1] else "?")
         add_connect(sub)
         add_json(sub)
     made[1].add_argument("name", metavar="NAME")
     return verbs
 
 
-def list_or_check(args: argparse.Namespace, method: str, key: str, **params: Any) -> int:
+def list_or_check(args: argparse.Namespace, method: str, key: str, kinds: tuple[str, ...] = ()) -> int:
     """Print all of a kind, or only what is wrong with them (exit status 1 when something is)."""
 
     async def act(session: Session) -> int:
-        found = (await session.call(method, **params))[key]
+        found = [] if kinds else (await session.call(method))[key]
+        for kind in kinds:
+            listed = (await session.call(method, kind=kind))[key]
+            found += listed if len(kinds) == 1 else [item | {"id": f"{kind}/{item['id']}"} for item in listed]
         broken = [item for item in found if item["problem"]]
         for item in broken if args.verb == "check" else found:
             _print(item, key, args.json)

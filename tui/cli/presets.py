@@ -18,4 +18,4 @@ def run(args: argparse.Namespace) -> int:
         return show_text(args, args.kind)
     if args.verb == "edit":
         return edit_preset(args, args.kind)
-    return list_or_check(args, "presets.list", "presets", kind=args.kind)
+    return list_or_check(args, "presets.list", "presets", kinds=(args.kind,) if args.kind else _KINDS)

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
         return show_text(args, "profiles")
     if args.verb == "edit":
         return edit_preset(args, "profiles")
-    return list_or_check(args, "presets.list", "presets", kind="profiles")
+    return list_or_check(args, "presets.list", "presets", kinds=("profiles",))
 
 
 async def _use(session: Session, name: str) -> int:
