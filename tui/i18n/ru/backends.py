@@ -10,8 +10,8 @@ CATALOGUE: dict[str, str] = {
         "Для этого подключения задан контекст в {set} токенов — больше, чем есть у сервера; используются его "
         "{window}."
     ),
-    "{server} does not tell its context length. Set it for this connection, or a cautious guess is used.":
-        "{server} не сообщает длину контекста. Задайте её для этого подключения, иначе берётся осторожная оценка.",
+    "{server} does not tell its context length; a cautious guess is used. The profile's context_length can set it.":
+        "{server} не сообщает длину контекста; взята осторожная оценка. Задать её может context_length профиля.",
     "{server} may wrap a text prompt in a template of its own; chat mode is safer.":
         "{server} может обернуть текстовый промпт в собственный шаблон; режим чата надёжнее.",
     "{server} does not list the model {model}.": "{server} не знает модели {model}: её нет в списке.",
