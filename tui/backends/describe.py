@@ -61,7 +61,8 @@ def _with_notices(
             set=endpoint.context_length, window=window))
     if window is None:
         notices.append(notice(
-            "{server} does not tell its context length; a cautious guess is used. The profile's context_length can set it.",
+            "{server} does not tell its context length; a cautious guess is used. The profile's context_length can "
+            "set it.",
             server=dialect.label))
     if endpoint.mode == "text" and dialect.text is None:
         notices.append(notice("{server} may wrap a text prompt in a template of its own; chat mode is safer.",
