@@ -269,3 +269,51 @@ def test_help_is_quick_and_names_every_command(traktir: Traktir) -> None:
         "lore", "models", "probe", "doctor",
     )
     assert [word for word in words if word not in text] == []
+
+
+def test_a_word_that_is_no_command_is_answered_with_one_that_is(traktir: Traktir) -> None:
+    done = traktir.run("charcters")
+    assert done.returncode == 2
+    assert "characters" in done.stderr.splitlines()[-1]
+
+
+def test_damaged_json_is_named_with_its_line(traktir: Traktir, tmp_path: Path) -> None:
+    file = tmp_path / "torn.json"
+    file.write_text('{"name": "Torn",\n "description": "a \\q bad escape"\n')
+    done = traktir.run("import", str(file))
+    assert done.returncode == 1
+    assert "torn.json" in done.stderr
+    assert "2" in done.stderr or "3" in done.stderr
+
+
+def test_a_servers_own_template_is_recognised(traktir: Traktir) -> None:
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+
+    class Server(BaseHTTPRequestHandler):
+        server_version = "llama.cpp"
+
+        def do_GET(self) -> None:
+            known = self.path == "/props"
+            told = {"default_generation_settings": {"n_ctx": 4096}, "total_slots": 1, "model_path": "some.gguf",
+                    "chat_template": template}
+            body = json.dumps(told if known else {"error": "none"}).encode()
+            self.send_response(200 if known else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        (found,) = traktir.json("templates", "detect", "--url", f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (found["id"], found["found_by"]) == ("chatml", "rules")

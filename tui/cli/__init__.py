@@ -6,6 +6,7 @@ Exit status: 0 done, 1 it failed (one line on stderr), 2 the call's words are of
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = importlib.import_module(f"tui.cli.{module_name}")
     parser = _parser(name)
     module.add_arguments(parser)
+    if name is None and words and not words[0].startswith("-"):
+        near = difflib.get_close_matches(words[0], COMMANDS, 1)
+        parser.error(f"there is no command {words[0]!r}" + (f"; did you mean {near[0]}?" if near else ""))
     args = parser.parse_args(words[1:] if name else words)
     from tui.cli.output import guarded
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
 from tui.cli.local import library
 from tui.cli.output import add_json, json_line, line, say_aside
+from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.prompt.detect import choose_template
@@ -24,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = detect.add_mutually_exclusive_group(required=True)
     source.add_argument("--gguf", metavar="FILE", type=Path)
     source.add_argument("--jinja", metavar="FILE", type=Path)
+    source.add_argument("--url", metavar="URL", help="ask the server there")
+    detect.add_argument("--key-file", metavar="F", type=Path, help="a file that holds the server's key")
     for sub in verbs.choices.values():
         add_json(sub)
 
@@ -89,7 +93,20 @@ def _source(args: argparse.Namespace) -> tuple[str, str]:
 
         info = read_metadata(args.gguf)
         return info.chat_template, info.name or args.gguf.stem
+    if args.url is not None:
+        return _told_by_server(args)
     return read_text(args.jinja), ""
+
+
+def _told_by_server(args: argparse.Namespace) -> tuple[str, str]:
+    """What a server tells of its model. Raises BackendError where it tells nothing."""
+    from tui.backends.probe import probe
+
+    key = read_text(args.key_file).strip() if args.key_file else ""
+    found = asyncio.run(probe(Endpoint(url=args.url, api_key=key)))
+    if found.problem is not None:
+        raise found.problem
+    return found.chat_template, found.model
 
 
 def read_text(path: Path, limit: int = 4 << 20) -> str:

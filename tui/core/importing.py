@@ -20,6 +20,7 @@ from tui.domain.notice import Notice, notice
 from tui.formats.card_read import read_card
 from tui.formats.chat_read import ChatFile, ImportedMessage, read_chat
 from tui.formats.detect import detect_kind
+from tui.formats.jsontext import parse_json
 from tui.formats.lore_read import read_lore_file
 from tui.wire.ids import new_id
 
@@ -59,9 +60,11 @@ class Importer:
         takers: dict[str, _Taker] = {"characters": self._card, "lorebooks": self._lorebook}
         folder = _FOLDERS.get(kind)
         if folder is None:
+            if base.lower().endswith(".json"):
+                await asyncio.to_thread(parse_json, data, base)      # damaged JSON: its own error names the line
             raise BadInput(
                 notice("{file} is nothing that Traktir can read.", file=base),
-                notice("It takes character cards, lorebooks, chats and presets."), file=base,
+                notice("It takes character cards, lorebooks, chats, and presets in Traktir's own YAML."), file=base,
             )
         take = takers.get(folder, partial(self._preset, kind))
         return await self._library.change(folder, lambda _: take(base, data))
