@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: What `do('…')` may run: names of methods without arguments.
 SIMPLE = frozenset({
     "stop", "regenerate", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last", "continue_reply",
-    "undo", "redo", "branch", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain",
+    "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
@@ -154,6 +154,27 @@ class Actions:
 
     async def save_edit(self, node: str, text: str) -> None:
         await self._call("node.edit", chat=self._chat, node=node, revision=new_id(), text=text)
+
+    async def text_back(self) -> None:
+        """The text that the chosen (else the last) message had before it was changed."""
+        await self._text(-1)
+
+    async def text_on(self) -> None:
+        """The text that came after the one on view."""
+        await self._text(1)
+
+    async def _text(self, step: int) -> None:
+        node = self._target()
+        texts = [revision.id for revision in node.revisions]
+        place = texts.index(node.current) + step
+        if len(texts) < 2:
+            self._app.say_notice(notice("This message was never changed: it has one text."))
+        elif place < 0:
+            self._app.say_notice(notice("This is the first text of this message."))
+        elif place == len(texts):
+            self._app.say_notice(notice("This is the newest text of this message."))
+        else:
+            await self._call("node.current", chat=self._chat, node=node.id, revision=texts[place])
 
     async def branch(self) -> None:
         """Let the chosen message be the end of the view: what is said next begins another branch."""

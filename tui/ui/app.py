@@ -26,7 +26,7 @@ from tui.ui import prefs, theme
 from tui.ui.actions import SIMPLE, Actions
 from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
-from tui.ui.screens.chat import ChatScreen, error_words
+from tui.ui.screens.chat import PANEL_SCREENS, ChatScreen, Side, error_words
 from tui.ui.state import Change, ChatState
 
 #: Seconds between two paintings of a growing reply: 15 Hz keeps a typed key's echo at 5 ms.
@@ -436,6 +436,11 @@ class TraktirApp(App[None]):
     def action_command_palette(self) -> None:
         """Ours: a list like all others, which fits a phone and speaks Russian."""
         self.action_screen_named("palette")
+
+    def action_panel(self, side: Side) -> None:
+        """Open a panel beside the story, or close it; where there is no room, its full screen."""
+        if self.screen is self.chat and not self.chat.toggle_panel(side):
+            self.open_screen(PANEL_SCREENS[side])
 
     def action_screen_named(self, name: str) -> None:
         if self.screen is self.chat:

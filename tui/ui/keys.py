@@ -12,7 +12,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, _character_to_key
 from tui.i18n import mark
 from tui.ui.layouts import to_latin
 
-Place = Literal["composer", "messages", "anywhere"]
+Place = Literal["composer", "messages", "chat", "anywhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ KEYS: tuple[Key, ...] = (
     Key("last", "messages", "end,shift+g,G", "End", "edge(True)", mark("the last message")),
     Key("version-back", "messages", "left,h", "← h", "app.do('version_back')", mark("the version before")),
     Key("version-on", "messages", "right,l", "→ l", "app.do('version_on')", mark("the version after")),
+    Key("text-back", "messages", "left_square_bracket", "[", "app.do('text_back')",
+        mark("the text before it was changed")),
+    Key("text-on", "messages", "right_square_bracket", "]", "app.do('text_on')", mark("the text after that")),
     Key("edit", "messages", "e", "e", "app.do('edit')", mark("edit")),
     Key("again", "messages", "r", "r", "app.do('regenerate')", mark("another reply")),
     Key("continue", "messages", "c", "c", "app.do('continue_reply')", mark("go on writing from here")),
@@ -65,6 +68,10 @@ KEYS: tuple[Key, ...] = (
     Key("slash", "messages", "slash", "/", "app.begin_command", mark("commands")),
     Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", mark("back to writing")),
     Key("messages-stop", "messages", "ctrl+c", "Ctrl+C", "app.do('stop')", mark("stop the reply")),
+    Key("chats-panel", "chat", "ctrl+b", "Ctrl+B", "app.panel('left')",
+        mark("chats and characters beside the story, or gone again")),
+    Key("prompt-panel", "chat", "ctrl+e", "Ctrl+E", "app.panel('right')",
+        mark("what the model sees beside the story, or gone again")),
     Key("swipe-back", "anywhere", "alt+left", "Alt+←", "do('swipe_back')", mark("the reply before")),
     Key("swipe-on", "anywhere", "alt+right", "Alt+→", "do('swipe_on')",
         mark("the next reply; beyond the last, a new one")),
@@ -85,15 +92,17 @@ FIRST = frozenset({"quit", "slash", "back"})
 
 
 def bindings(place: Place) -> Sequence[Binding]:
-    """Textual's bindings for a place; their ids let a person's key file change them. Leaving works in dialogs too."""
+    """Textual's bindings for a place; their ids let a person's key file change them. Leaving works in dialogs too, and
+    the keys of the panels come before what they mean to a line of text."""
     return [
-        Binding(k.keys, k.action, k.label, show=False, priority=k.id in FIRST, id=k.id)
+        Binding(k.keys, k.action, k.label, show=False, priority=k.id in FIRST or place == "chat", id=k.id)
         for k in KEYS if k.place == place
     ]
 
 
 COMPOSER_BINDINGS = bindings("composer")
 TRANSCRIPT_BINDINGS = bindings("messages")
+CHAT_BINDINGS = bindings("chat")
 APP_BINDINGS = bindings("anywhere")
 
 

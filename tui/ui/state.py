@@ -122,11 +122,12 @@ class ChatState:
         revision = node.revision
         versions = self.versions(node)
         version = next((k for k, n in enumerate(versions, 1) if n.id == node.id), 1)
+        text_number = next((k for k, r in enumerate(node.revisions, 1) if r.id == node.current), 1)
         return Entry(
             node.id, revision.id, node.role, node.name, revision.text, revision.reasoning,
             self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
             any(r.kind == "edit" for r in node.revisions),
-            next((k for k, r in enumerate(node.revisions, 1) if r.id == node.current), 1), len(node.revisions), live=self.writing and revision.finish == "streaming",
+            text_number, len(node.revisions), live=self.writing and revision.finish == "streaming",
         )
 
     def apply(self, event: Mapping[str, Any]) -> Change:

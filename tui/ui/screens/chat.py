@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
@@ -19,6 +20,7 @@ from tui.domain.cleantext import clean
 from tui.domain.errors import TraktirError
 from tui.domain.notice import Notice
 from tui.i18n import language, tr, tr_notice
+from tui.ui.keys import CHAT_BINDINGS
 from tui.ui.state import Change, ChatState
 from tui.ui.widgets.composer import Composer
 from tui.ui.widgets.status import StatusLine
@@ -28,6 +30,11 @@ from tui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from tui.ui.app import TraktirApp
+    from tui.ui.screens.panels import SidePanel
+
+Side = Literal["left", "right"]
+#: Where a panel has no room, this screen shows the same.
+PANEL_SCREENS: dict[Side, str] = {"left": "chats", "right": "inspector"}
 
 #: Seconds after the last key until a draft is stored.
 DRAFT_S = 0.8
@@ -44,6 +51,7 @@ class ChatScreen(Screen[None]):
     """Draws a `ChatState` and passes what the person does to the app's actions."""
 
     AUTO_FOCUS = "#composer"
+    BINDINGS: ClassVar[list[BindingType]] = list(CHAT_BINDINGS)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012 (Textual's own form)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (14, "-tall"), (20, "-roomy")]  # noqa: RUF012
 
@@ -60,6 +68,7 @@ class ChatScreen(Screen[None]):
         self._set_aside = ""
         self._stored_draft = ""
         self._draft_timer: Timer | None = None
+        self._panels: dict[Side, SidePanel] = {}
 
     @property
     def host(self) -> TraktirApp:
@@ -89,6 +98,8 @@ class ChatScreen(Screen[None]):
         self._draw_tail()
         self.top.redraw()
         self._draw_status()
+        for panel in self._panels.values():
+            panel.changed(changes)
 
     def show_chat(self, *, at: str | None = None, draft: bool = True) -> None:
         """Another chat is in front, or the same one anew."""
@@ -102,9 +113,18 @@ class ChatScreen(Screen[None]):
         self._draw_tail()
         self.top.redraw()
         self._draw_status()
+        for panel in self._panels.values():
+            panel.fill_soon()
+
+    def core_event(self, event: Mapping[str, Any]) -> None:
+        """For the app: what the core said, for the panels."""
+        for panel in self._panels.values():
+            panel.hear(event)
 
     def on_screen_resume(self) -> None:
-        """Back from another screen, where the language may have been changed."""
+        """Back from another screen, where the language may have been changed, or what the panels show."""
+        for panel in self._panels.values():
+            panel.fill_soon()
         if self._language != language():
             self._language = language()
             self.relabel()
@@ -114,11 +134,13 @@ class ChatScreen(Screen[None]):
         if self.editing is None:
             self.composer.placeholder = Content(tr("Write here; / for commands"))
         self.story.relabel()
+        for panel in self._panels.values():
+            panel.relabel()
         self.draw({"turn"})
 
     def _draw_status(self) -> None:
         self.status.unseen = self.story.unseen
-        self.status.mode = "messages" if self.focused is self.story else ""
+        self.status.mode = "messages" if self.focused is self.story else "panel" if self._in_panel() else ""
         self.status.redraw()
 
     def _draw_tail(self) -> None:
@@ -137,6 +159,49 @@ class ChatScreen(Screen[None]):
         if not self._state.connection and self._state.linked:
             return tr("Traktir is starting…")
         return tr("No chat is open. F2 shows characters and chats.")
+
+    # ------------------------------------------------------------------ panels
+
+    def toggle_panel(self, side: Side) -> bool:
+        """Open the panel of a side, with the keys in it, or close it; False where the screen has no room for it."""
+        if side in self._panels:
+            self._close_panel(side)
+            return True
+        from tui.ui.screens.panels import ChatsPanel, PromptPanel, fits
+
+        if not fits(self.size.width, 1):
+            return False
+        if not fits(self.size.width, 2):
+            for other in list(self._panels):
+                self._close_panel(other)
+        panel = self._panels[side] = ChatsPanel() if side == "left" else PromptPanel()
+        self.mount(panel)
+        return True
+
+    def _close_panel(self, side: Side) -> None:
+        focused = self._in_panel()
+        self._panels.pop(side).remove()
+        if focused:
+            self.composer.focus()
+
+    def _in_panel(self) -> bool:
+        return self.focused is not None and any(panel in self.focused.ancestors for panel in self._panels.values())
+
+    def on_side_panel_left(self, event: SidePanel.Left) -> None:
+        if event.closed and event.side in self._panels:
+            self._close_panel(event.side)
+        self.composer.focus()
+
+    def on_resize(self) -> None:
+        """On a screen that became too narrow, the panels go; on another, they take their share."""
+        if not self._panels:
+            return
+        from tui.ui.screens.panels import fits
+
+        while self._panels and not fits(self.size.width, len(self._panels)):
+            self._close_panel(next(iter(self._panels)))
+        for panel in self._panels.values():
+            panel.fit()
 
     # ------------------------------------------------------------------ writing
 

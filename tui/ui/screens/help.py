@@ -97,6 +97,7 @@ def _headings() -> tuple[tuple[Place, str], ...]:
     return (
         ("composer", tr("While writing")),
         ("messages", tr("In the messages (Tab)")),
+        ("chat", tr("Beside the story")),
         ("anywhere", tr("Everywhere")),
     )
 

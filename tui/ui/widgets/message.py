@@ -111,6 +111,10 @@ def _head(entry: Entry, look: Look, bar: Segment, chosen: bool) -> Strip:
 def head_meta(entry: Entry) -> str:
     """What stands at the right of a message's first row."""
     parts = [tr("hidden")] if entry.hidden else []
+    if entry.text_number < entry.texts:
+        parts.append(tr("text {number} of {total}", number=entry.text_number, total=entry.texts))
+    elif entry.edited:
+        parts.append(tr("edited"))
     if entry.versions > 1:
         parts.append(f"‹ {entry.version}/{entry.versions} ›")
     return "  ".join([*parts, f"#{entry.number}"])

@@ -78,6 +78,10 @@ class StatusLine(TapLine):
                 Part(tr("y copy"), "do('copy')"), Part(tr("d delete"), "do('delete_chosen')"),
                 Part(tr("Enter back"), "compose_line"),
             ))
+        if self.mode == "panel":
+            return divided((
+                Part(tr("Enter open")), Part(tr("Tab back"), "compose_line"), Part(tr("Esc close")),
+            ))
         stop = (Part(tr("Esc stop"), "do('stop')", "$primary"),) if writing else ()
         return divided((
             *stop, Part(tr("Ctrl+P commands"), "command_palette"), Part(tr("Tab messages"), "messages"),
