@@ -38,6 +38,12 @@ async def test_three_lines_and_the_cursor_on_the_first(fresh: Stage) -> None:
     await fresh.sees("She listens.")
 
 
+async def test_with_the_small_model_the_character_made_for_it_stands_first(fresh: Stage) -> None:
+    await fresh.press("enter")
+    await listed(fresh, "Mira")
+    assert titles(fresh.app)[0] == "Mira"
+
+
 async def test_a_server_is_looked_at_before_it_is_used(fresh: Stage) -> None:
     await fresh.press("3")
     await fresh.sees("For example http://")

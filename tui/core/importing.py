@@ -82,7 +82,7 @@ class Importer:
         blank = sum(1 for e in file.book.entries if not e.keys and not e.constant)
         notes = file.notes
         if blank:
-            notes = (*notes, notice("{n} entries have no keys and never fire.", n=blank))
+            notes = (*notes, notice("Entries without keys, which never fire: {n}.", n=blank))
         return _taken("lorebook", "lorebooks", book_id, name, notes, entries=len(file.book.entries))
 
     def _preset(self, kind: str, base: str, data: bytes) -> _Taken:

@@ -45,7 +45,7 @@ CATALOGUE: dict[str, str] = {
     "{file} is nothing that Traktir can read.": "Traktir не умеет читать такие файлы, как {file}.",
     "It takes character cards, lorebooks, chats, and presets in Traktir's own YAML.":
         "Подходят карточки персонажей, книги знаний, чаты и пресеты в YAML самого Traktir.",
-    "{n} entries have no keys and never fire.": "Записей без ключей, которые никогда не сработают: {n}.",
+    "Entries without keys, which never fire: {n}.": "Записей без ключей, которые никогда не сработают: {n}.",
     "There is no character called {name}.": "Персонажа {name} нет.",
     "There is no lorebook called {name}.": "Нет книги знаний с именем {name}.",
     "There is no template called {name}.": "Нет шаблона с именем {name}.",

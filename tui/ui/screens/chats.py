@@ -35,8 +35,10 @@ class Library(Page):
         Binding("tab", "more", id="library.more", show=False),
     ]
 
-    def __init__(self, part: Part = "all", query: str = "") -> None:
+    def __init__(self, part: Part = "all", query: str = "", first: str = "") -> None:
+        """`first` is the id of a character to be listed before all others."""
         super().__init__()
+        self._first_character = first
         self._part: Part = part
         self._first_query = query
         self._searched = ""
@@ -102,7 +104,8 @@ class Library(Page):
         lines = chat_lines(self._chats.values(), tr("Chats"), chat.id if chat is not None else "")
         if self._part != "chats":
             heading = tr("Start a new chat with") if self._part == "all" else ""
-            lines += character_lines(self._characters.values(), heading)
+            characters = sorted(self._characters.values(), key=lambda c: c["id"] != self._first_character)
+            lines += character_lines(characters, heading)
         return lines + more_lines(with_trash=self._part == "all")
 
     def _extra(self, query: str) -> Sequence[Line]:

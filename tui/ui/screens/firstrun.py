@@ -18,6 +18,9 @@ from tui.ui.screens.page import Hint, notice_text
 from tui.ui.screens.server import ServerPage
 from tui.ui.widgets.form import Field, Form
 
+#: The character that was written for the small model: short enough to leave its window to the conversation.
+FOR_THE_STARTER = "mira"
+
 
 class FirstRun(FormPage):
     """Who writes the other side? Dismisses with the id of the chat that was opened, or None."""
@@ -93,7 +96,8 @@ class FirstRun(FormPage):
 
     async def act(self, item: Field) -> None:
         if await self._choose(item.id):
-            chat_id = await self.app.push_screen_wait(Library("characters"))
+            first = FOR_THE_STARTER if item.id == "starter" else ""
+            chat_id = await self.app.push_screen_wait(Library("characters", first=first))
             if chat_id is not None:
                 self.dismiss(chat_id)
 
