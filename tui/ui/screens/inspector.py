@@ -128,14 +128,14 @@ async def plan_of(line: Link, chat: str, head: str | None) -> tuple[Mapping[str,
         return shown, sentence(error)
 
 
-def plan_size(shown: Mapping[str, Any]) -> str:
-    """`2,914 of 8,192 · 2,870 reused`, as far as it is known."""
+def plan_size(shown: Mapping[str, Any], *, reuse: bool = True) -> str:
+    """`2,914 of 8,192 · 2,870 reused`, as far as it is known; without the second part if `reuse` is False."""
     if not shown.get("tokens"):
         return ""
     told = thousands(int(shown["tokens"]))
     if shown.get("context"):
         told = tr("{used} of {all}", used=told, all=thousands(int(shown["context"])))
-    if shown.get("expected_reuse") is not None:
+    if reuse and shown.get("expected_reuse") is not None:
         told += " · " + tr("{n} reused", n=thousands(int(shown["expected_reuse"])))
     return told
 

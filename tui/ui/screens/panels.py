@@ -314,7 +314,7 @@ def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, An
 def _prompt_lines(
     shown: Mapping[str, Any], segments: Sequence[Mapping[str, Any]], ids: Sequence[str], problem: str
 ) -> list[Line]:
-    size = plan_size(shown)
+    size = plan_size(shown, reuse=False)           # a panel is too narrow for both; each line tells its own
     lines = [Line("", tr("Prompt: {size}", size=size) if size else tr("Prompt"))]
     if problem:
         lines.append(Line("problem", problem, wrap=True))
