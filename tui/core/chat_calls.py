@@ -216,7 +216,9 @@ class ChatCalls:
         return {
             "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
             "tokens": prepared.prompt_tokens, "context": link.context, "reserve": prepared.turn.budget.reserve,
-            "expected_reuse": plan.expected_reuse, "first_change": plan.first_change, "stops": list(plan.stops),
+            # Parts are counted each by itself, so their sum may pass the whole, which cannot be.
+            "expected_reuse": min(plan.expected_reuse, prepared.prompt_tokens),
+            "first_change": plan.first_change, "stops": list(plan.stops),
             "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)], "template": link.template.id,
             "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.bos),
         }
