@@ -162,7 +162,7 @@ def test_an_unknown_field_is_named_with_its_line_and_a_guess() -> None:
         (read_samplers, "order: [top_k, magic]\n", 1, "order"),
         (read_samplers, "logit_bias: 3\n", 1, "logit_bias"),
         (read_prompt, "history_share: 2\n", 1, "history_share"),
-        (read_prompt, "lore_scan_depth: -1\n", 1, "lore_scan_depth"),
+        (read_prompt, "lore:\n  scan_depth: -1\n", 2, "lore.scan_depth"),
         (read_prompt, "system: [a]\n", 1, "system"),
         (read_profile, "label: x\nbackend: {url: x}\n", 2, "backend"),
         (read_profile, "backend: {kind: openai, context_length: many}\n", 1, "backend.context_length"),

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     books = [read_lorebook(read_bounded(path), path.name) for path in args.book]
     texts = [args.text] if args.text is not None else [m.content for m in _messages(args.messages)]
     preset = PromptPreset("default")
-    settings = ScanSettings(preset.lore_scan_depth, int(args.context * preset.lore_budget_share))
+    settings = ScanSettings(preset.lore.scan_depth, int(args.context * preset.lore.budget_share))
     for hit in scan_lore(books, texts, estimate_tokens, settings=settings):
         if hit.fired or args.all or args.json:
             _print(hit, args.json)

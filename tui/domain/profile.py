@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tui.domain.lore import LoreSettings
+
+PromptMode = Literal["stable", "compatible"]
+ExampleMode = Literal["gradual", "always", "never"]
+
 #: The order of the fixed head. `{{#if x}}…{{/if}}` blocks and `{{x}}` fields only.
 DEFAULT_STORY = (
     "{{#if system}}{{system}}\n\n{{/if}}"
@@ -22,7 +27,10 @@ DEFAULT_STORY = (
 class PromptPreset:
     """What is said to the model around card and chat. `example_separator` "" keeps `<START>` as a line of its own;
     any other text replaces it. `summary_format` is how a summary stands in the prompt. `history_share` is the
-    low-water mark of the block cut (0..1)."""
+    low-water mark of the block cut (0..1). `examples`: example dialogue leaves when the chat needs its room, stays
+    always, or never enters. `mode`: our order by volatility, or SillyTavern's assembly exactly; `sillytavern` holds
+    the context preset (its own field names) that the latter follows. `impersonate_prompt` asks for the person's next
+    message where the format itself cannot."""
 
     id: str
     label: str = ""
@@ -31,13 +39,19 @@ class PromptPreset:
     post_history: str = ""
     example_separator: str = ""
     history_share: float = 0.7
-    lore_scan_depth: int = 4
-    lore_budget_share: float = 0.25
+    mode: PromptMode = "stable"
+    examples: ExampleMode = "gradual"
+    lore: LoreSettings = LoreSettings()
+    impersonate_prompt: str = (
+        "Write {{user}}'s next message in this roleplay, from {{user}}'s point of view and in {{user}}'s style. "
+        "Write nothing for {{char}}."
+    )
     summary_format: str = "[What happened before: {{summary}}]"
     summary_prompt: str = (
         "Pause the roleplay. Summarise the messages above in a few plain sentences: who did what, where, "
         "what was promised or learnt. Names and facts only, nothing new."
     )
+    sillytavern: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,3 +77,5 @@ class Template:
     other_members: Literal["assistant", "user"] = "assistant"
     note_role: Literal["system", "user", "inline"] = "system"
     detect: Detection = Detection()
+    jinja: str = ""                               # the model's own template, run (sandboxed) where fields cannot say it
+    sillytavern: Mapping[str, Any] = field(default_factory=dict)  # the instruct preset it was made of, for that mode

@@ -57,11 +57,14 @@ def read_prompt(data: bytes, id: str, filename: str = "") -> PromptPreset:  # no
     """System prompt and story string. Raises BadInput with file, line and field."""
     reader = _Reader(data, filename or f"{id}.yaml")
     preset = reader.decode(PromptPreset, {"id": id})
-    for name in ("history_share", "lore_budget_share"):
-        if not 0.0 <= getattr(preset, name) <= 1.0:
-            reader.fail((name,), _RANGE, low=0, high=1)
-    if not 0 <= preset.lore_scan_depth <= 1000:
-        reader.fail(("lore_scan_depth",), _RANGE, low=0, high=1000)
+    if not 0.0 <= preset.history_share <= 1.0:
+        reader.fail(("history_share",), _RANGE, low=0, high=1)
+    if not 0.0 <= preset.lore.budget_share <= 1.0:
+        reader.fail(("lore", "budget_share"), _RANGE, low=0, high=1)
+    for name in ("scan_depth", "budget_cap", "min_activations", "min_activations_depth", "max_recursion_steps"):
+        limit = 1000 if name == "scan_depth" else 1_000_000
+        if not 0 <= getattr(preset.lore, name) <= limit:
+            reader.fail(("lore", name), _RANGE, low=0, high=limit)
     return preset
 
 

@@ -100,7 +100,7 @@ def _scan(turn: Turn, texts: Texts, count: Counter, match: Matcher | None) -> li
     said = [f"{n.name}: {n.text}" if n.name else n.text for n in turn.path if not n.hidden and n.text.strip()]
     window = max(0, turn.budget.context - turn.budget.reserve)
     settings = ScanSettings(
-        turn.prompt.lore_scan_depth, int(window * max(0.0, min(turn.prompt.lore_budget_share, 1.0))), turn_seed(turn),
+        turn.prompt.lore.scan_depth, int(window * max(0.0, min(turn.prompt.lore.budget_share, 1.0))), turn_seed(turn),
         sum(1 for n in turn.path if n.role == "assistant"),
     )
     return scan_lore(turn.books, said, count, settings=settings, match=match, resolve=texts.stable)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tui.domain.card import Card
 from tui.domain.chat import Node, Role, Summary
-from tui.domain.lore import Lorebook
+from tui.domain.lore import Lorebook, LoreSource, TurnKind
 from tui.domain.notice import Notice
 from tui.domain.profile import PromptPreset
 from tui.domain.template import Template
@@ -75,6 +75,15 @@ class LoreHit:
     role: Role = "system"
     constant: bool = False
     why: Notice | None = None
+    parent: str = ""                              # BOOK:UID of the entry whose text held the key
+    dice: int | None = None                       # what was rolled (0..99), where there was something to roll for
+    timers: Mapping[str, int] = field(default_factory=dict)  # sticky, cooldown, delay: messages left
+    group: str = ""                               # the inclusion group that decided
+    dropped_by: str = ""                          # the budget that had no room: "lore", "cap", "book", "window"
+    outlet: str = ""
+    anchored: bool = False
+    digest: str = ""                              # of the entry as it is; another one after an edit
+    stable: bool = False                          # fires on every turn, so it may stand in the head
 
     def to_json(self) -> dict[str, Any]:
         uid = int(self.uid) if _NUMBER.fullmatch(self.uid) else self.uid
@@ -82,7 +91,36 @@ class LoreHit:
             "book": self.book, "uid": uid, "comment": self.comment, "fired": self.fired, "key": self.key,
             "message": self.message, "snippet": self.snippet, "position": self.position, "depth": self.depth,
             "order": self.order, "tokens": self.tokens, "why": self.why.to_json() if self.why else None,
+            "parent": self.parent, "dice": self.dice, "timers": dict(self.timers), "group": self.group,
+            "dropped_by": self.dropped_by, "outlet": self.outlet, "anchored": self.anchored,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """A lore entry that stands in history: before the user's message `node`, with its text of that moment."""
+
+    book: str
+    uid: str
+    node: str
+    text: str
+    role: Role = "system"
+    digest: str = ""
+    comment: str = ""
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoreTimer:
+    """A timed effect (SillyTavern's `timedWorldInfo`). `start` and `end` are lengths of the chat in messages; the
+    effect is over at `end`, and gone when the chat shrank to `start` or the entry's `digest` changed."""
+
+    book: str
+    uid: str
+    kind: Literal["sticky", "cooldown"]
+    start: int
+    end: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +131,24 @@ class PlanState:
     `frozen`: values of time and random macros in the head, by macro text and place.
     `examples`: whether example dialogue is still in the prompt.
     `rendered`: (source, digest) of each segment of the last prompt, for the cache forecast.
+    `anchored`: lore that stands in history. `timers`: timed lore effects. `variables`: the chat's macro variables.
+    `memory`: ids of the summaries that stand in the prompt.
     """
 
     anchor: str | None = None
     frozen: Mapping[str, str] = field(default_factory=dict)
     examples: bool = True
     rendered: tuple[tuple[str, str], ...] = ()
+    anchored: tuple[Anchored, ...] = ()
+    timers: tuple[LoreTimer, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    memory: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
             "anchor": self.anchor, "frozen": dict(self.frozen), "examples": self.examples,
-            "rendered": [list(r) for r in self.rendered],
+            "rendered": [list(r) for r in self.rendered], "anchored": [asdict(a) for a in self.anchored],
+            "timers": [asdict(t) for t in self.timers], "variables": dict(self.variables), "memory": list(self.memory),
         }
 
     @classmethod
@@ -111,6 +156,9 @@ class PlanState:
         return cls(
             data.get("anchor"), dict(data.get("frozen") or {}), bool(data.get("examples", True)),
             tuple((str(s), str(d)) for s, d in data.get("rendered") or ()),
+            tuple(Anchored(**a) for a in data.get("anchored") or ()),
+            tuple(LoreTimer(**t) for t in data.get("timers") or ()),
+            dict(data.get("variables") or {}), tuple(data.get("memory") or ()),
         )
 
 
@@ -122,10 +170,42 @@ class Budget:
     reserve: int
 
 
+NotePosition = Literal["after_story", "at_depth", "before_story"]
+PersonaPosition = Literal["head", "note_top", "note_bottom", "at_depth", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A text put into the prompt from outside card and chat (SillyTavern's `/inject`)."""
+
+    id: str
+    text: str
+    position: Literal["before", "after", "at_depth", "none"] = "at_depth"
+    depth: int = 4
+    role: Role = "system"
+    scan: bool = False                            # lore looks for its keys in it too
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A group chat. `members` in the group's order, the speaker among them (the turn's `card` is the speaker's).
+    `join` puts the cards of all members into the head, each text between `prefix` and `suffix` (`<FIELDNAME>` stands
+    for the field's name); otherwise only the speaker's card is there."""
+
+    members: tuple[Card, ...]
+    muted: frozenset[str] = frozenset()           # by display name
+    join: bool = False
+    with_muted: bool = False
+    prefix: str = ""
+    suffix: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Everything a plan is made of. `path` is the visible path, deleted nodes left out, up to and including what the
-    reply answers; with `prefill` the reply starts with that text (continue: the text so far)."""
+    reply answers; with `prefill` the reply starts with that text (continue: the text so far). `earlier` messages
+    stand before `path`, which may be the end of a longer one. `kind` is what is asked for: with `impersonate` the
+    person's next message is written, with `quiet` the answer to `instruction`."""
 
     path: Sequence[Node]
     card: Card
@@ -145,6 +225,23 @@ class Turn:
     seed: int = 0                                 # for random macros
     mode: str = ""                                # one of the format's named modes (nothink, …)
     group: bool = False                           # several characters speak
+    kind: TurnKind = "normal"
+    instruction: str = ""                         # a quiet request's own text, or guidance for an impersonation
+    earlier: int = 0
+    cast: Cast | None = None                      # who else is in a group chat
+    sources: Mapping[str, LoreSource] = field(default_factory=dict)  # where each book (by id) comes from
+    note_interval: int = 1                        # every so many of the person's messages; 0: never
+    note_position: NotePosition = "at_depth"
+    persona_position: PersonaPosition = "head"
+    persona_depth: int = 2
+    persona_role: Role = "system"
+    scenario: str | None = None                   # the chat's own, over the card's
+    mes_example: str | None = None
+    injections: Sequence[Injection] = ()
+    globals: Mapping[str, str] = field(default_factory=dict)  # macro variables that all chats share
+    facts: Mapping[str, str] = field(default_factory=dict)    # further macro values, by lower-case name
+    reasoning_added: int = 0                      # newest replies whose thoughts stand in the prompt
+    sibling: PlanState | None = None              # of another reply to the same message: what it fired is used again
 
 
 @dataclass(frozen=True, slots=True)
