@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from tui.i18n.ru import backends, chat, cli, commands, core, domain, engine, formats, screens, server, store
+from tui.i18n.ru import (
+    backends,
+    chat,
+    cli,
+    commands,
+    compatible,
+    core,
+    domain,
+    engine,
+    formats,
+    imports,
+    inspector,
+    lore,
+    planner,
+    sandbox,
+    screens,
+    server,
+    store,
+    templates,
+    tokens,
+)
 
 #: Sampler files say the same as samplers do, with file and line before it.
 _IN_A_FILE = {
@@ -17,11 +37,19 @@ CATALOGUE: dict[str, str] = {
     **chat.CATALOGUE,
     **cli.CATALOGUE,
     **commands.CATALOGUE,
+    **compatible.CATALOGUE,
     **core.CATALOGUE,
     **domain.CATALOGUE,
     **engine.CATALOGUE,
     **formats.CATALOGUE,
+    **imports.CATALOGUE,
+    **inspector.CATALOGUE,
+    **lore.CATALOGUE,
+    **planner.CATALOGUE,
+    **sandbox.CATALOGUE,
     **screens.CATALOGUE,
     **server.CATALOGUE,
     **store.CATALOGUE,
+    **templates.CATALOGUE,
+    **tokens.CATALOGUE,
 }

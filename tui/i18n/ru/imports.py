@@ -1,0 +1,6 @@
+"""Presets of other programs."""
+
+from __future__ import annotations
+
+CATALOGUE: dict[str, str] = {
+}

@@ -1,0 +1,6 @@
+"""The lore scan and its trace."""
+
+from __future__ import annotations
+
+CATALOGUE: dict[str, str] = {
+}

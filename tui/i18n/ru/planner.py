@@ -1,0 +1,6 @@
+"""The planner and what it tells."""
+
+from __future__ import annotations
+
+CATALOGUE: dict[str, str] = {
+}

@@ -1,0 +1,1 @@
+"""The helper process in which untrusted regular expressions and chat templates run, with deadlines and a memory limit."""
