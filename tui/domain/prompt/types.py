@@ -203,8 +203,7 @@ class Cast:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Everything a plan is made of. `path` is the visible path, deleted nodes left out, up to and including what the
-    reply answers; with `prefill` the reply starts with that text (continue: the text so far). `earlier` messages
-    stand before `path`, which may be the end of a longer one. `kind` is what is asked for: with `impersonate` the
+    reply answers; with `prefill` the reply starts with that text (continue: the text so far). `kind` is what is asked for: with `impersonate` the
     person's next message is written, with `quiet` the answer to `instruction`."""
 
     path: Sequence[Node]
@@ -227,7 +226,6 @@ class Turn:
     group: bool = False                           # several characters speak
     kind: TurnKind = "normal"
     instruction: str = ""                         # a quiet request's own text, or guidance for an impersonation
-    earlier: int = 0
     cast: Cast | None = None                      # who else is in a group chat
     sources: Mapping[str, LoreSource] = field(default_factory=dict)  # where each book (by id) comes from
     note_interval: int = 1                        # every so many of the person's messages; 0: never
