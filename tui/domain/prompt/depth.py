@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.chat import Role
-from tui.domain.prompt.head import in_head
-from tui.domain.prompt.history import newest_turn
-from tui.domain.prompt.texts import Texts
-from tui.domain.prompt.types import LoreHit, Segment
+from tui.domain.prompt.head import in_head, note_in_head
+from tui.domain.prompt.texts import Texts, joined_cards
+from tui.domain.prompt.types import LoreHit, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
 #: Where triggered lore goes that asks for a place in the head: the head must not change from turn to turn.
@@ -33,34 +32,80 @@ class Insert:
         return (-self.depth, _ROLE_ORDER[self.segment.role], self.rank, self.order)
 
 
-def depth_inserts(texts: Texts, lore: Sequence[LoreHit], wrapping: Wrapping) -> list[Insert]:
-    """Author's note, character's note and fired lore that does not stand in the head."""
-    turn = texts.turn
-    out: list[Insert] = []
+class _Inserts:
+    """Collects what stands at a depth."""
 
-    def add(source: str, text: str, role: str, depth: int, rank: int, order: int = 0) -> None:
+    def __init__(self, texts: Texts, wrapping: Wrapping) -> None:
+        self.texts = texts
+        self.wrapping = wrapping
+        self.out: list[Insert] = []
+
+    def add(self, source: str, text: str, role: str, depth: int, rank: int, order: int = 0) -> None:
         if text.strip():
             kind = _ROLES.get(role, "system")
-            tokens = wrapping.count(text) + wrapping.turn(kind)
-            segment = Segment(source, kind, text, tokens, "tail", depth=depth)
-            out.append(Insert(segment, depth, rank, order))
+            tokens = self.wrapping.count(text) + self.wrapping.turn(kind)
+            segment = Segment(source, kind, text, tokens, "tail", depth=max(0, depth))
+            self.out.append(Insert(segment, max(0, depth), rank, order))
 
-    note_depth = max(0, turn.note_depth)
-    add("note", texts.fresh(turn.note, "note"), turn.note_role, note_depth, 1)
-    card = turn.card
-    own_note = texts.fresh(card.depth_prompt, "card.note")
-    add("card.note", own_note, card.depth_prompt_role, max(0, card.depth_prompt_depth), 3)
+
+def depth_inserts(texts: Texts, lore: Sequence[LoreHit], wrapping: Wrapping) -> list[Insert]:
+    """Notes, the persona where it asks for a depth, injected texts, and fired lore that stands neither in the head
+    nor in history."""
+    inserts = _Inserts(texts, wrapping)
+    due = note_due(texts.turn)
+    _notes(inserts, due)
+    _persona(inserts, due)
     for hit in lore:
-        if not hit.fired or in_head(hit):
+        if not hit.fired or hit.anchored or in_head(hit) or hit.position == "outlet":
             continue
-        source = f"lore:{hit.book}:{hit.uid}"
-        if hit.position in ("note_top", "note_bottom"):
-            add(source, hit.text, turn.note_role, note_depth, 0 if hit.position == "note_top" else 2, hit.order)
-        elif hit.position == "at_depth":
-            add(source, hit.text, hit.role, hit.depth or 0, 4, hit.order)
-        else:
-            add(source, hit.text, "system", STABLE_DEPTH, 4, hit.order)
-    return out
+        _fired(inserts, hit, due)
+    return inserts.out
+
+
+def note_due(turn: Turn) -> bool:
+    """Whether this is a turn of the author's note: every `note_interval` messages of the person."""
+    if turn.note_interval <= 1:
+        return turn.note_interval == 1
+    said = sum(1 for node in turn.path if node.role == "user" and not node.hidden)
+    return said > 0 and said % turn.note_interval == 0
+
+
+def _notes(inserts: _Inserts, due: bool) -> None:
+    texts, turn = inserts.texts, inserts.texts.turn
+    if due and not note_in_head(turn):
+        depth = turn.note_depth if turn.note_position == "at_depth" else STABLE_DEPTH
+        inserts.add("note", texts.fresh(turn.note, "note"), turn.note_role, depth, 1)
+    cards = joined_cards(turn.cast) if turn.cast is not None and turn.cast.join else [turn.card]
+    for at, card in enumerate(cards):
+        own = card is turn.card
+        text = texts.fresh(card.depth_prompt, "card.note") if own else texts.of_card(card, card.depth_prompt, "card.note")
+        source = "card.note" if own else f"card.note:{card.display_name}"
+        inserts.add(source, text, card.depth_prompt_role, card.depth_prompt_depth, 3, at)
+    for injection in sorted(turn.injections, key=lambda i: i.id):
+        if injection.position == "at_depth":
+            source = f"injection:{injection.id}"
+            inserts.add(source, texts.fresh(injection.text, source), injection.role, injection.depth, 5)
+
+
+def _persona(inserts: _Inserts, due: bool) -> None:
+    turn, text = inserts.texts.turn, inserts.texts.persona
+    if turn.persona_position == "at_depth":
+        inserts.add("persona", text, turn.persona_role, turn.persona_depth, 3)
+    elif turn.persona_position in ("note_top", "note_bottom") and due:
+        rank = 0 if turn.persona_position == "note_top" else 2
+        inserts.add("persona", text, turn.note_role, turn.note_depth, rank)
+
+
+def _fired(inserts: _Inserts, hit: LoreHit, due: bool) -> None:
+    turn, source = inserts.texts.turn, f"lore:{hit.book}:{hit.uid}"
+    if hit.position in ("note_top", "note_bottom"):
+        if due:
+            rank = 0 if hit.position == "note_top" else 2
+            inserts.add(source, hit.text, turn.note_role, turn.note_depth, rank, hit.order)
+    elif hit.position == "at_depth":
+        inserts.add(source, hit.text, hit.role, hit.depth or 0, 4, hit.order)
+    else:
+        inserts.add(source, hit.text, "system", STABLE_DEPTH, 4, hit.order)
 
 
 def post_history_segment(texts: Texts, wrapping: Wrapping) -> Segment | None:
@@ -71,22 +116,49 @@ def post_history_segment(texts: Texts, wrapping: Wrapping) -> Segment | None:
     return Segment("post_history", "system", text, wrapping.count(text) + wrapping.turn("system"), "tail")
 
 
+def ending_segment(texts: Texts, wrapping: Wrapping) -> Segment | None:
+    """What the prompt ends with: a reply begun, or what asks for something else than a reply."""
+    turn = texts.turn
+    if turn.kind == "quiet" or (turn.kind == "impersonate" and (turn.as_messages or turn.instruction.strip())):
+        text = turn.instruction if turn.kind == "quiet" else texts.impersonation()
+        tokens = wrapping.count(text) + wrapping.turn("system")
+        return Segment("instruction", "system", text, tokens, "tail") if text.strip() else None
+    prefill = turn.prefill.rstrip(" ")                      # a blank at the end of a prompt misleads the tokenizer
+    if not prefill:
+        return None
+    role: Role = "user" if turn.kind == "impersonate" else "assistant"
+    name = turn.user if turn.kind == "impersonate" else turn.card.display_name
+    return Segment("prefill", role, prefill, wrapping.count(prefill), "tail", name)
+
+
 def with_inserts(history: Sequence[Segment], inserts: Sequence[Insert], tail: Segment | None) -> list[Segment]:
-    """History with everything in its place. Segments of one role at one depth are one turn, a line each."""
-    shown = [at for at, segment in enumerate(history) if segment.included]
+    """History with everything in its place. Segments of one role at one depth are one turn, a line each. Depths count
+    messages; lore that is anchored to one stands with it."""
+    shown = [
+        _with_lore(history, at) for at, segment in enumerate(history)
+        if segment.included and segment.source.startswith("message:")
+    ]
     before: dict[int, list[Segment]] = {}
     for insert in sorted(inserts, key=lambda i: i.place):
         back = len(shown) - insert.depth
         at = len(history) if insert.depth <= 0 or not shown else shown[max(0, back)]
         before.setdefault(at, []).append(insert.segment)
     if tail is not None:
-        at = newest_turn(history) if shown else len(history)
+        users = [at for at, s in enumerate(history) if s.included and s.source.startswith("message:") and s.role == "user"]
+        at = _with_lore(history, users[-1]) if users else shown[-1] if shown else len(history)
         before.setdefault(at, []).append(tail)
     out: list[Segment] = []
     for at in range(len(history) + 1):
         out += _as_turns(before.get(at, []))
         out += history[at : at + 1]
     return out
+
+
+def _with_lore(history: Sequence[Segment], at: int) -> int:
+    """Where the lore begins that is anchored to the message at `at`; `at` itself without any."""
+    while at > 0 and history[at - 1].included and history[at - 1].source.startswith("lore:"):
+        at -= 1
+    return at
 
 
 def _as_turns(segments: Sequence[Segment]) -> list[Segment]:

@@ -41,6 +41,18 @@ def forecast(segments: Sequence[Segment], previous: Rendered, head_last: bool = 
     return Forecast(marked, reuse, change, rendered)
 
 
+def moving_tokens(segments: Sequence[Segment], cuttable: bool) -> int:
+    """Tokens that the next turn will process again because something stands at a depth and moves on: all messages
+    after it, or the whole prompt where the backend's cache cannot be cut in the middle."""
+    included = [s for s in segments if s.included]
+    moving = next((at for at, s in enumerate(included) if s.volatility == "tail" and s.depth is not None), None)
+    after = included[moving:] if moving is not None else []
+    newest = next((at for at in range(len(after) - 1, -1, -1) if after[at].role == "user"), 0)
+    if not any(s.volatility == "history" for s in after[:newest]):
+        return 0
+    return sum(s.tokens for s in (after[:newest] if cuttable else included))
+
+
 def _head_last(segments: Sequence[Segment], included: Sequence[int]) -> list[int]:
     head = [at for at in included if segments[at].block == "head"]
     rest = [at for at in included if segments[at].block != "head"]

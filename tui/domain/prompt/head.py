@@ -1,4 +1,4 @@
-"""The stable part of a prompt: system text, card, persona, constant lore, example dialogue, memory."""
+"""The stable part of a prompt: system text, card, persona, constant lore, notes, example dialogue, memory."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from collections.abc import Sequence
 from tui.domain.chat import Summary, summary_applies
 from tui.domain.notice import Notice
 from tui.domain.prompt.story import Stretch, render_story
-from tui.domain.prompt.texts import Texts
-from tui.domain.prompt.types import Counter, LoreHit, Segment
+from tui.domain.prompt.texts import Texts, joined_cards
+from tui.domain.prompt.types import Counter, LoreHit, PlanState, Segment, Turn
 
 HEAD = "head"
 _START = re.compile(r"<START>", re.IGNORECASE)
 _AROUND_CARD = ("before_char", "after_char", "examples_top", "examples_bottom")
 _STALE = Notice("A message it covers has changed since; make the summary again to use it.")
+_WAITING = Notice("It waits for the next cut of the oldest messages, so that nothing is processed twice for it.")
+_NO_EXAMPLES = Notice("The prompt preset leaves example dialogue out.")
 _INSIDE = Notice("Another summary covers the same messages and more.")
 
 
 def head_segments(texts: Texts, lore: Sequence[LoreHit], count: Counter) -> list[Segment]:
-    """The story string filled, one segment a source."""
+    """The story string filled, one segment a source; before and after it what asks for a place there."""
     turn = texts.turn
     values: dict[str, list[Stretch]] = {
         "system": _one("system", texts.system()),
         "description": _one("card.description", texts.description),
         "personality": _one("card.personality", texts.personality),
         "scenario": _one("card.scenario", texts.scenario),
-        "persona": _one("persona", texts.persona),
+        "persona": _one("persona", texts.persona) if turn.persona_position == "head" else [],
         "lore_before": _lore(lore, before=True),
         "lore_after": _lore(lore, before=False),
     }
@@ -34,44 +36,91 @@ def head_segments(texts: Texts, lore: Sequence[LoreHit], count: Counter) -> list
         turn.prompt.story, values, {"char": turn.card.display_name, "user": turn.user},
         lambda text: texts.stable(text, "story"),
     )
-    return [Segment(source, "system", text, count(text), "head", block=HEAD) for source, text in stretches]
+    whole = [*_around(texts, "before"), *stretches, *_around(texts, "after")]
+    return [Segment(source, "system", text, count(text), "head", block=HEAD) for source, text in whole]
+
+
+def note_in_head(turn: Turn) -> bool:
+    """Whether the author's note stands in the head: it asks for that, and is there on every turn."""
+    return turn.note_position != "at_depth" and turn.note_interval == 1
+
+
+def _around(texts: Texts, side: str) -> list[Stretch]:
+    """The author's note and injected texts that stand before or after the story, a blank line between."""
+    turn = texts.turn
+    out: list[Stretch] = []
+    if note_in_head(turn) and turn.note_position == f"{side}_story":
+        out += _one("note", texts.stable(turn.note, "note"))
+    for injection in sorted(turn.injections, key=lambda i: i.id):
+        if injection.position == side:
+            out += _one(f"injection:{injection.id}", texts.stable(injection.text, f"injection:{injection.id}"))
+    return [(source, f"{text}\n\n" if side == "before" else f"\n\n{text}") for source, text in out]
 
 
 def in_head(hit: LoreHit) -> bool:
-    """Constant lore that asks for a place around the card (or the examples) stands in the head."""
-    return hit.fired and hit.constant and hit.position in _AROUND_CARD
+    """Lore that fires on every turn and asks for a place around the card (or the examples) stands in the head."""
+    return hit.fired and hit.stable and hit.position in _AROUND_CARD
 
 
 def example_segments(texts: Texts, count: Counter) -> list[Segment]:
     """Example dialogue, one segment a block, each opened by its separator line."""
     turn = texts.turn
     separator = texts.stable(turn.prompt.example_separator or "<START>", "example")
-    blocks = [block.strip() for block in _START.split(turn.card.mes_example) if block.strip()]
     out = []
-    for at, block in enumerate(blocks):
-        body = texts.stable(block, f"example:{at}")
+    for at, body in enumerate(_example_blocks(texts)):
         text = f"\n\n{separator}\n{body}" if separator.strip() else f"\n\n{body}"
-        out.append(Segment(f"example:{at}", "system", text, count(text), "head", block=HEAD))
+        never = turn.prompt.examples == "never"
+        out.append(Segment(f"example:{at}", "system", text, count(text), "head", block=HEAD, included=not never,
+                           why=_NO_EXAMPLES if never else None))
     return out
 
 
-def memory_segments(texts: Texts, count: Counter) -> tuple[list[Segment], frozenset[str]]:
-    """Summaries that hold for the path, in its order, and the ids of the nodes they stand for."""
+def _example_blocks(texts: Texts) -> list[str]:
     turn = texts.turn
+    cards = joined_cards(turn.cast) if turn.cast is not None and turn.cast.join else [turn.card]
+    out: list[str] = []
+    for card in cards:
+        own = card.mes_example if turn.mes_example is None or card is not turn.card else turn.mes_example
+        blocks = [block.strip() for block in _START.split(own) if block.strip()]
+        out += [
+            texts.stable(block, f"example:{at}") if card is turn.card else texts.of_card(card, block, f"example:{at}")
+            for at, block in enumerate(blocks)
+        ]
+    return out
+
+
+def memory_segments(
+    texts: Texts, count: Counter, rebase: bool = False
+) -> tuple[list[Segment], frozenset[str]]:
+    """Summaries that hold for the path, in its order, and the ids of the nodes they stand for.
+
+    One that the program made by itself waits for the next `rebase`, for it changes the middle of the prompt.
+    """
+    turn = texts.turn
+    if not turn.summaries:
+        return [], frozenset()
     place = {node.id: at for at, node in enumerate(turn.path)}
     state = {s.id: summary_applies(s, turn.path) for s in turn.summaries}
-    valid = [s for s in turn.summaries if state[s.id] == "yes" and s.text.strip()]
+    waiting = {s.id for s in turn.summaries if not rebase and _waits(s, turn.state)}
+    valid = [s for s in turn.summaries if state[s.id] == "yes" and s.text.strip() and s.id not in waiting]
     covered = {s.id: frozenset(node for node, _ in s.covers) for s in valid}
     standing = [s for s in valid if not _inside_another(s, valid, covered)]
-    shown = [s for s in turn.summaries if state[s.id] == "stale" or s.id in covered]
+    shown = [s for s in turn.summaries if state[s.id] == "stale" or s.id in covered or s.id in waiting]
+    shown = [s for s in shown if state[s.id] != "no"]
     shown.sort(key=lambda s: min(place[node] for node, _ in s.covers))
     segments = []
     for summary in shown:
         text = "\n\n" + texts.summary(summary.text)
         why = None if summary in standing else _STALE if state[summary.id] == "stale" else _INSIDE
+        if summary.id in waiting:
+            why = _WAITING
         source, tokens = f"summary:{summary.id}", count(text)
         segments.append(Segment(source, "system", text, tokens, "memory", block=HEAD, included=why is None, why=why))
     return segments, frozenset().union(*(covered[s.id] for s in standing))
+
+
+def _waits(summary: Summary, state: PlanState) -> bool:
+    return summary.generation.get("by") == "program" and summary.id not in state.memory
 
 
 def _inside_another(summary: Summary, valid: Sequence[Summary], covered: dict[str, frozenset[str]]) -> bool:

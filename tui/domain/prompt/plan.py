@@ -10,23 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
-from tui.domain.lore_scan import ScanSettings, scan_lore
 from tui.domain.notice import Notice, notice
-from tui.domain.prompt.depth import Insert, depth_inserts, post_history_segment, with_inserts
-from tui.domain.prompt.forecast import forecast
+from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
+from tui.domain.prompt.forecast import Rendered, forecast, moving_tokens
 from tui.domain.prompt.head import example_segments, head_segments, memory_segments
-from tui.domain.prompt.history import (
-    Fit,
-    cut_before,
-    fit_history,
-    history_segments,
-    newest_tokens,
-    newest_turn,
-)
+from tui.domain.prompt.history import Fit, History, cut_before, fit_history, read_history
 from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
-from tui.domain.prompt.texts import Texts, turn_seed
-from tui.domain.prompt.types import Counter, LoreHit, Matcher, Plan, PlanState, Segment, Turn
+from tui.domain.prompt.texts import Texts, without_moments
+from tui.domain.prompt.turn_lore import LoreScanner, TurnLore, scan_turn
+from tui.domain.prompt.types import Anchored, Counter, Plan, PlanState, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
 #: From this share of its room on, history is said to be nearly full.
@@ -37,24 +30,45 @@ _SUMMARY_LEFT = Notice("There is no room for this summary beside the newest mess
 
 
 def make_plan(
-    turn: Turn, count: Counter, count_markup: Counter | None = None, match: Matcher | None = None
+    turn: Turn, count: Counter, count_markup: Counter | None = None, scan: LoreScanner | None = None
 ) -> Plan:
     """The plan of one turn.
 
     `count` counts texts (special tokens not read), one message or one field of the head at a time; `count_markup`
     counts the format's literals (special tokens read), by default it is `count`. Both may estimate: then the total is
     one, and the caller compares the rendered prompt with the window and plans again with a smaller budget if need be.
-    `match` tries regular expressions of lore keys; without it those never match.
+    `scan` looks for lore keys; without it a plain one is used, to which regular expressions never match.
     Raises PromptTooLong when head, newest user turn and reserve do not fit.
+
+    When the beginning of history moves, everything that waited for this moment enters with it: the plan is made again
+    with summaries that the program made, and with the time macros of the head resolved anew.
     """
-    draft = _draft(turn, count, count_markup or count, match)
+    if turn.fresh_macros:
+        turn = replace(turn, state=replace(turn.state, frozen={}), fresh_macros=False)
+    plan = _plan(turn, count, count_markup or count, scan, rebase=False)
+    if not plan.rebase or not _waiting(turn, plan):
+        return plan
+    settled = replace(turn, state=replace(turn.state, frozen=without_moments(turn.state.frozen)))
+    return _plan(settled, count, count_markup or count, scan, rebase=True)
+
+
+def _waiting(turn: Turn, plan: Plan) -> bool:
+    """Whether a rebase has more to do than to cut."""
+    pending = any(s.volatility == "memory" and not s.included for s in plan.segments)
+    return pending or without_moments(turn.state.frozen) != turn.state.frozen
+
+
+def _plan(
+    turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner | None, *, rebase: bool
+) -> Plan:
+    draft = _draft(turn, count, count_markup, scan, rebase)
     shed = _make_room(draft, turn)
-    room = _room(shed, turn)
+    pinned = turn.prompt.examples == "always"
     fit = fit_history(
-        shed.history, room, _tokens(shed.examples), turn.prompt.history_share,
-        start=_anchor_index(turn), with_examples=turn.state.examples,
+        shed.history, _room(shed, turn), 0 if pinned else _tokens(shed.examples), turn.prompt.history_share,
+        start=shed.history.start_of(turn.state.anchor), with_examples=turn.state.examples,
     )
-    return _finish(turn, shed, fit)
+    return _finish(turn, shed, fit, rebase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,61 +80,50 @@ class _Draft:
     head: tuple[Segment, ...]
     examples: tuple[Segment, ...]
     memory: tuple[Segment, ...]
-    history: tuple[Segment, ...]
+    history: History
     inserts: tuple[Insert, ...]
-    post_history: Segment | None
-    prefill: Segment | None
-    lore: tuple[LoreHit, ...]
+    tail: Segment | None
+    ending: Segment | None
+    lore: TurnLore
     left: tuple[Segment, ...] = ()
 
 
-def _draft(turn: Turn, count: Counter, count_markup: Counter, match: Matcher | None) -> _Draft:
+def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner | None, rebase: bool) -> _Draft:
     texts = Texts(turn)
     wrapping = Wrapping(turn, count, count_markup)
-    memory, summarised = memory_segments(texts, count)
-    history = history_segments(turn, summarised, wrapping)
-    lore = _scan(turn, texts, count, match)
-    head = head_segments(texts, lore, count)
+    memory, summarised = memory_segments(texts, count, rebase)
+    lore = scan_turn(turn, texts, count, scan)
+    history = read_history(turn, summarised, wrapping, lore.standing)
+    head = head_segments(texts, lore.hits, count)
     template = Segment("template", "system", "", wrapping.fixed(bool(head or memory)), "head", name=turn.template.id)
     if "{{date:" in "".join((wrapping.form.preamble, wrapping.form.system_prefix, wrapping.form.system_missing)):
         texts.frozen.value(TEMPLATE_CLOCK, lambda: turn.clock)
-    prefill = turn.prefill.rstrip(" ")                      # a blank at the end of a prompt misleads the tokenizer
     return _Draft(
-        texts, template, tuple(head), tuple(example_segments(texts, count)), tuple(memory), tuple(history),
-        tuple(depth_inserts(texts, lore, wrapping)), post_history_segment(texts, wrapping),
-        Segment("prefill", "assistant", prefill, count(prefill), "tail", turn.card.display_name) if prefill else None,
-        tuple(lore),
+        texts, template, tuple(head), tuple(example_segments(texts, count)), tuple(memory), history,
+        tuple(depth_inserts(texts, lore.hits, wrapping)), post_history_segment(texts, wrapping),
+        ending_segment(texts, wrapping), lore,
     )
-
-
-def _scan(turn: Turn, texts: Texts, count: Counter, match: Matcher | None) -> list[LoreHit]:
-    """Lore over the visible messages, each with its speaker's name before it."""
-    if not turn.books:
-        return []
-    said = [f"{n.name}: {n.text}" if n.name else n.text for n in turn.path if not n.hidden and n.text.strip()]
-    window = max(0, turn.budget.context - turn.budget.reserve)
-    settings = ScanSettings(
-        turn.prompt.lore.scan_depth, int(window * max(0.0, min(turn.prompt.lore.budget_share, 1.0))), turn_seed(turn),
-        sum(1 for n in turn.path if n.role == "assistant"),
-    )
-    return scan_lore(turn.books, said, count, settings=settings, match=match, resolve=texts.stable)
 
 
 def _room(draft: _Draft, turn: Turn) -> int:
-    """Tokens for examples and history beside everything else."""
+    """Tokens for history, and for examples that leave when it needs their room, beside everything else."""
     fixed = [draft.template, *draft.head, *(s for s in draft.memory if s.included), *(i.segment for i in draft.inserts)]
-    fixed += [s for s in (draft.post_history, draft.prefill) if s is not None]
+    fixed += [s for s in (draft.tail, draft.ending) if s is not None]
+    if turn.prompt.examples == "always":
+        fixed += draft.examples
     return turn.budget.context - turn.budget.reserve - _tokens(fixed)
 
 
 def _make_room(draft: _Draft, turn: Turn) -> _Draft:
     """If the newest user turn does not fit, let go of fired lore (lowest order first), then of the oldest
     summaries; if it still does not, refuse."""
-    needed = newest_tokens(draft.history)
-    while _room(draft, turn) < needed:
+    while _room(draft, turn) < draft.history.newest_tokens():
         lore = [i for i in draft.inserts if i.segment.source.startswith("lore:")]
+        anchored = [a for a in draft.lore.standing if a.node == draft.history.nodes[-1]] if draft.history.nodes else []
         if lore:
-            draft = _without_lore(draft, min(lore, key=lambda i: i.order))
+            draft = _without_insert(draft, min(lore, key=lambda i: i.order))
+        elif anchored:
+            draft = _without_anchored(draft, min(anchored, key=lambda a: a.order))
         elif any(s.included for s in draft.memory):
             at = next(i for i, s in enumerate(draft.memory) if s.included)
             gone = replace(draft.memory[at], included=False, why=_SUMMARY_LEFT)
@@ -130,23 +133,34 @@ def _make_room(draft: _Draft, turn: Turn) -> _Draft:
     return draft
 
 
-def _without_lore(draft: _Draft, gone: Insert) -> _Draft:
+def _without_insert(draft: _Draft, gone: Insert) -> _Draft:
     source = gone.segment.source
     return replace(
         draft,
         inserts=tuple(i for i in draft.inserts if i is not gone),
         left=(*draft.left, replace(gone.segment, included=False, why=_NO_ROOM)),
-        lore=tuple(
-            replace(hit, fired=False, why=_NO_ROOM) if f"lore:{hit.book}:{hit.uid}" == source else hit
-            for hit in draft.lore
-        ),
+        lore=draft.lore.without(source, _NO_ROOM),
+    )
+
+
+def _without_anchored(draft: _Draft, gone: Anchored) -> _Draft:
+    source = f"lore:{gone.book}:{gone.uid}"
+    segments, nodes = draft.history.segments, draft.history.nodes
+    at = next(i for i, s in enumerate(segments) if s.source == source)
+    history = replace(
+        draft.history, segments=(*segments[:at], *segments[at + 1 :]), nodes=(*nodes[:at], *nodes[at + 1 :])
+    )
+    return replace(
+        draft, history=history, left=(*draft.left, replace(segments[at], included=False, why=_NO_ROOM)),
+        lore=draft.lore.without(source, _NO_ROOM),
     )
 
 
 def _too_long(draft: _Draft, turn: Turn) -> PromptTooLong:
-    newest = draft.history[newest_turn(draft.history) :] if draft.history else ()
-    tail = [i.segment for i in draft.inserts] + [s for s in (draft.post_history, draft.prefill) if s is not None]
-    segments = [draft.template, *draft.head, *(s for s in newest if s.included), *tail]
+    newest = draft.history.segments[draft.history.newest_turn() :]
+    tail = [i.segment for i in draft.inserts] + [s for s in (draft.tail, draft.ending) if s is not None]
+    pinned = draft.examples if turn.prompt.examples == "always" else ()
+    segments = [draft.template, *draft.head, *pinned, *(s for s in newest if s.included), *tail]
     needed = _tokens(segments)
     budget = turn.budget
     return PromptTooLong(
@@ -160,34 +174,58 @@ def _too_long(draft: _Draft, turn: Turn) -> PromptTooLong:
     )
 
 
-def _anchor_index(turn: Turn) -> int:
-    """Where history began last time; 0 when that message is not on this path."""
-    return next((at for at, node in enumerate(turn.path) if node.id == turn.state.anchor), 0)
-
-
-def _finish(turn: Turn, draft: _Draft, fit: Fit) -> Plan:
-    before = _anchor_index(turn)
+def _finish(turn: Turn, draft: _Draft, fit: Fit, rebase: bool) -> Plan:
     history = cut_before(draft.history, fit.start)
-    cut = tuple(
-        turn.path[at].id for at in range(before, fit.start) if draft.history[at].included
-    )
-    examples = draft.examples if fit.examples else tuple(
+    cut = _cut_now(turn, draft.history, fit.start)
+    gradual = turn.prompt.examples == "gradual"
+    examples = draft.examples if fit.examples or not gradual else tuple(
         replace(s, included=False, why=_EXAMPLES_LEFT) for s in draft.examples
     )
     segments = [draft.template, *draft.head, *examples, *draft.memory, *draft.left]
-    segments += with_inserts(history, draft.inserts, draft.post_history)
-    segments += [draft.prefill] if draft.prefill else []
+    segments += with_inserts(history, draft.inserts, draft.tail)
+    segments += [draft.ending] if draft.ending else []
     last = forecast(segments, turn.state.rendered, turn.template.system_placement == "last_user")
-    anchor = turn.path[fit.start].id if fit.start else None
-    state = PlanState(anchor, dict(draft.texts.frozen.used), fit.examples, last.rendered)
+    moving = moving_tokens(last.segments, turn.cuttable)
     return Plan(
-        last.segments, state, draft.lore, stops_of(turn), _tokens(s for s in last.segments if s.included), last.reuse,
-        cut, tuple(_notices(draft, fit, cut)), last.first_change,
+        last.segments, _next_state(turn, draft, fit, last.rendered), draft.lore.hits, stops_of(turn),
+        _tokens(s for s in last.segments if s.included), last.reuse, cut,
+        tuple(_notices(turn, draft, fit, cut, moving)), last.first_change,
+        rebase=rebase or _rebased(turn, draft.history, fit), moving=moving,
     )
 
 
-def _notices(draft: _Draft, fit: Fit, cut: Sequence[str]) -> list[Notice]:
-    out = []
+def _next_state(turn: Turn, draft: _Draft, fit: Fit, rendered: Rendered) -> PlanState:
+    nodes = draft.history.nodes
+    first = nodes[fit.start] if fit.start < len(nodes) and (fit.start or draft.history.older) else None
+    kept = set(nodes[fit.start :])
+    return PlanState(
+        first, dict(draft.texts.frozen.used), fit.examples, rendered,
+        anchored=tuple(a for a in draft.lore.standing if a.node in kept), timers=draft.lore.timers,
+        variables=draft.texts.variables(),
+        memory=tuple(s.source.removeprefix("summary:") for s in draft.memory if s.included),
+    )
+
+
+def _rebased(turn: Turn, history: History, fit: Fit) -> bool:
+    return fit.start != history.start_of(turn.state.anchor) or fit.examples != turn.state.examples
+
+
+def _cut_now(turn: Turn, history: History, start: int) -> tuple[str, ...]:
+    """Messages that were in the last prompt, and are in this one no more."""
+    if not start:
+        return ()
+    ids = [node.id for node in turn.path]
+    first = ids.index(turn.state.anchor) if turn.state.anchor in ids else 0
+    end = ids.index(history.nodes[start])
+    shown = {n: s.included for n, s in zip(history.nodes, history.segments, strict=True)}
+    return tuple(
+        node.id for node in turn.path[first:end]
+        if shown.get(node.id, not node.hidden and bool(node.text.strip()))
+    )
+
+
+def _notices(turn: Turn, draft: _Draft, fit: Fit, cut: Sequence[str], moving: int) -> list[Notice]:
+    out = [*draft.lore.notices]
     if cut:
         out.append(notice(
             "The oldest {count} messages no longer fit and were left out. /summarise keeps what happened in them.",
@@ -200,6 +238,11 @@ def _notices(draft: _Draft, fit: Fit, cut: Sequence[str]) -> list[Notice]:
         ))
     if any(s.why == _SUMMARY_LEFT for s in draft.memory):
         out.append(Notice("Not all summaries fit into the prompt; shorten them or use a larger context."))
+    if moving and not turn.cuttable:
+        out.append(notice(
+            "This model's cache cannot be cut in the middle: what stands at a depth has the whole prompt processed "
+            "again on every turn, {tokens} tokens. Anchored lore and notes in the head cost nothing.", tokens=moving,
+        ))
     return out
 
 

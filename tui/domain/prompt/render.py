@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from tui.domain.backend import ChatMessage, Piece
 from tui.domain.clock import format_date
@@ -26,26 +26,30 @@ _NESTED: Mapping[str, type[Any]] = {"trim": Trim, "reasoning": ReasoningTags}
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who and when, for the places in a format's literals. `group` is True when several characters speak."""
+    """Who and when, for the places in a format's literals. `group` is True when several characters speak; `speaker`
+    is who writes next."""
 
     char: str = ""
     user: str = ""
     clock: str = ""
     group: bool = False
+    speaker: Literal["assistant", "user"] = "assistant"
 
 
 def render_messages(
     template: Template, messages: Sequence[ChatMessage], *, generation: bool = True, continue_last: bool = False,
     mode: str = "", clock: str = "", char: str = "", user: str = "", group: bool = False,
+    speaker: Literal["assistant", "user"] = "assistant",
 ) -> tuple[str, tuple[Piece, ...]]:
     """The literal BOS (for backends that add none) and the prompt after it.
 
     A leading system message is the system text; later ones are notes, written as the format's `note_role` says.
-    `generation` puts the opener of a reply at the end; with `continue_last` the last message, an assistant's, is that
-    reply already begun. `clock` is ISO 8601. Raises BadInput for a `mode` the format does not have.
+    `generation` puts the opener of a reply at the end, or that of the person's next message (`speaker`); with
+    `continue_last` the last message, the speaker's, is that turn already begun. `clock` is ISO 8601. Raises BadInput
+    for a `mode` the format does not have.
     """
     form = with_mode(template, mode)
-    cast = Cast(char, user, clock, group)
+    cast = Cast(char, user, clock, group, speaker)
     system, turns = _normalise(form, messages, continue_last)
     return form.bos, tuple(_Writer(form, cast).write(system, turns, generation, continue_last))
 
@@ -78,8 +82,13 @@ def render_plan(plan: Plan, turn: Turn) -> tuple[str, tuple[Piece, ...]]:
     return render_messages(
         turn.template, plan_messages(plan, turn), continue_last=_continues(plan), mode=turn.mode,
         clock=plan.state.frozen.get(TEMPLATE_CLOCK, turn.clock), char=turn.card.display_name, user=turn.user,
-        group=turn.group,
+        group=turn.group, speaker=speaker_of(turn),
     )
+
+
+def speaker_of(turn: Turn) -> Literal["assistant", "user"]:
+    """Whose turn the prompt ends with."""
+    return "user" if turn.kind == "impersonate" else "assistant"
 
 
 def plan_prefill(plan: Plan) -> str:
@@ -220,7 +229,7 @@ class _Writer:
         self._literal(form.chat_start)
         if host is None and form.system_placement != "turn" and block:
             self._turn(ChatMessage("user", ""), block)
-        continued = len(turns) - 1 if continue_last and turns and turns[-1].role == "assistant" else None
+        continued = len(turns) - 1 if continue_last and turns and turns[-1].role == self.cast.speaker else None
         for at, turn in enumerate(turns):
             if at == continued:
                 self._continued(turn)
@@ -265,17 +274,23 @@ class _Writer:
         """A reply already begun: its opener and text, left open. Its end is the model's place to go on, so only its
         beginning is trimmed."""
         form = self.form
-        prefix = form.assistant_prefix if form.prefill_prefix is None else form.prefill_prefix
+        if turn.role == "user":
+            prefix, rule = form.user_prefix, form.trim.user
+        else:
+            prefix, rule = form.assistant_prefix if form.prefill_prefix is None else form.prefill_prefix, form.trim.assistant
         self._literal(prefix, self._name(turn))
-        self._put([Piece(self._name_line(turn)), Piece(_left(turn.content, form.trim.assistant))])
+        self._put([Piece(self._name_line(turn)), Piece(_left(turn.content, rule))])
 
     def _opener(self) -> None:
-        form = self.form
-        prefix = form.assistant_prefix if form.generation_prefix is None else form.generation_prefix
-        self._literal(prefix, self.cast.char)
-        if self.names and self.cast.char:
-            # A blank at the end of a prompt is a token that the model never saw there.
-            self._put([Piece(form.name_format.replace("{{name}}", self.cast.char).rstrip())])
+        form, cast = self.form, self.cast
+        # A blank at the end of a prompt is a token that the model never saw there.
+        if cast.speaker == "user":
+            prefix, name = form.user_prefix.rstrip(" "), cast.user
+        else:
+            prefix, name = form.assistant_prefix if form.generation_prefix is None else form.generation_prefix, cast.char
+        self._literal(prefix, name)
+        if self.names and name:
+            self._put([Piece(form.name_format.replace("{{name}}", name).rstrip())])
 
     def _name(self, turn: ChatMessage) -> str:
         if turn.role == "system":

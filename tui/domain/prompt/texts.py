@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from tui.domain.card import Card
 from tui.domain.chat import Node
 from tui.domain.macros import Frozen, MacroContext, expand
-from tui.domain.prompt.types import Turn
+from tui.domain.prompt.types import Cast, Turn
+
+
+_FROZEN_DICE = re.compile(r"\|\{\{\s*(?:random|roll|pick)\b", re.IGNORECASE)
 
 
 def turn_seed(turn: Turn) -> int:
@@ -22,6 +27,11 @@ def newest_text(path: Sequence[Node], role: str = "") -> str:
     """The newest visible text, of `role` or of any; "" if there is none."""
     found = (n.text for n in reversed(path) if not n.hidden and role in ("", n.role) and n.text.strip())
     return next(found, "")
+
+
+def without_moments(frozen: Mapping[str, str]) -> dict[str, str]:
+    """Frozen values without those that follow the clock and the chat; dice stay as they fell."""
+    return {key: value for key, value in frozen.items() if _FROZEN_DICE.search(key) or "|" not in key}
 
 
 class Texts:
@@ -38,9 +48,12 @@ class Texts:
             last_char_message=newest_text(turn.path, "assistant"),
         )
         # A field's own text knows names only, so `{{description}}` in the description ends there.
-        self.description = self.stable(card.description, "card.description")
-        self.personality = self.stable(card.personality, "card.personality")
-        self.scenario = self.stable(card.scenario, "card.scenario")
+        self.description = self._field("description", lambda c: c.description)
+        self.personality = self._field("personality", lambda c: c.personality)
+        own = turn.scenario
+        self.scenario = (
+            self._field("scenario", lambda c: c.scenario) if own is None else self.stable(own, "chat.scenario")
+        )
         self.persona = self.stable(turn.persona, "persona")
         self.base = replace(
             self.base, description=self.description, personality=self.personality, scenario=self.scenario,
@@ -57,11 +70,12 @@ class Texts:
 
     def system(self) -> str:
         """The card's system prompt over the preset's, which `{{original}}` stands for."""
-        own = self.stable(self.turn.prompt.system, "system")
+        head = replace(self.base, char=self._head_char(), frozen=self.frozen)
+        own = expand(self.turn.prompt.system, replace(head, place="system"))
         override = self.turn.card.system_prompt
-        if not override.strip():
+        if not override.strip() or self._joined():
             return own
-        return expand(override, replace(self.base, place="card.system", frozen=self.frozen, original=own))
+        return expand(override, replace(head, place="card.system", original=own))
 
     def post_history(self) -> str:
         """The card's post-history instructions over the preset's, in the same way."""
@@ -74,3 +88,49 @@ class Texts:
     def summary(self, text: str) -> str:
         """A summary as it stands in the prompt."""
         return expand(self.turn.prompt.summary_format, replace(self.base, place="summary", summary=text))
+
+    def impersonation(self) -> str:
+        """What asks for the person's next message, with their own guidance after it."""
+        asked = self.fresh(self.turn.prompt.impersonate_prompt, "impersonate_prompt")
+        return "\n\n".join(part for part in (asked, self.turn.instruction) if part.strip())
+
+    def variables(self) -> Mapping[str, str]:
+        """The chat's macro variables after this turn's texts."""
+        return dict(self.turn.state.variables)
+
+    def of_card(self, card: Card, text: str, place: str) -> str:
+        """A text of another member's card: there `{{char}}` is that member."""
+        return expand(text, replace(self.base, char=card.display_name, place=f"{place}:{card.display_name}",
+                                    frozen=self.frozen))
+
+    def _joined(self) -> bool:
+        return self.turn.cast is not None and self.turn.cast.join
+
+    def _head_char(self) -> str:
+        """Who speaks, as the head says it: all members where their cards are joined, lest the head change with each
+        speaker."""
+        cast = self.turn.cast
+        if cast is None or not cast.join:
+            return self.turn.card.display_name
+        return ", ".join(card.display_name for card in joined_cards(cast))
+
+    def _field(self, name: str, of: Callable[[Card], str]) -> str:
+        """A field of the card, or of all members' where a group's cards are joined."""
+        cast = self.turn.cast
+        if cast is None or not cast.join:
+            return self.stable(of(self.turn.card), f"card.{name}")
+        texts = ((card, self.of_card(card, of(card), f"card.{name}").strip()) for card in joined_cards(cast))
+        around = {"prefix": cast.prefix, "suffix": cast.suffix}
+        return "\n".join(self._between(card, text, name, around) for card, text in texts if text)
+
+    def _between(self, card: Card, text: str, name: str, around: Mapping[str, str]) -> str:
+        prefix, suffix = (
+            self.of_card(card, part.replace("<FIELDNAME>", name.capitalize()), f"cast.{kind}")
+            for kind, part in around.items()
+        )
+        return f"{prefix}{text}{suffix}"
+
+
+def joined_cards(cast: Cast) -> list[Card]:
+    """The members whose cards stand in the head."""
+    return [card for card in cast.members if cast.with_muted or card.display_name not in cast.muted]

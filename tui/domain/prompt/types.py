@@ -203,8 +203,8 @@ class Cast:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Everything a plan is made of. `path` is the visible path, deleted nodes left out, up to and including what the
-    reply answers; with `prefill` the reply starts with that text (continue: the text so far). `kind` is what is asked for: with `impersonate` the
-    person's next message is written, with `quiet` the answer to `instruction`."""
+    reply answers; with `prefill` the reply starts with that text (continue: the text so far). `kind` is what is asked
+    for: with `impersonate` the person's next message is written, with `quiet` the answer to `instruction`."""
 
     path: Sequence[Node]
     card: Card
@@ -240,6 +240,9 @@ class Turn:
     facts: Mapping[str, str] = field(default_factory=dict)    # further macro values, by lower-case name
     reasoning_added: int = 0                      # newest replies whose thoughts stand in the prompt
     sibling: PlanState | None = None              # of another reply to the same message: what it fired is used again
+    cuttable: bool = True                         # the backend's cache can be cut in the middle
+    as_messages: bool = False                     # the backend writes the prompt itself, from messages
+    fresh_macros: bool = False                    # resolve the frozen macros of the head again
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,8 @@ class Plan:
     """Segments in prompt order (left-out ones among them, `included` False), and the state for the next plan.
 
     `cut` lists the node ids that left history with this plan (a summary may be offered for them); `tokens` is the sum
-    over what is included, template overhead and opener too; `stops` are turn delimiters and speakers' names."""
+    over what is included, template overhead and opener too; `stops` are turn delimiters and speakers' names.
+    `globals` are macro variables shared by all chats that this plan set."""
 
     segments: tuple[Segment, ...]
     state: PlanState
@@ -258,3 +262,5 @@ class Plan:
     cut: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     first_change: str = ""                        # source of the first segment that differs from the last prompt
+    rebase: bool = False                          # the beginning of history moved, or example dialogue came or went
+    moving: int = 0                               # tokens processed anew on each turn because of what stands at a depth
