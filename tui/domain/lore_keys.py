@@ -1,116 +1,234 @@
-"""Keys of lore entries against a stretch of chat. Upper and lower case, and `ё` and `е`, are the same letter."""
+"""Keys of lore entries against a stretch of chat: what a key is, who finds it, and the plain way of doing so.
+
+A key is a word or phrase, or a regular expression written `/…/flags`. Plain keys are trimmed; upper and lower case,
+and `ё` and `е`, are the same letter unless case counts. Patterns are tried on the texts as SillyTavern joins them.
+"""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 
-#: A pattern `/…/flags` is tried on this much of the newest text, in characters.
-PATTERN_WINDOW = 32_768
-PATTERN_LENGTH = 1_000
-#: No more of the newest text than this is searched for plain keys, in characters.
-TEXT_LIMIT = 100_000
-Matcher = Callable[[str, str], bool]
+from tui.domain.lore_forms import ASCII_WORD, JS_SPACE, Stem, compose, fold, in_word, stem_tokens, words_of
+from tui.domain.notice import Notice
+
+#: Tries patterns on texts, all in one go: (pattern as written, text) -> whether it occurs, or why that is not known.
+Matcher = Callable[[Sequence[tuple[str, str]]], Sequence[bool | Notice]]
+
+#: Stands before each text that patterns are tried on, as in SillyTavern; the texts are joined with a line break.
+MARKER = "\x01"
+
+NO_HELPER = Notice("The key is a regular expression, and nothing here can try it.")
 
 
-def fold(text: str) -> str:
-    """The text in the form in which keys are compared."""
-    return unicodedata.normalize("NFC", text).casefold().replace("ё", "е")
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """One key and how it is compared.
+
+    `whole_words`: letters, digits, `_` and combining marks of any script do not go on beyond the key. `ascii_words`:
+    exactly as SillyTavern compares, for which only ASCII letters, digits and `_` are parts of words, a key with
+    spaces may stand anywhere, and `ё` is not `е`. `stem`: every word of the key is compared by its stem with
+    consecutive words of the text; a key without words is compared as it is.
+    """
+
+    key: str
+    case_sensitive: bool
+    whole_words: bool
+    ascii_words: bool = False
+    stem: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.key)            # thousands are hashed each turn, and a string remembers its hash
+
+
+class KeyFinder(Protocol):
+    """Finds keys in texts. Texts are given newest first; a text is not changed between calls."""
+
+    def prepare(self, specs: Iterable[KeySpec]) -> None:
+        """Name all keys that may be asked for, instead of those named before."""
+
+    def occurs(self, spec: KeySpec, texts: Sequence[str]) -> bool:
+        """Whether a key occurs in any of the texts. Blank keys never do."""
+
+    def where(self, spec: KeySpec, texts: Sequence[str]) -> tuple[int | None, str]:
+        """The index of the first text that holds the key, and what stands around it there (80 characters at most,
+        white space collapsed); (None, "") where no text holds it by itself."""
+
+    def hits(self, texts: Sequence[str]) -> set[KeySpec]:
+        """Every prepared key that occurs in these texts."""
+
+    def refused(self, spec: KeySpec) -> Notice | None:
+        """Why a pattern could not be tried when it was last asked for."""
 
 
 @lru_cache(maxsize=65_536)
-def fold_key(key: str) -> str:
-    return fold(key.strip())
-
-
 def is_pattern(key: str) -> bool:
     """Whether a key has the form `/…/flags`."""
     if len(key) < 3 or key[0] != "/":
         return False
     end = key.rfind("/")
-    return end > 1 and key[end + 1 :].isalpha() | (end + 1 == len(key))
+    return end > 1 and (key[end + 1 :].isalpha() or end + 1 == len(key))
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One text in the forms in which keys look at it: as it is, composed, and folded."""
+def pattern_text(texts: Iterable[str]) -> str:
+    """The texts as patterns see them."""
+    return "\n".join(MARKER + text for text in texts)
 
-    raw: str
-    exact: str
-    folded: str
 
-    @classmethod
-    def of(cls, text: str) -> Said:
-        text = text[:TEXT_LIMIT]
-        return cls(text, unicodedata.normalize("NFC", text), fold(text))
+def trimmed(spec: KeySpec) -> str:
+    """A plain key in the form in which it is looked for; empty if it is blank."""
+    if spec.ascii_words:
+        key = spec.key.strip(JS_SPACE)
+        return key if spec.case_sensitive else key.lower()
+    return compose(spec.key.strip()) if spec.case_sensitive else _folded_key(spec.key)
+
+
+@lru_cache(maxsize=65_536)
+def _folded_key(key: str) -> str:
+    return fold(key.strip())
+
+
+def by_stem(spec: KeySpec) -> bool:
+    """Whether a key is compared by stems, which takes a word in it."""
+    return spec.stem and bool(words_of(compose(spec.key)))
 
 
 @dataclass(slots=True)
-class Haystack:
-    """The texts that keys are looked for in, newest first."""
+class _Texts:
+    """Texts in the forms that keys ask for, each made once."""
 
-    texts: Sequence[Said]
-    raw: str = field(init=False)
-    exact: str = field(init=False)
-    folded: str = field(init=False)
+    texts: tuple[str, ...]
+    forms: dict[str, list[str]] = field(default_factory=dict)
+    stems: dict[bool, list[list[str]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        near, room = [], TEXT_LIMIT
-        for said in self.texts:
-            if room <= 0:
-                break
-            near.append(said)
-            room -= len(said.raw)
-        # A character that no key holds keeps a key from matching across two messages.
-        self.raw = "\x01".join(said.raw for said in near)[:TEXT_LIMIT]
-        self.exact = "\x01".join(said.exact for said in near)[:TEXT_LIMIT]
-        self.folded = "\x01".join(said.folded for said in near)[:TEXT_LIMIT]
+    def of(self, spec: KeySpec) -> list[str]:
+        if spec.ascii_words:
+            return list(self.texts) if spec.case_sensitive else self._form("lower", str.lower)
+        return self._form("exact", compose) if spec.case_sensitive else self._form("folded", fold)
 
+    def _form(self, name: str, make: Callable[[str], str]) -> list[str]:
+        if name not in self.forms:
+            self.forms[name] = [make(text) for text in self.texts]
+        return self.forms[name]
 
-@dataclass(frozen=True, slots=True)
-class KeyRule:
-    """How the keys of one entry are compared."""
-
-    case_sensitive: bool
-    whole_words: bool
-    match: Matcher | None
+    def stems_of(self, stem: Stem, case_sensitive: bool) -> list[list[str]]:
+        if case_sensitive not in self.stems:
+            self.stems[case_sensitive] = [stem_tokens(text, stem, case_sensitive) for text in self.texts]
+        return self.stems[case_sensitive]
 
 
-def key_occurs(key: str, hay: Haystack, rule: KeyRule) -> bool:
-    """Whether one key occurs. Blank keys never do; patterns only through the matcher."""
-    if is_pattern(key):
-        return rule.match is not None and len(key) <= PATTERN_LENGTH and rule.match(key, hay.raw[:PATTERN_WINDOW])
-    needle = key.strip() if rule.case_sensitive else fold_key(key)
-    if not needle:
-        return False
-    text = hay.exact if rule.case_sensitive else hay.folded
-    return _as_word(needle, text) if rule.whole_words else needle in text
+class PlainFinder:
+    """Tries every key on every text, one after the other: slow, and plainly right."""
+
+    def __init__(self, matcher: Matcher | None = None, stem: Stem | None = None) -> None:
+        self._matcher = matcher
+        self._stem = stem
+        self._specs: dict[KeySpec, None] = {}
+        self._refused: dict[KeySpec, Notice] = {}
+        self._texts = _Texts(())
+
+    def prepare(self, specs: Iterable[KeySpec]) -> None:
+        self._specs = dict.fromkeys(specs)
+
+    def occurs(self, spec: KeySpec, texts: Sequence[str]) -> bool:
+        if is_pattern(spec.key):
+            return spec in self._patterns_in([spec], texts)
+        return self._first(spec, texts) is not None
+
+    def hits(self, texts: Sequence[str]) -> set[KeySpec]:
+        found = self._patterns_in([spec for spec in self._specs if is_pattern(spec.key)], texts)
+        found.update(s for s in self._specs if not is_pattern(s.key) and self._first(s, texts) is not None)
+        return found
+
+    def where(self, spec: KeySpec, texts: Sequence[str]) -> tuple[int | None, str]:
+        if is_pattern(spec.key):
+            index = next((i for i, text in enumerate(texts) if self._patterns_in([spec], [text])), None)
+        else:
+            index = self._first(spec, texts)
+        return (None, "") if index is None else (index, snippet(spec, texts[index], self._stem))
+
+    def refused(self, spec: KeySpec) -> Notice | None:
+        if self._matcher is None and is_pattern(spec.key):
+            return NO_HELPER
+        return self._refused.get(spec)
+
+    def _first(self, spec: KeySpec, texts: Sequence[str]) -> int | None:
+        given = tuple(texts)
+        if given != self._texts.texts:
+            self._texts = _Texts(given)
+        if self._stem is not None and by_stem(spec):
+            wanted = stem_tokens(spec.key.strip(), self._stem, spec.case_sensitive)
+            lists = self._texts.stems_of(self._stem, spec.case_sensitive)
+            return next((i for i, tokens in enumerate(lists) if _run_at(wanted, tokens) is not None), None)
+        needle = trimmed(spec)
+        if not needle:
+            return None
+        return next((i for i, text in enumerate(self._texts.of(spec)) if find_plain(spec, needle, text) >= 0), None)
+
+    def _patterns_in(self, specs: Sequence[KeySpec], texts: Sequence[str]) -> set[KeySpec]:
+        if self._matcher is None or not texts or not specs:
+            return set()
+        text = pattern_text(texts)
+        answers = dict(zip(specs, self._matcher([(spec.key, text) for spec in specs]), strict=True))
+        for spec, answer in answers.items():
+            self._refused.pop(spec, None)
+            if isinstance(answer, Notice):
+                self._refused[spec] = answer
+        return {spec for spec, answer in answers.items() if answer is True}
 
 
-def _as_word(needle: str, text: str) -> bool:
+def find_plain(spec: KeySpec, needle: str, text: str) -> int:
+    """Where a trimmed key stands in a text of its form; -1 where it does not."""
     at = text.find(needle)
+    if at < 0 or not spec.whole_words:
+        return at
+    if not spec.ascii_words:
+        return _find_bounded(needle, text, at, in_word, in_word(needle[0]), in_word(needle[-1]))
+    if any(space in needle for space in JS_SPACE):
+        return at
+    return _find_bounded(needle, text, at, _in_ascii_word, True, True)
+
+
+def _find_bounded(
+    needle: str, text: str, at: int, inside: Callable[[str], bool], guard_start: bool, guard_end: bool
+) -> int:
     while at >= 0:
         end = at + len(needle)
-        if not (_in_word(text[at - 1 : at]) and _in_word(needle[0])) and not (
-            _in_word(text[end : end + 1]) and _in_word(needle[-1])
-        ):
-            return True
+        if not (guard_start and inside(text[max(at - 1, 0) : at])) and not (guard_end and inside(text[end : end + 1])):
+            return at
         at = text.find(needle, at + 1)
-    return False
+    return -1
 
 
-def _in_word(char: str) -> bool:
-    return bool(char) and (char.isalnum() or char == "_" or unicodedata.category(char).startswith("M"))
+def _in_ascii_word(char: str) -> bool:
+    return ASCII_WORD.match(char) is not None
 
 
-def find_snippet(key: str, texts: Sequence[Said], rule: KeyRule, width: int = 60) -> tuple[int | None, str]:
-    """In which text (0 the newest) a key occurs, and some of what stands around it."""
-    for index, said in enumerate(texts):
-        if not key_occurs(key, Haystack([said]), rule):
-            continue
-        at = 0 if is_pattern(key) else max(0, said.folded.find(fold_key(key)))
-        start = max(0, at - width // 2)
-        return index, " ".join(said.raw[start : start + width + len(key)].split())
-    return None, ""
+def _run_at(wanted: Sequence[str], tokens: Sequence[str]) -> int | None:
+    """Where a run of stems begins among others."""
+    size = len(wanted)
+    return next((i for i in range(len(tokens) - size + 1) if tokens[i : i + size] == wanted), None)
+
+
+def snippet(spec: KeySpec, text: str, stem: Stem | None = None, width: int = 80) -> str:
+    """What stands around a key in a text, `width` characters at most. A pattern's place is not known: the start."""
+    at = 0 if is_pattern(spec.key) else _place(spec, text, stem)
+    start = max(0, at - width // 3)
+    return " ".join(text[start : start + width].split())
+
+
+def _place(spec: KeySpec, text: str, stem: Stem | None) -> int:
+    """About where a plain key begins in the text as written."""
+    if stem is not None and by_stem(spec):
+        wanted = stem_tokens(spec.key.strip(), stem, spec.case_sensitive)
+        run = _run_at(wanted, stem_tokens(text, stem, spec.case_sensitive))
+        shown = compose(text)
+        word = words_of(shown)[run] if run is not None else ""
+        return max(0, shown.find(word))
+    form = _Texts((text,)).of(spec)[0]
+    at = max(0, find_plain(spec, trimmed(spec), form))
+    if len(form) == len(text):
+        return at
+    return at * len(text) // max(1, len(form))

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from tui.domain.lore import Lorebook, LoreEntry, LorePosition
 from tui.domain.lore_decorators import Decorators, split_decorators
-from tui.domain.lore_keys import Haystack, KeyRule, Matcher, Said, find_snippet, is_pattern, key_occurs
+from tui.domain.lore_haystack import Haystack, KeyRule, Matcher, Said, find_snippet, is_pattern, key_occurs
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.types import Counter, LoreHit
 
