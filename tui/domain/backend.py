@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from tui.domain.errors import TraktirError
+from tui.domain.estimate import estimate
 from tui.domain.notice import Notice
 from tui.domain.samplers import Samplers
 
 FinishReason = Literal["stop", "length", "cut", "error"]
+
+#: What a model's memory of the prompt allows. prefix: it can be cut at any place, and all before that is kept. swa
+#: (a sliding window) and recurrent (a running state, hybrids too): only its very end, so that a change further up
+#: costs the whole prompt again. none: nothing is kept between requests.
+CacheClass = Literal["prefix", "swa", "recurrent", "none", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,10 @@ class Capabilities:
     chat_template: str = ""                       # the model's own Jinja, untrusted
     special_tokens: tuple[str, ...] = ()          # strings that this tokenizer reads as control tokens
     samplers: frozenset[str] = frozenset()        # canonical names that have an effect there
+    warm: bool = False                            # can read a prompt ahead of its request
+    shift: bool = False                           # can take a block out of the memory and move the rest up
+    cache: CacheClass = "unknown"
+    tokenizer: str = ""                           # names the vocabulary: equal names count equally; "" when unknown
     notices: tuple[Notice, ...] = ()              # what a person should know (GPU not used, guessed context, …)
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,6 +71,7 @@ class Capabilities:
             "prefill": self.prefill, "exact_tokens": self.exact_tokens, "adds_bos": self.adds_bos,
             "bos_token": self.bos_token, "eos_token": self.eos_token,
             "has_template": bool(self.chat_template), "samplers": sorted(self.samplers),
+            "warm": self.warm, "shift": self.shift, "cache": self.cache,
             "notices": [n.to_json() for n in self.notices], "details": dict(self.details),
         }
 
@@ -79,6 +90,8 @@ class CompletionRequest:
     messages: tuple[ChatMessage, ...] = ()
     prefill: str = ""
     bos: str = ""                                 # the format's literal BOS, for backends that do not add one
+    shift: bool = False                           # a block gone from the prompt may be cut out of the memory, and what
+                                                  # follows moved up instead of read again: close to it, not the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,7 @@ class Usage:
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    shifted: int = 0                              # of the cached ones, those that were moved up (`shift`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +167,19 @@ class Backend(Protocol):
         """Tokens of each prompt without BOS; an estimate where `exact_tokens` is False. Raises BackendError."""
         ...
 
+    async def exact_counts(self, prompts: Sequence[Sequence[Piece]]) -> list[int | None]:
+        """As `count_tokens`, with None for each that the model's own tokenizer cannot be asked about now. At most a
+        few hundred questions go out, whatever is asked. Raises BackendError."""
+        ...
+
+    async def warm(self, request: CompletionRequest) -> int | None:
+        """Read the prompt into the backend's memory and write nothing, so that the reply to it begins at once.
+
+        Returns how many of its tokens are there now, fewer where a reply came between: that goes first, and what
+        was read by then stays. None where the backend cannot, or is at work. Never raises BackendError.
+        """
+        ...
+
     async def abort(self, request_id: str) -> None:
         """Stop that request at the source; the stream ends with Finish("cut"). Unknown ids are ignored."""
         ...
@@ -161,6 +188,5 @@ class Backend(Protocol):
 
 
 def estimate_tokens(text: str) -> int:
-    """A cautious guess where no tokenizer is at hand: about 3.3 characters a token in Latin script, 2.2 beyond."""
-    ascii_chars = sum(1 for c in text if c < "\x80")
-    return int(ascii_chars / 3.3 + (len(text) - ascii_chars) / 2.2) + (1 if text else 0)
+    """A guess where no tokenizer is at hand and nothing is known of the model: see `tui.domain.estimate`."""
+    return estimate(text)

@@ -27,7 +27,9 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_get_memory": ("ptr",),
     "llama_init_from_model": ("ptr", "llama_context_params"),
     "llama_log_set": ("ptr", "c_void_p"),
+    "llama_memory_can_shift": ("ptr",),
     "llama_memory_clear": ("ptr", "c_bool"),
+    "llama_memory_seq_add": ("ptr", "c_int", "c_int", "c_int", "c_int"),
     "llama_memory_seq_pos_max": ("ptr", "c_int"),
     "llama_memory_seq_rm": ("ptr", "c_int", "c_int", "c_int"),
     "llama_model_chat_template": ("ptr", "c_char_p"),
@@ -42,6 +44,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_model_n_ctx_train": ("ptr",),
     "llama_model_n_layer": ("ptr",),
     "llama_model_n_params": ("ptr",),
+    "llama_model_n_swa": ("ptr",),
     "llama_model_size": ("ptr",),
     "llama_n_batch": ("ptr",),
     "llama_n_ctx_seq": ("ptr",),
@@ -84,6 +87,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "llama_context_params": (
         "n_ctx", "n_batch", "n_ubatch", "n_threads", "n_threads_batch", "flash_attn_type", "no_perf",
+        "swa_full",
     ),
     "llama_sampler_chain_params": ("no_perf",),
     "llama_logit_bias": ("token", "bias"),
@@ -184,6 +188,8 @@ class Model:
         self.has_encoder = bool(lib.llama_model_has_encoder(handle))
         #: True where the memory holds a running state, of which a tail cannot be taken back.
         self.recurrent = bool(lib.llama_model_is_recurrent(handle) or lib.llama_model_is_hybrid(handle))
+        #: Tokens of the window that part of its layers slide over the text; 0 where every layer sees all of it.
+        self.sliding_window = max(0, int(lib.llama_model_n_swa(handle)))
         template = lib.llama_model_chat_template(handle, None)
         self.chat_template = template.decode("utf-8", "replace") if template else ""
 
@@ -273,6 +279,8 @@ class Context:
         self.size = int(self._lib.llama_n_ctx_seq(handle))
         self.batch = int(self._lib.llama_n_batch(handle))
         self._memory = self._lib.llama_get_memory(handle)
+        #: Whether what it holds can be given other positions.
+        self.can_shift = bool(self._memory) and bool(self._lib.llama_memory_can_shift(self._memory))
         self._tokens = (ctypes.c_int32 * self.batch)()
 
     @staticmethod
@@ -286,6 +294,7 @@ class Context:
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = FLASH[flash]
         params.no_perf = True
+        params.swa_full = True                    # all of a sliding window's past is kept, so that it can be cut
         handle = lib.llama_init_from_model(model.handle, params)
         return Context(handle, model) if handle else None
 
@@ -303,6 +312,14 @@ class Context:
     def cut_back(self, length: int) -> bool:
         """Keep the first `length` tokens. False where this memory cannot give its tail back."""
         return bool(self._lib.llama_memory_seq_rm(self._memory, 0, length, -1))
+
+    def cut_out(self, start: int, count: int) -> bool:
+        """Take `count` tokens from `start` on out of the memory, and move what follows them up to their place; the
+        next decode computes their new positions. False where this memory cannot, and then it is as it was."""
+        if not self.can_shift or not self._lib.llama_memory_seq_rm(self._memory, 0, start, start + count):
+            return False
+        self._lib.llama_memory_seq_add(self._memory, 0, start + count, -1, -count)
+        return True
 
     def clear(self) -> None:
         self._lib.llama_memory_clear(self._memory, True)

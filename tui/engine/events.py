@@ -55,7 +55,9 @@ class Job:
 def _finish(outcome: dict[str, Any]) -> Finish:
     return Finish(
         outcome["reason"],
-        usage=Usage(outcome["prompt_tokens"], outcome["cached_tokens"], outcome["completion_tokens"]),
+        usage=Usage(
+            outcome["prompt_tokens"], outcome["cached_tokens"], outcome["completion_tokens"], outcome["shifted"],
+        ),
         ttft_ms=outcome["ttft_ms"], tokens_per_second=outcome["tokens_per_second"],
         stop_string=outcome["stop_string"], seed=outcome["seed"], clamped=outcome["clamped"],
     )
@@ -77,7 +79,8 @@ def capabilities_of(started: Started, path: Path) -> Capabilities:
         text_completion=True, chat_completion=False, prefill=True, exact_tokens=True, adds_bos=facts["adds_bos"],
         bos_token=facts["bos"], eos_token=facts["eos"],
         chat_template=facts["chat_template"], special_tokens=tuple(facts["special_tokens"]),
-        samplers=SUPPORTED, notices=(*started.notices, *said),
+        samplers=SUPPORTED, warm=True, shift=facts["can_shift"], cache=facts["cache"],
+        tokenizer=f"{started.info.vocabulary_digest} {started.version}", notices=(*started.notices, *said),
         details={
             **facts["details"], "path": str(path), "description": facts["description"],
             "architecture": started.info.architecture, "quantisation": started.info.quantisation,

@@ -1,4 +1,4 @@
-"""One reply: reuse what the memory holds, read the rest of the prompt, sample until something ends it."""
+"""One reply: have the prompt in memory, sample until something ends it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tui.domain.notice import notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.bindings import AbortFlag, Chain, Context
+from tui.engine.memory import Aborted, Memory, TellProgress
 from tui.engine.stopping import StopScanner
 from tui.engine.tokenise import Tokeniser
 
@@ -26,6 +27,7 @@ class Outcome:
     window_full: bool = False
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    shifted: int = 0
     completion_tokens: int = 0
     first_token: float | None = None
     last_token: float | None = None
@@ -38,42 +40,34 @@ class Outcome:
             speed = (self.completion_tokens - 1) / (self.last_token - self.first_token)
         return {
             "reason": self.reason, "stop_string": self.stop_string, "window_full": self.window_full,
-            "prompt_tokens": self.prompt_tokens, "cached_tokens": self.cached_tokens,
+            "prompt_tokens": self.prompt_tokens, "cached_tokens": self.cached_tokens, "shifted": self.shifted,
             "completion_tokens": self.completion_tokens, "seed": self.seed, "clamped": self.clamped,
             "ttft_ms": None if self.first_token is None else self.first_token * 1000,
             "tokens_per_second": speed,
         }
 
 
-class Aborted(Exception):
-    """The abort flag was set."""
-
-
 class Generator:
-    """Makes replies in one context, and knows which tokens are in its memory at any moment."""
+    """Makes replies in one context."""
 
     def __init__(self, context: Context, tokeniser: Tokeniser, flag: AbortFlag) -> None:
         self._context = context
+        self._memory = Memory(context, flag)
         self._tokeniser = tokeniser
-        self._flag = flag
         self._vocab = context.model.vocab
         self._pieces: dict[int, bytes] = {}
-        self._in_memory: list[int] = []
-        flag.attach(context)
 
     def run(
         self, prompt: Sequence[int], samplers: Samplers, max_tokens: int, stops: Sequence[str],
-        tell_text: Callable[[str], None], tell_progress: Callable[[int, int, int], None],
+        tell_text: Callable[[str], None], tell_progress: TellProgress, *, shift: bool = False,
     ) -> Outcome:
-        """Make one reply. `max_tokens` 0 only reads the prompt. Raises EngineError."""
+        """Make one reply. `max_tokens` 0 only reads the prompt; `shift` as in CompletionRequest. Raises EngineError."""
         started = time.perf_counter()
         outcome = Outcome(prompt_tokens=len(prompt))
-        if not prompt:
-            raise EngineError(notice("The prompt is empty: there is nothing to continue."))
-        if len(prompt) >= self._context.size:
-            raise _too_long(len(prompt), self._context.size)
+        self._check(prompt)
         try:
-            outcome.cached_tokens = self._read_prompt(prompt, tell_progress)
+            reused = self._memory.read(prompt, tell_progress, shift=shift)
+            outcome.cached_tokens, outcome.shifted = reused.tokens, reused.moved
         except Aborted:
             outcome.reason = "cut"
             return outcome
@@ -92,6 +86,11 @@ class Generator:
             writer.close()
         return outcome
 
+    def warm(self, prompt: Sequence[int], *, shift: bool = False) -> int:
+        """Read the prompt ahead of its reply. Returns how many of its tokens are held then. Raises EngineError."""
+        self._check(prompt)
+        return self._memory.warm(prompt, shift=shift)
+
     def prove(self) -> None:
         """A small decode and a sampled token, with a batch of several tokens and one of a single token: the two
         go through different kernels. Raises EngineError; a crash here ends the process, and that is its use."""
@@ -99,25 +98,13 @@ class Generator:
         prompt = ([self._vocab.bos] if self._vocab.adds_bos else []) + text
         limit = max(2, min(self._context.size - 2, self._context.batch, len(prompt)))
         self.run(prompt[:limit], Samplers(temperature=0), 2, (), lambda _: None, lambda *_: None)
-        self._forget()
+        self._memory.forget()
 
-    def _read_prompt(self, prompt: Sequence[int], tell: Callable[[int, int, int], None]) -> int:
-        """Bring the memory to `prompt`, its last token decoded now. Returns how many tokens were reused.
-
-        The last token goes alone: so a repeated prompt computes its first output exactly as before, and the
-        same seed gives the same reply whether the prompt was reused or not.
-        """
-        reused = self._keep(_common(self._in_memory, prompt[:-1]))
-        total = len(prompt)
-        tell(reused, total, reused)
-        step = self._context.batch
-        for start in range(reused, total - 1, step):
-            self._decode(prompt[start:min(start + step, total - 1)])
-            self._context.wait()
-            tell(len(self._in_memory), total, reused)
-        self._decode(prompt[-1:])
-        tell(total, total, reused)
-        return reused
+    def _check(self, prompt: Sequence[int]) -> None:
+        if not prompt:
+            raise EngineError(notice("The prompt is empty: there is nothing to continue."))
+        if len(prompt) >= self._context.size:
+            raise _too_long(len(prompt), self._context.size)
 
     def _sample(self, chain: Chain, limit: int, writer: _Writer, outcome: Outcome, started: float) -> None:
         while True:
@@ -134,10 +121,10 @@ class Generator:
             if outcome.completion_tokens >= limit:
                 outcome.reason = "length"
                 return
-            if len(self._in_memory) >= self._context.size:
+            if self._memory.full:
                 outcome.reason, outcome.window_full = "length", True
                 return
-            self._decode((token,))
+            self._memory.decode((token,))
 
     def _piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)
@@ -148,41 +135,6 @@ class Generator:
     def _name(self, token: int) -> str:
         """The spelling of a token that shows as nothing; empty for every other."""
         return "" if self._pieces[token] else self._vocab.text(token)
-
-    def _decode(self, tokens: Sequence[int]) -> None:
-        if self._flag.is_set:
-            raise Aborted
-        result = self._context.decode(tokens)
-        if result == 0:
-            self._in_memory.extend(tokens)
-            return
-        self._take_stock(tokens)
-        if result == 2:
-            raise Aborted
-        raise EngineError(
-            notice("llama.cpp could not process the prompt (code {code}).", code=result),
-            notice("Try again; if it happens again, load the model with a smaller context."),
-        )
-
-    def _take_stock(self, tokens: Sequence[int]) -> None:
-        """After a batch that was not finished: what of it llama.cpp kept."""
-        if self._context.model.recurrent:
-            self._forget()
-            return
-        self._in_memory = [*self._in_memory, *tokens][:self._context.length]
-
-    def _keep(self, length: int) -> int:
-        """Cut the memory back to its first `length` tokens, or to nothing where it refuses."""
-        if length < len(self._in_memory):
-            if length and self._context.cut_back(length):
-                del self._in_memory[length:]
-            else:
-                self._forget()
-        return len(self._in_memory)
-
-    def _forget(self) -> None:
-        self._context.clear()
-        self._in_memory = []
 
 
 class _Writer:
@@ -215,14 +167,6 @@ class _Writer:
         """Give out what was held back. Bytes of a character that never came whole are dropped."""
         if not self._scanner.hit and (text := self._scanner.rest()):
             self._tell(text)
-
-
-def _common(have: Sequence[int], want: Sequence[int]) -> int:
-    """Length of the prefix that both begin with."""
-    for index, (a, b) in enumerate(zip(have, want, strict=False)):
-        if a != b:
-            return index
-    return min(len(have), len(want))
 
 
 def _too_long(tokens: int, window: int) -> EngineError:

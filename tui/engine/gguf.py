@@ -7,13 +7,14 @@ used, and arrays are walked, not kept: a vocabulary of 250,000 tokens costs a li
 
 from __future__ import annotations
 
+import hashlib
 import math
 import mmap
 import re
 import struct
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,6 +60,7 @@ class GgufInfo:
     """The metadata of one model file. `None` and empty text stand for what it does not say.
 
     `size_bytes` counts all parts of a split model that are there; `missing_parts` names those that are not.
+    `vocabulary_digest` names the vocabulary: a digest of all that the file says of it, but for the chat template.
     `raw` holds every pair, long texts cut and arrays as `{"items": n, "first": […]}`.
     """
 
@@ -84,6 +86,7 @@ class GgufInfo:
     part: int = 1
     parts: int = 1
     missing_parts: tuple[str, ...] = ()
+    vocabulary_digest: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -108,7 +111,8 @@ def read_metadata(path: Path) -> GgufInfo:
         raise BadInput(
             notice("{file} cannot be read: {reason}", file=path.name, reason=_reason(error)), file=str(path),
         ) from error
-    return _described(path, size, (reader.tensors, weights), raw, tokens)
+    info = _described(path, size, (reader.tensors, weights), raw, tokens)
+    return replace(info, vocabulary_digest=reader.vocabulary_digest)
 
 
 def split_parts(path: Path) -> tuple[int, int, tuple[Path, ...]]:
@@ -130,7 +134,13 @@ class _Reader:
         self._end = len(data)
         self._at = 0
         self._key = ""
+        self._vocabulary = hashlib.blake2b(digest_size=12)
         self.tensors = 0
+
+    @property
+    def vocabulary_digest(self) -> str:
+        """Of all pairs about the vocabulary. To be asked after `pairs`."""
+        return self._vocabulary.hexdigest()
 
     def pairs(self) -> tuple[dict[str, Any], dict[int, str]]:
         """All pairs, and the spelling of the tokens that other pairs point to."""
@@ -151,7 +161,11 @@ class _Reader:
         raw: dict[str, Any] = {}
         offsets: array[int] | None = None
         for _ in range(count):
+            begin = self._at
             key, value, places = self._pair()
+            if key.startswith("tokenizer.ggml."):
+                with memoryview(self._data) as view:
+                    self._vocabulary.update(view[begin:self._at])
             if key in raw:
                 self._bad(mark("{file} is damaged: it has {field} twice."))
             raw[key] = value

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tui.domain.backend import CacheClass
 from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.engine import bindings
@@ -38,14 +39,21 @@ class Loaded:
             "description": self.model.description, "context": self.context.size,
             "trained_context": self.model.trained_context, "chat_template": self.model.chat_template,
             "adds_bos": vocab.adds_bos, "bos": vocab.text(vocab.bos), "eos": vocab.text(vocab.eos),
-            "special_tokens": list(self.tokeniser.special_tokens), "notices": [n.to_json() for n in self.notices],
+            "special_tokens": list(self.tokeniser.special_tokens), "cache": _cache_class(self.model),
+            "can_shift": self.context.can_shift, "notices": [n.to_json() for n in self.notices],
             "details": {
                 "layers": self.model.layers, "gpu_layers": self.gpu_layers, "parameters": self.model.parameters,
                 "model_bytes": self.model.size, "vocabulary": vocab.size, "batch": self.context.batch,
-                "threads": self.threads, "recurrent": self.model.recurrent, "gpu_build": bindings.uses_gpu(),
+                "threads": self.threads, "recurrent": self.model.recurrent,
+                "sliding_window": self.model.sliding_window, "gpu_build": bindings.uses_gpu(),
                 "system": bindings.system_info(),
             },
         }
+
+
+def _cache_class(model: Model) -> CacheClass:
+    """Sliding windows are no limit here: the context keeps all of their past (`swa_full`)."""
+    return "recurrent" if model.recurrent else "prefix"
 
 
 def load(

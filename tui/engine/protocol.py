@@ -1,10 +1,11 @@
 """What the proxy and the worker say to each other: one JSON object a line, over two pipes.
 
 To the worker, by `do`: `load` (path, settings, extra_bufts), `complete` (id, pieces, samplers, max_tokens,
-stop, bos), `count` (id, prompts), `abort` (id). The end of the pipe means: finish.
+stop, bos, shift), `warm` (id, pieces, bos, shift), `count` (id, prompts), `abort` (id). The end of the
+pipe means: finish.
 
 From the worker, by `is`: `loading` (fraction), `proving`, `ready` (facts), `failed` (error); then with the id of
-a request `progress`, `text`, `finish` (outcome), `error`, `counted`.
+a request `progress`, `text`, `finish` (outcome), `error`, `counted`, `warmed` (tokens).
 """
 
 from __future__ import annotations
@@ -39,12 +40,19 @@ def pieces_from_json(data: Sequence[Sequence[Any]]) -> tuple[Piece, ...]:
     return tuple(Piece(text, markup) for text, markup in data)
 
 
-def request_to_json(request: CompletionRequest) -> dict[str, Any]:
+def request_to_json(request: CompletionRequest, *, shift: bool = False) -> dict[str, Any]:
     return {
-        "do": "complete", "id": request.id, "pieces": pieces_to_json(request.pieces),
-        "samplers": request.samplers.to_json(), "max_tokens": request.max_tokens,
-        "stop": list(request.stop), "bos": request.bos,
+        **_prompt_to_json(request, shift), "do": "complete", "id": request.id,
+        "samplers": request.samplers.to_json(), "max_tokens": request.max_tokens, "stop": list(request.stop),
     }
+
+
+def warm_to_json(request: CompletionRequest, key: str, *, shift: bool) -> dict[str, Any]:
+    return {**_prompt_to_json(request, shift), "do": "warm", "id": key}
+
+
+def _prompt_to_json(request: CompletionRequest, shift: bool) -> dict[str, Any]:
+    return {"pieces": pieces_to_json(request.pieces), "bos": request.bos, "shift": shift}
 
 
 def samplers_from_json(data: Mapping[str, Any]) -> Samplers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from tui.engine.events import Job, capabilities_of
 from tui.engine.session import Session
 from tui.engine.settings import EngineSettings
 from tui.engine.starting import start_worker
+
+log = logging.getLogger(__name__)
 
 OnStatus = Callable[[Status], None]
 
@@ -116,6 +119,23 @@ class EmbeddedEngine:
         finally:
             self.last_used = time.monotonic()
 
+    async def exact_counts(self, prompts: Sequence[Sequence[Piece]]) -> list[int | None]:
+        return [*await self.count_tokens(prompts)]
+
+    async def warm(self, request: CompletionRequest) -> int | None:
+        """Read the prompt ahead, where a model is in memory and at no reply; a reply ends it and loses nothing."""
+        session = self._session
+        if session is None or not self.loaded or self._jobs:
+            return None
+        self.last_used = time.monotonic()
+        try:
+            return await session.warm(request, shift=self._shifts(request))
+        except TraktirError as error:
+            log.info("reading ahead: %s", error)
+            return None
+        finally:
+            self.last_used = time.monotonic()
+
     async def abort(self, request_id: str) -> None:
         """Stop that reply at its next token, or within its batch; it ends as cut."""
         job = self._jobs.get(request_id)
@@ -132,7 +152,10 @@ class EmbeddedEngine:
             job.finish(Finish("error", error=error))
             return
         if not job.finished:
-            session.begin(job)
+            session.begin(job, shift=self._shifts(job.request))
+
+    def _shifts(self, request: CompletionRequest) -> bool:
+        return request.shift or self.settings.cache_shift
 
     async def _ready(self, listener: OnStatus | None) -> Session:
         """The running worker. All who need it at once wait for the same start."""

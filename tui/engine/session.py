@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tui.domain.backend import Finish, Piece
+from tui.domain.backend import CompletionRequest, Finish, Piece
 from tui.domain.errors import EngineError
 from tui.domain.notice import notice
 from tui.engine import protocol
@@ -27,6 +27,7 @@ class Session:
         self._on_death = on_death
         self._jobs: dict[str, Job] = {}
         self._counts: dict[str, asyncio.Future[list[int]]] = {}
+        self._warming: dict[str, asyncio.Future[int]] = {}
         self._numbers = itertools.count()
         self._ending: EngineError | None = None
         self._reading = asyncio.create_task(self._read())
@@ -41,12 +42,12 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        return bool(self._jobs or self._counts)
+        return bool(self._jobs or self._counts or self._warming)
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job, *, shift: bool) -> None:
         """Hand a reply to the worker."""
         self._jobs[job.request.id] = job
-        self._worker.send(protocol.request_to_json(job.request))
+        self._worker.send(protocol.request_to_json(job.request, shift=shift))
 
     def abort(self, request_id: str) -> bool:
         """Call a reply off; False when it is not in the worker's hands."""
@@ -73,6 +74,20 @@ class Session:
         finally:
             self._counts.pop(number, None)
 
+    async def warm(self, request: CompletionRequest, *, shift: bool) -> int:
+        """Read a prompt ahead; a reply, or another reading ahead, ends it. Returns the tokens held then. Raises
+        EngineError. Calling this off ends it too."""
+        key = f"warm-{next(self._numbers)}"
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._warming[key] = answer
+        try:
+            self._worker.send(protocol.warm_to_json(request, key, shift=shift))
+            return await answer
+        finally:
+            if not answer.done() or answer.cancelled():
+                self._worker.send({"do": "abort", "id": key})
+            self._warming.pop(key, None)
+
     async def stop(self) -> None:
         """End the process; replies in progress end as cut."""
         self._ending = EngineError(notice("The model was unloaded."), kind="unloaded")
@@ -92,12 +107,10 @@ class Session:
 
     def _deliver(self, event: Mapping[str, Any]) -> None:
         key = event["id"]
-        answer = self._counts.get(key)
-        if answer is not None and not answer.done():
-            if event["is"] == "counted":
-                answer.set_result(event["counts"])
-            else:
-                answer.set_exception(engine_error(event["error"]))
+        if (counted := self._counts.get(key)) is not None:
+            _settle(counted, event, "counts")
+        elif (warmed := self._warming.get(key)) is not None:
+            _settle(warmed, event, "tokens")
         elif (job := self._jobs.get(key)) is not None:
             job.take(event)
             if job.finished:
@@ -108,6 +121,16 @@ class Session:
         for job in self._jobs.values():
             job.finish(Finish("error" if replies and not job.spoken else "cut", error=replies))
         self._jobs.clear()
-        for answer in self._counts.values():
+        waiting: list[asyncio.Future[Any]] = [*self._counts.values(), *self._warming.values()]
+        for answer in waiting:
             if not answer.done():
                 answer.set_exception(counts)
+
+
+def _settle(answer: asyncio.Future[Any], event: Mapping[str, Any], field: str) -> None:
+    if answer.done():
+        return
+    if field in event:
+        answer.set_result(event[field])
+    else:
+        answer.set_exception(engine_error(event["error"]))

@@ -45,6 +45,10 @@ class EngineSettings:
     flash_attn: FlashAttention = "auto"
     """Flash attention: `auto` lets llama.cpp decide."""
 
+    cache_shift: bool = False
+    """Whether a block that left the prompt is cut out of the memory and the rest moved up, instead of reading the
+    rest again. The rest was read with the block before it, so replies come close to what they would be, not equal."""
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -67,6 +71,10 @@ def _check(name: str, value: Any) -> None:
     if name == "flash_attn":
         if value not in get_args(FlashAttention):
             raise BadInput(notice("{field} must be auto, on or off.", field=name), field=name)
+        return
+    if name == "cache_shift":
+        if not isinstance(value, bool):
+            raise BadInput(notice("{field} must be on or off (true or false).", field=name), field=name)
         return
     low = -1 if name == "n_gpu_layers" else 0
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 2**24:

@@ -44,19 +44,28 @@ class Channel:
 
 
 class Desk:
-    """Who is being served: which requests wait, which one is computed, and which were called off."""
+    """Who is being served: which requests wait, which one is computed, and which were called off.
+
+    Reading ahead gives way: to a reply, and to another reading ahead.
+    """
 
     def __init__(self, flag: bindings.AbortFlag) -> None:
         self._flag = flag
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
+        self._ahead: set[str] = set()             # of those waiting or computed, what is only read ahead
         self._called_off: set[str] = set()
         self._current = ""
         self._closing = False
 
-    def arrive(self, request: str) -> None:
+    def arrive(self, request: str, *, ahead: bool = False) -> None:
         with self._lock:
+            self._called_off |= self._ahead
+            if self._current in self._ahead:
+                self._flag.set()
             self._waiting.add(request)
+            if ahead:
+                self._ahead.add(request)
 
     def begin(self, request: str) -> None:
         with self._lock:
@@ -70,6 +79,7 @@ class Desk:
     def end(self) -> None:
         with self._lock:
             self._called_off.discard(self._current)
+            self._ahead.discard(self._current)
             self._current = ""
 
     def abort(self, request: str) -> None:
@@ -105,7 +115,7 @@ class Worker:
         if loaded is not None:
             threading.Thread(target=self._count, args=(loaded,), name="counter", daemon=True).start()
             while (command := self._work.get()) is not None:
-                self._complete(loaded, command)
+                self._serve(loaded, command)
         self._finished.set()
 
     def _read(self) -> None:
@@ -123,8 +133,8 @@ class Worker:
                 self._desk.abort(command["id"])
             case "count":
                 self._counts.put(command)
-            case "complete":
-                self._desk.arrive(command["id"])
+            case "complete" | "warm":
+                self._desk.arrive(command["id"], ahead=command["do"] == "warm")
                 self._work.put(command)
             case _:
                 self._work.put(command)
@@ -151,7 +161,22 @@ class Worker:
         self._tell({"is": "ready", "facts": loaded.to_json()})
         return loaded
 
-    def _complete(self, loaded: Loaded, command: dict[str, Any]) -> None:
+    def _serve(self, loaded: Loaded, command: dict[str, Any]) -> None:
+        request = command["id"]
+        self._desk.begin(request)
+        try:
+            prompt = loaded.tokeniser.prompt(protocol.pieces_from_json(command["pieces"]), command["bos"])
+            if command["do"] == "warm":
+                held = loaded.generator.warm(prompt, shift=command["shift"])
+                self._tell({"is": "warmed", "id": request, "tokens": held})
+            else:
+                self._complete(loaded, command, prompt)
+        except Exception as error:                    # one request that makes no sense must not end the model
+            self._tell({"is": "error", "id": request, "error": _told(error).to_json()})
+        finally:
+            self._desk.end()
+
+    def _complete(self, loaded: Loaded, command: dict[str, Any], prompt: list[int]) -> None:
         request = command["id"]
 
         def text(shown: str) -> None:
@@ -160,18 +185,11 @@ class Worker:
         def progress(processed: int, total: int, cached: int) -> None:
             self._tell({"is": "progress", "id": request, "at": (processed, total, cached)})
 
-        self._desk.begin(request)
-        try:
-            prompt = loaded.tokeniser.prompt(protocol.pieces_from_json(command["pieces"]), command["bos"])
-            outcome = loaded.generator.run(
-                prompt, protocol.samplers_from_json(command["samplers"]), command["max_tokens"], command["stop"],
-                text, progress,
-            )
-            self._tell({"is": "finish", "id": request, "outcome": outcome.to_json()})
-        except Exception as error:                    # one request that makes no sense must not end the model
-            self._tell({"is": "error", "id": request, "error": _told(error).to_json()})
-        finally:
-            self._desk.end()
+        outcome = loaded.generator.run(
+            prompt, protocol.samplers_from_json(command["samplers"]), command["max_tokens"], command["stop"],
+            text, progress, shift=command["shift"],
+        )
+        self._tell({"is": "finish", "id": request, "outcome": outcome.to_json()})
 
     def _count(self, loaded: Loaded) -> None:
         while True:

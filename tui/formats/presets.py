@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
@@ -25,6 +26,7 @@ from tui.domain.samplers import SAMPLER_NAMES, parse_value
 from tui.domain.template import Template
 from tui.formats.coerce import flag
 from tui.formats.files import shown_name
+from tui.formats.jsontext import NumberText, parse_json
 from tui.formats.yaml_read import Place, YamlFile, read_yaml
 
 T = TypeVar("T")
@@ -33,7 +35,9 @@ T = TypeVar("T")
 BACKEND_FIELDS: Mapping[str, Any] = {
     "kind": Literal["embedded", *typing.get_args(EndpointKind)], "model": str, "url": str, "mode": CompletionMode,
     "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int, "verify_tls": bool,
+    "cache_shift": bool,
 }
+_JSON_SCALAR = re.compile(r"true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."
 
 
@@ -44,13 +48,17 @@ class SamplerPreset:
     id: str
     label: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    sillytavern: Mapping[str, Any] = field(default_factory=dict)  # the preset it was made of, as it was
 
 
 def read_template(data: bytes, id: str, filename: str = "") -> Template:  # noqa: A002
     """A prompt format. Raises BadInput with file, line and field."""
     reader = _Reader(data, filename or f"{id}.yaml")
     template = reader.decode(Template, {"id": id})
-    return dataclasses.replace(template, modes={n: reader.mode(n, fields) for n, fields in template.modes.items()})
+    return dataclasses.replace(
+        template, modes={n: reader.mode(n, fields) for n, fields in template.modes.items()},
+        sillytavern=reader.foreign(),
+    )
 
 
 def read_prompt(data: bytes, id: str, filename: str = "") -> PromptPreset:  # noqa: A002
@@ -65,7 +73,7 @@ def read_prompt(data: bytes, id: str, filename: str = "") -> PromptPreset:  # no
         limit = 1000 if name == "scan_depth" else 1_000_000
         if not 0 <= getattr(preset.lore, name) <= limit:
             reader.fail(("lore", name), _RANGE, low=0, high=limit)
-    return preset
+    return dataclasses.replace(preset, sillytavern=reader.foreign())
 
 
 def read_profile(data: bytes, id: str, filename: str = "") -> Profile:  # noqa: A002
@@ -93,9 +101,9 @@ def read_samplers(data: bytes, id: str, filename: str = "") -> SamplerPreset:  #
             label = reader.value(str, value, (key,))
         elif key in SAMPLER_NAMES:
             values[key] = reader.sampler(key, value)
-        else:
-            reader.unknown((key,), key, ("label", *SAMPLER_NAMES))
-    return SamplerPreset(id, label, values)
+        elif key != "sillytavern":
+            reader.unknown((key,), key, ("label", *SAMPLER_NAMES, "sillytavern"))
+    return SamplerPreset(id, label, values, reader.foreign())
 
 
 class _Reader:
@@ -137,6 +145,25 @@ class _Reader:
                 self.unknown(("modes", name, key), key, tuple(hints))
             out[key] = self.value(hints[key], value, ("modes", name, key))
         return out
+
+    def foreign(self) -> dict[str, Any]:
+        """The field `sillytavern`: values of another program, in the types of JSON."""
+        value = self.root.get("sillytavern")
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.fail(("sillytavern",), "{file}, line {line}: {field} must hold fields of its own.")
+        out: dict[str, Any] = self._typed(value, ("sillytavern",))
+        return out
+
+    def _typed(self, value: Any, place: Place) -> Any:
+        if isinstance(value, dict):
+            return {k: self._typed(v, (*place, k)) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._typed(v, (*place, n)) for n, v in enumerate(value)]
+        if isinstance(value, str) and place in self._file.plain and _JSON_SCALAR.fullmatch(value):
+            return parse_json(value, self._name).value
+        return value
 
     def sampler(self, key: str, value: Any) -> Any:
         if key == "logit_bias" and value is None:
@@ -226,18 +253,28 @@ def write_profile(profile: Profile) -> bytes:
 
 def write_samplers(preset: SamplerPreset) -> bytes:
     """A sampler preset as YAML."""
-    return _dump({"label": preset.label, **preset.values})
+    foreign = {"sillytavern": preset.sillytavern} if preset.sillytavern else {}
+    return _dump({"label": preset.label, **preset.values, **foreign})
 
 
 def template_yaml(template: Template) -> bytes:
     """A prompt format as YAML: only what differs from the defaults."""
+    return _yaml(_changed(template))
+
+
+def write_prompt(preset: PromptPreset) -> bytes:
+    """A prompt preset as YAML: only what differs from the defaults."""
+    return _yaml(_changed(preset))
+
+
+def _changed(value: Template | PromptPreset) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for item in dataclasses.fields(template):
-        value = getattr(template, item.name)
+    for item in dataclasses.fields(value):
+        given = getattr(value, item.name)
         default = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
-        if item.name != "id" and value != default:
-            out[item.name] = _plain(value)
-    return _dump(out)
+        if item.name != "id" and given != default:
+            out[item.name] = _plain(given)
+    return out
 
 
 def _plain(value: Any) -> Any:
@@ -252,5 +289,28 @@ def _plain(value: Any) -> Any:
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
-    plain = {k: _plain(v) for k, v in value.items() if v is not None and v != ""}
-    return yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=100).encode()
+    return _yaml({k: _plain(v) for k, v in value.items() if v is not None and v != ""})
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines as blocks where YAML can hold them so; never an alias, which readers here refuse."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text.strip("\n") else None)
+
+
+def _number_node(dumper: _Dumper, number: NumberText) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:float", number.text)
+
+
+_Dumper.add_representer(str, _text_node)
+_Dumper.add_representer(NumberText, _number_node)
+
+
+def _yaml(plain: Mapping[str, Any]) -> bytes:
+    text: str = yaml.dump(dict(plain), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+    return text.encode()
