@@ -7,6 +7,7 @@ off or taking it out of the book removes it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,9 @@ from tui.domain.lore_decorators import split_decorators
 from tui.domain.notice import Notice
 from tui.domain.prompt.types import Anchored, LoreHit, Turn
 
+#: In the place of a book's name: the author's note is anchored as lore is, after all lore of its message.
+NOTE = "note"
+_LAST = 1 << 31
 _STANDS = Notice("It fired earlier and stands before the message that fired it.")
 _FREE = ("before_char", "after_char", "at_depth", "examples_top", "examples_bottom")
 
@@ -48,11 +52,28 @@ def anchor_lore(turn: Turn, hits: Sequence[LoreHit], resolve: Callable[[str, str
         if key in standing:
             hit = replace(hit, anchored=True, why=_STANDS)
         elif newest is not None and _may_anchor(hit):
-            standing[key] = Anchored(hit.book, hit.uid, newest.id, hit.text, hit.role, hit.digest, hit.comment, hit.order)
+            standing[key] = _anchored(hit, newest.id)
         elif hit.anchored:
             hit = replace(hit, anchored=False)
         out.append(hit)
     return Anchoring(tuple(standing.values()), tuple(out))
+
+
+def anchor_note(turn: Turn, text: str, rebase: bool) -> tuple[Anchored, ...]:
+    """The author's note where it is anchored: before the message that was newest when it was written. With a rebase,
+    when all is processed anyway, it moves on to the newest."""
+    newest = next((n for n in reversed(turn.path) if n.role == "user" and not n.hidden), None)
+    if turn.note_position != "anchored" or newest is None or not text.strip():
+        return ()
+    digest = hashlib.sha256(f"{turn.note_role}|{turn.note}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    stood = next((a for a in turn.state.anchored if a.book == NOTE and a.digest == digest), None)
+    if stood is not None and not rebase and any(n.id == stood.node and not n.hidden for n in turn.path):
+        return (stood,)
+    return (Anchored(NOTE, NOTE, newest.id, text, turn.note_role, digest, order=_LAST),)
+
+
+def _anchored(hit: LoreHit, node: str) -> Anchored:
+    return Anchored(hit.book, hit.uid, node, hit.text, hit.role, hit.digest, hit.comment, hit.order)
 
 
 def _may_anchor(hit: LoreHit) -> bool:

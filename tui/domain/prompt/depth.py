@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tui.domain.chat import Role
 from tui.domain.prompt.head import in_head, note_in_head
+from tui.domain.prompt.history import is_anchored
 from tui.domain.prompt.texts import Texts, joined_cards
 from tui.domain.prompt.types import LoreHit, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
@@ -72,13 +73,14 @@ def note_due(turn: Turn) -> bool:
 
 def _notes(inserts: _Inserts, due: bool) -> None:
     texts, turn = inserts.texts, inserts.texts.turn
-    if due and not note_in_head(turn):
+    anchored = turn.note_position == "anchored" and any(n.role == "user" and not n.hidden for n in turn.path)
+    if due and not anchored and not note_in_head(turn):
         depth = turn.note_depth if turn.note_position == "at_depth" else STABLE_DEPTH
         inserts.add("note", texts.fresh(turn.note, "note"), turn.note_role, depth, 1)
     cards = joined_cards(turn.cast) if turn.cast is not None and turn.cast.join else [turn.card]
     for at, card in enumerate(cards):
-        own = card is turn.card
-        text = texts.fresh(card.depth_prompt, "card.note") if own else texts.of_card(card, card.depth_prompt, "card.note")
+        own, note = card is turn.card, card.depth_prompt
+        text = texts.fresh(note, "card.note") if own else texts.of_card(card, note, "card.note")
         source = "card.note" if own else f"card.note:{card.display_name}"
         inserts.add(source, text, card.depth_prompt_role, card.depth_prompt_depth, 3, at)
     for injection in sorted(turn.injections, key=lambda i: i.id):
@@ -144,8 +146,8 @@ def with_inserts(history: Sequence[Segment], inserts: Sequence[Insert], tail: Se
         at = len(history) if insert.depth <= 0 or not shown else shown[max(0, back)]
         before.setdefault(at, []).append(insert.segment)
     if tail is not None:
-        users = [at for at, s in enumerate(history) if s.included and s.source.startswith("message:") and s.role == "user"]
-        at = _with_lore(history, users[-1]) if users else shown[-1] if shown else len(history)
+        newest = [at for at, s in enumerate(history) if s.included and s.role == "user" and not is_anchored(s)][-1:]
+        at = _with_lore(history, newest[0]) if newest else shown[-1] if shown else len(history)
         before.setdefault(at, []).append(tail)
     out: list[Segment] = []
     for at in range(len(history) + 1):
@@ -156,7 +158,7 @@ def with_inserts(history: Sequence[Segment], inserts: Sequence[Insert], tail: Se
 
 def _with_lore(history: Sequence[Segment], at: int) -> int:
     """Where the lore begins that is anchored to the message at `at`; `at` itself without any."""
-    while at > 0 and history[at - 1].included and history[at - 1].source.startswith("lore:"):
+    while at > 0 and history[at - 1].included and is_anchored(history[at - 1]):
         at -= 1
     return at
 

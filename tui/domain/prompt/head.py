@@ -42,7 +42,7 @@ def head_segments(texts: Texts, lore: Sequence[LoreHit], count: Counter) -> list
 
 def note_in_head(turn: Turn) -> bool:
     """Whether the author's note stands in the head: it asks for that, and is there on every turn."""
-    return turn.note_position != "at_depth" and turn.note_interval == 1
+    return turn.note_position in ("before_story", "after_story") and turn.note_interval == 1
 
 
 def _around(texts: Texts, side: str) -> list[Stretch]:

@@ -8,6 +8,7 @@ from itertools import groupby, islice
 
 from tui.domain.chat import Node
 from tui.domain.notice import Notice
+from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.types import Anchored, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
@@ -86,6 +87,11 @@ def last_turn(path: Sequence[Node]) -> int:
     return next((at for at in range(len(path) - 1, -1, -1) if path[at].role == "user"), max(0, len(path) - 1))
 
 
+def is_anchored(segment: Segment) -> bool:
+    """Whether a segment of history stands with the message after it."""
+    return segment.source == NOTE or segment.source.startswith("lore:")
+
+
 def _message(node: Node, summarised: bool, wrapping: Wrapping, thoughts: str) -> Segment:
     why = _HIDDEN if node.hidden else None if node.text.strip() else _EMPTY
     if why is None and summarised:
@@ -108,7 +114,7 @@ def _thoughts(turn: Turn, wrapping: Wrapping) -> Mapping[str, str]:
 
 def _lore(anchored: Anchored, wrapping: Wrapping) -> Segment:
     tokens = wrapping.count(anchored.text) + wrapping.turn(anchored.role)
-    source = f"lore:{anchored.book}:{anchored.uid}"
+    source = NOTE if anchored.book == NOTE else f"lore:{anchored.book}:{anchored.uid}"
     return Segment(source, anchored.role, anchored.text, tokens, "history")
 
 
@@ -130,14 +136,15 @@ class Fit:
 
 
 def fit_history(
-    history: History, room: int, examples: int, share: float, *, start: int, with_examples: bool
+    history: History, room: int, examples: int, share: float, *, start: int, with_examples: bool, rebase: bool = False
 ) -> Fit:
     """Where history begins so that it fits into `room` tokens, starting from where it began last time.
 
     Nothing moves while it fits. When it does not, the example dialogue (`examples` tokens) goes first, all of it;
     then the beginning moves to the first user turn from which on everything fits into `share` of the room. When all
     that was cut would again fill no more than half of the room (the window has grown, messages were hidden), it comes
-    back; half, so that lore which comes and goes does not move the beginning to and fro.
+    back; half, so that lore which comes and goes does not move the beginning to and fro. With a `rebase` the beginning
+    moves even if everything would fit, down to the same mark: all of it is processed anyway.
     """
     low = int(room * max(0.1, min(share, 1.0)))
     rest = _sums(history.segments)
@@ -145,7 +152,7 @@ def fit_history(
         start, with_examples = 0, True
     if with_examples and rest[start] + examples > room:
         with_examples = False
-    if rest[start] > room:
+    if rest[start] > (low if rebase else room):
         newest = history.newest_turn()
         start = next((at for at in history.turns() if start < at <= newest and rest[at] <= low), newest)
     taken = rest[start] + (examples if with_examples else 0)
@@ -159,8 +166,8 @@ def cut_before(history: History, start: int) -> list[Segment]:
         replace(s, included=False, why=_CUT) if at < start and s.why is not _SUMMARISED else s
         for at, s in enumerate(history.segments)
     ]
-    lore = [s for s in listed[:start] if s.source.startswith("lore:")]
-    messages = [s for at, s in enumerate(listed) if at >= start or not s.source.startswith("lore:")]
+    lore = [s for s in listed[:start] if is_anchored(s)]
+    messages = [s for at, s in enumerate(listed) if at >= start or not is_anchored(s)]
     if history.older is not None:
         messages.insert(0, history.older)
     out: list[Segment] = []

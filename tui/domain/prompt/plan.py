@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
 from tui.domain.notice import Notice, notice
+from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
 from tui.domain.prompt.forecast import Rendered, forecast, moving_tokens
 from tui.domain.prompt.head import example_segments, head_segments, memory_segments
@@ -54,6 +55,8 @@ def make_plan(
 
 def _waiting(turn: Turn, plan: Plan) -> bool:
     """Whether a rebase has more to do than to cut."""
+    if turn.note_position == "anchored" and turn.note.strip():
+        return True
     pending = any(s.volatility == "memory" and not s.included for s in plan.segments)
     return pending or without_moments(turn.state.frozen) != turn.state.frozen
 
@@ -66,7 +69,7 @@ def _plan(
     pinned = turn.prompt.examples == "always"
     fit = fit_history(
         shed.history, _room(shed, turn), 0 if pinned else _tokens(shed.examples), turn.prompt.history_share,
-        start=shed.history.start_of(turn.state.anchor), with_examples=turn.state.examples,
+        start=shed.history.start_of(turn.state.anchor), with_examples=turn.state.examples, rebase=rebase,
     )
     return _finish(turn, shed, fit, rebase)
 
@@ -92,7 +95,7 @@ def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner 
     texts = Texts(turn)
     wrapping = Wrapping(turn, count, count_markup)
     memory, summarised = memory_segments(texts, count, rebase)
-    lore = scan_turn(turn, texts, count, scan)
+    lore = scan_turn(turn, texts, count, scan, rebase)
     history = read_history(turn, summarised, wrapping, lore.standing)
     head = head_segments(texts, lore.hits, count)
     template = Segment("template", "system", "", wrapping.fixed(bool(head or memory)), "head", name=turn.template.id)
@@ -119,7 +122,8 @@ def _make_room(draft: _Draft, turn: Turn) -> _Draft:
     summaries; if it still does not, refuse."""
     while _room(draft, turn) < draft.history.newest_tokens():
         lore = [i for i in draft.inserts if i.segment.source.startswith("lore:")]
-        anchored = [a for a in draft.lore.standing if a.node == draft.history.nodes[-1]] if draft.history.nodes else []
+        newest = draft.history.nodes[draft.history.newest_turn()] if draft.history.nodes else ""
+        anchored = [a for a in draft.lore.standing if a.node == newest and a.book != NOTE]
         if lore:
             draft = _without_insert(draft, min(lore, key=lambda i: i.order))
         elif anchored:

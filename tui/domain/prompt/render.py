@@ -277,7 +277,8 @@ class _Writer:
         if turn.role == "user":
             prefix, rule = form.user_prefix, form.trim.user
         else:
-            prefix, rule = form.assistant_prefix if form.prefill_prefix is None else form.prefill_prefix, form.trim.assistant
+            own, rule = form.prefill_prefix, form.trim.assistant
+            prefix = form.assistant_prefix if own is None else own
         self._literal(prefix, self._name(turn))
         self._put([Piece(self._name_line(turn)), Piece(_left(turn.content, rule))])
 
@@ -287,7 +288,8 @@ class _Writer:
         if cast.speaker == "user":
             prefix, name = form.user_prefix.rstrip(" "), cast.user
         else:
-            prefix, name = form.assistant_prefix if form.generation_prefix is None else form.generation_prefix, cast.char
+            own, name = form.generation_prefix, cast.char
+            prefix = form.assistant_prefix if own is None else own
         self._literal(prefix, name)
         if self.names and name:
             self._put([Piece(form.name_format.replace("{{name}}", name).rstrip())])

@@ -12,7 +12,6 @@ from tui.domain.chat import Node
 from tui.domain.macros import Frozen, MacroContext, expand
 from tui.domain.prompt.types import Cast, Turn
 
-
 _FROZEN_DICE = re.compile(r"\|\{\{\s*(?:random|roll|pick)\b", re.IGNORECASE)
 
 

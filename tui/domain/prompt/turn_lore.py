@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tui.domain.lore_scan import ScanSettings, scan_lore
 from tui.domain.notice import Notice
-from tui.domain.prompt.anchoring import anchor_lore
+from tui.domain.prompt.anchoring import anchor_lore, anchor_note
 from tui.domain.prompt.texts import Texts, turn_seed
 from tui.domain.prompt.types import Anchored, Counter, LoreHit, LoreTimer, Turn
 
@@ -35,10 +35,14 @@ class TurnLore:
         )
 
 
-def scan_turn(turn: Turn, texts: Texts, count: Counter, scan: LoreScanner | None) -> TurnLore:
-    """Lore over the visible messages, each with its speaker's name before it."""
+def scan_turn(
+    turn: Turn, texts: Texts, count: Counter, scan: LoreScanner | None, rebase: bool = False
+) -> TurnLore:
+    """Lore over the visible messages, each with its speaker's name before it; and the author's note, where it is
+    anchored as lore is."""
+    note = anchor_note(turn, texts.fresh(turn.note, "note"), rebase)
     if not turn.books:
-        return TurnLore()
+        return TurnLore(standing=note)
     said = [f"{n.name}: {n.text}" if n.name else n.text for n in turn.path if not n.hidden and n.text.strip()]
     window = max(0, turn.budget.context - turn.budget.reserve)
     settings = ScanSettings(
@@ -47,4 +51,4 @@ def scan_turn(turn: Turn, texts: Texts, count: Counter, scan: LoreScanner | None
     )
     hits = scan_lore(turn.books, said, count, settings=settings, match=scan, resolve=texts.stable)
     found = anchor_lore(turn, hits, texts.stable)
-    return TurnLore(found.hits, found.standing)
+    return TurnLore(found.hits, (*found.standing, *note))

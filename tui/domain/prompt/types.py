@@ -113,7 +113,8 @@ class Anchored:
 @dataclass(frozen=True, slots=True)
 class LoreTimer:
     """A timed effect (SillyTavern's `timedWorldInfo`). `start` and `end` are lengths of the chat in messages; the
-    effect is over at `end`, and gone when the chat shrank to `start` or the entry's `digest` changed."""
+    effect is over at `end`, and gone when the chat shrank to `start` (unless `protected`) or the entry's `digest`
+    changed."""
 
     book: str
     uid: str
@@ -121,6 +122,7 @@ class LoreTimer:
     start: int
     end: int
     digest: str = ""
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Budget:
     reserve: int
 
 
-NotePosition = Literal["after_story", "at_depth", "before_story"]
+NotePosition = Literal["after_story", "at_depth", "before_story", "anchored"]
 PersonaPosition = Literal["head", "note_top", "note_bottom", "at_depth", "none"]
 
 

@@ -1,0 +1,133 @@
+"""The chat that the replay benchmark plays: seeded, 300 turns, lore that comes and goes, a note that is edited."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tui.domain.card import Card
+from tui.domain.chat import Node, Revision, Role, Summary
+from tui.domain.lore import Lorebook, LoreEntry
+from tui.domain.profile import PromptPreset
+from tui.domain.prompt.types import Budget, Plan, PlanState, Turn
+from tui.domain.template import Template
+
+_PLACES = ("harbour", "mill", "chapel", "orchard", "quarry", "bridge", "market", "tower")
+_SPOKEN = (
+    "lantern door road tea rain roof snow window cat stove guest fire letter table wind shutter morning river stone "
+    "bread salt rope boat net bell key coat boot horse cart field wall garden song brother storm wave"
+)
+_WORDS = _SPOKEN.split()
+_TOKEN = re.compile(r"<\|\w+\|>|\w+|[^\w\s]|\n")
+
+FORMAT = Template(
+    "replay", system_prefix="<|im_start|>system\n", system_suffix="<|im_end|>\n", user_prefix="<|im_start|>user\n",
+    user_suffix="<|im_end|>\n", assistant_prefix="<|im_start|>assistant\n", assistant_suffix="<|im_end|>\n",
+    stop=("<|im_end|>",),
+)
+
+
+def tokens(text: str) -> list[str]:
+    """A tokenizer to which a control marker is one token, as to real ones, and which never joins across the ends of
+    words, so that counts of parts add up."""
+    return _TOKEN.findall(text)
+
+
+def count(text: str) -> int:
+    return len(tokens(text))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is played: window and reply in tokens; lore `anchored`, or at depth 4 together with the author's note."""
+
+    context: int
+    anchored: bool
+    low_water: float = 0.7
+    summaries: bool = True
+    turns: int = 300
+    reply: int = 250
+    reserve: int = 300
+    user: int = 60
+    seed: int = 7
+
+
+class Story:
+    """The growing chat. The person edits the note twice; a summary is made when the window is nearly full."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self._dice = random.Random(setting.seed)
+        self.path: list[Node] = []
+        self.state = PlanState()
+        self.summaries: list[Summary] = []
+        self.card = Card("Mira", description=self._prose(1100), personality=self._prose(60), scenario=self._prose(120),
+                         mes_example="<START>\n{{user}}: " + self._prose(60) + "\n{{char}}: " + self._prose(100))
+        self.book = Lorebook("places", anchored=setting.anchored, entries=tuple(
+            LoreEntry(str(at), (place,), content=f"[{place}] " + self._prose(146), position="at_depth", depth=4)
+            for at, place in enumerate(_PLACES)
+        ))
+        self._say("assistant", self._prose(120))
+
+    def turns(self) -> Iterator[Turn]:
+        """Each turn once the person has spoken; the caller answers with `reply`."""
+        for number in range(self.setting.turns):
+            self._say("user", self._spoken())
+            yield self.turn(number)
+
+    def turn(self, number: int) -> Turn:
+        note = f"Part {1 + number // 100} of the story: keep it quiet, and close to what the keeper can see and hear."
+        return Turn(
+            path=tuple(self.path), card=self.card, user="Alex", persona="Alex is a courier.",
+            prompt=replace(PromptPreset("replay"), history_share=self.setting.low_water), template=FORMAT,
+            budget=Budget(self.setting.context, self.setting.reserve), books=(self.book,),
+            summaries=tuple(self.summaries), note=note, state=self.state,
+            note_position="anchored" if self.setting.anchored else "at_depth",
+        )
+
+    def reply(self, plan: Plan) -> str:
+        """The model's answer, stored; returns its text."""
+        text = self._prose(self.setting.reply)
+        self._say("assistant", text)
+        self.state = plan.state
+        if self.setting.summaries:
+            self._summarise(plan)
+        return text
+
+    def _spoken(self) -> str:
+        """A place is named now and then, and stays the talk for a while."""
+        at = self._dice.choice(_PLACES) if self._dice.random() < 0.5 else "road"
+        return self._prose(self.setting.user - 3) + f" the {at}."
+
+    def _prose(self, length: int) -> str:
+        return " ".join(self._dice.choice(_WORDS) for _ in range(length))
+
+    def _say(self, role: Role, text: str) -> None:
+        at = len(self.path)
+        revision = Revision(f"r{at}", text, at)
+        name = "Alex" if role == "user" else "Mira"
+        self.path.append(Node(f"n{at}", f"n{at - 1}" if at else None, role, name, at, at, (revision,), f"r{at}"))
+
+    def _summarise(self, plan: Plan) -> None:
+        """What the program does in idle time when the window is nearly full: sums up what the next cut takes."""
+        kept = [s for s in plan.segments if s.included and s.source.startswith("message:")]
+        setting = self.setting
+        if plan.tokens < 0.85 * (setting.context - setting.reserve) or self._pending():
+            return
+        total, keep, leaving = sum(s.tokens for s in kept), 0.0, []
+        keep = setting.low_water * total
+        for segment in kept[:-2]:
+            if total <= keep:
+                break
+            total -= segment.tokens
+            leaving.append(segment.source.removeprefix("message:"))
+        earlier = tuple(pair for s in self.summaries[-1:] for pair in s.covers)
+        covers = (*earlier, *((n, f"r{n[1:]}") for n in leaving))
+        at = len(self.summaries)
+        text = " ".join([*(s.text for s in self.summaries[-1:]), self._prose(40)])[-2400:]
+        self.summaries = [*self.summaries, Summary(f"s{at}", covers, (text,), at, generation={"by": "program"})]
+
+    def _pending(self) -> bool:
+        return any(s.id not in self.state.memory for s in self.summaries[-1:])
