@@ -9,8 +9,10 @@ from typing import Any
 
 from tui.backends import failures
 from tui.backends.dialects import Dialect
+from tui.backends.families import cache_class
 from tui.backends.frames import whole
 from tui.backends.http import Answer, Http
+from tui.backends.tokens import ROUTES, can_count
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
 from tui.domain.defuse import plausible
@@ -31,9 +33,12 @@ async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -
     """Capabilities and the list of models. Raises BackendError when the server cannot be used."""
     models, facts = await _models(get, http, dialect, endpoint.model)
     facts |= await _READERS.get(dialect.name, _nothing)(get, http)
+    if dialect.name in ROUTES and "exact_tokens" not in facts:
+        facts["exact_tokens"] = await can_count(http, dialect.name)
     found = str(facts.get("model") or "")
     facts["model"] = clean_line(endpoint.model, NAME_LIMIT) or found or (models[0] if models else "")
     facts["details"] = {"server": dialect.label, **facts.get("details", {})}
+    facts["cache"] = cache_class(dialect.cache, found or facts["model"], whole_windows=dialect.whole_windows)
     if not endpoint.model and not dialect.serves_one and not dialect.public:
         facts["details"]["send_model"] = facts["model"]
     capabilities = Capabilities(dialect.name, **_mode(dialect, endpoint), **facts)
@@ -45,7 +50,7 @@ def _mode(dialect: Dialect, endpoint: Endpoint) -> Facts:
     return {
         "text_completion": text, "chat_completion": not text,
         "prefill": text or dialect.continue_chat is not None,
-        "samplers": dialect.table.known,
+        "samplers": dialect.table.known, "warm": text and dialect.name == "llamacpp",
     }
 
 
@@ -201,11 +206,7 @@ async def _lmstudio(get: Get, http: Http) -> Facts:
 
 async def _vllm(get: Get, http: Http) -> Facts:
     version = (await get("/version")).field("version")
-    counted = await http.ask(f"{http.address.root}/tokenize", {"prompt": "a", "add_special_tokens": False})
-    return {
-        "version": clean_line(version, 30) if isinstance(version, str) else "",
-        "exact_tokens": whole(counted.field("count")) is not None,
-    }
+    return {"version": clean_line(version, 30) if isinstance(version, str) else ""}
 
 
 _READERS: dict[str, Callable[[Get, Http], Awaitable[Facts]]] = {

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tui.backends.address import Address
 from tui.backends.sampling import TABLES, Table
+from tui.domain.backend import CacheClass
 
 Wire = Literal["openai", "llamacpp", "koboldcpp"]
 
@@ -28,6 +29,8 @@ class Dialect:
     empty_is_failure: bool = False                # reports failures as an empty success
     seeds: bool = False                           # takes a seed and does not tell the one it draws
     serves_one: bool = False                      # has one model, whatever name is sent
+    cache: CacheClass = "unknown"                 # of prompts, for a model whose memory has no limits of its own
+    whole_windows: bool = False                   # keeps all of a sliding window's past
     public: bool = False                          # a service with many models, of which one must be chosen
     body: Mapping[str, Any] = field(default_factory=dict)
 
@@ -45,18 +48,23 @@ _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 DIALECTS: Mapping[str, Dialect] = {
     d.name: d
     for d in (
-        Dialect("llamacpp", "llama.cpp server", text="llamacpp", continue_chat={}, seeds=True, serves_one=True),
+        Dialect("llamacpp", "llama.cpp server", text="llamacpp", continue_chat={}, seeds=True, serves_one=True,
+                cache="prefix"),
         Dialect("llama_cpp_python", "llama-cpp-python server", text="openai", ask_usage=False, busy_with_one=True,
-                seeds=True, serves_one=True),
-        Dialect("koboldcpp", "KoboldCpp", text="koboldcpp", serves_one=True),
+                seeds=True, serves_one=True, cache="prefix", whole_windows=True),
+        Dialect("koboldcpp", "KoboldCpp", text="koboldcpp", serves_one=True, cache="prefix", whole_windows=True),
         Dialect("textgen", "text-generation-webui", text="openai", continue_chat={"continue_": True},
-                empty_is_failure=True, seeds=True, serves_one=True),
-        Dialect("tabby", "TabbyAPI", text="openai", continue_chat=_CONTINUE, serves_one=True),
-        Dialect("vllm", "vLLM", text="openai", continue_chat=_CONTINUE, seeds=True),
-        Dialect("aphrodite", "Aphrodite", text="openai", continue_chat=_CONTINUE, seeds=True),
-        Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE, seeds=True),
-        Dialect("lmstudio", "LM Studio", text="openai"),
-        Dialect("ollama", "Ollama"),
+                empty_is_failure=True, seeds=True, serves_one=True, cache="prefix"),
+        Dialect("tabby", "TabbyAPI", text="openai", continue_chat=_CONTINUE, serves_one=True, cache="prefix",
+                whole_windows=True),
+        Dialect("vllm", "vLLM", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
+                whole_windows=True),
+        Dialect("aphrodite", "Aphrodite", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
+                whole_windows=True),
+        Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
+                whole_windows=True),
+        Dialect("lmstudio", "LM Studio", text="openai", cache="prefix"),
+        Dialect("ollama", "Ollama", cache="prefix"),
         Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True),
         Dialect("mistral", "Mistral", ask_usage=False, public=True),
         Dialect("deepseek", "DeepSeek", public=True),

@@ -11,9 +11,17 @@ if TYPE_CHECKING:
 
 
 class Gate(asyncio.Lock):
-    """Held while a server generates. `found` is what that server is, for those who must not disturb it now."""
+    """Held while a server generates. `found` is what that server is, for those who must not disturb it now;
+    `ahead` what is read ahead there, which gives way to whoever comes."""
 
     found: ProbeResult | None = None
+    ahead: asyncio.Task[None] | None = None
+
+    async def stop_reading_ahead(self) -> None:
+        """End it, and wait until the connection is closed."""
+        if self.ahead is not None:
+            self.ahead.cancel()
+            await asyncio.wait([self.ahead])
 
 
 _GATES: WeakValueDictionary[tuple[int, str], Gate] = WeakValueDictionary()

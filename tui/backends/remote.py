@@ -9,14 +9,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tui.backends import failures, retry
 from tui.backends.address import parse_address
+from tui.backends.ahead import ahead_call, read_ahead
 from tui.backends.calls import Target, prompt_text, write_call
 from tui.backends.dialects import DIALECTS
 from tui.backends.exchange import IDLE_SECONDS, Exchange, Rejected
 from tui.backends.figures import complete_figures
-from tui.backends.gate import gate_of
+from tui.backends.gate import Gate, gate_of
 from tui.backends.http import Http
 from tui.backends.probe import ProbeResult, probe_over
 from tui.backends.refusals import named_key
@@ -101,6 +103,38 @@ class RemoteBackend:
         texts = [prompt_text(pieces, self._special(target)) for pieces in prompts]
         return await self._counter.count(texts, busy=gate_of(self.address.root).locked())
 
+    async def exact_counts(self, prompts: Sequence[Sequence[Piece]]) -> list[int | None]:
+        """As `count_tokens`, with None for what this server's tokenizer cannot be asked about now."""
+        target = await self._reach()
+        assert self._counter is not None
+        texts = [prompt_text(pieces, self._special(target)) for pieces in prompts]
+        return await self._counter.exact(texts, busy=gate_of(self.address.root).locked())
+
+    async def warm(self, request: CompletionRequest) -> int | None:
+        """Have a llama-server read the prompt into its cache, where it is at nothing else; a reply ends it."""
+        gate = gate_of(self.address.root)
+        await gate.stop_reading_ahead()
+        target = self._target
+        if target is None or not target.capabilities.warm or gate.locked():
+            return None
+        held = [0]
+        task = gate.ahead = asyncio.create_task(self._read_ahead(gate, request, target, held))
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+        return held[0]
+
+    async def _read_ahead(self, gate: Gate, request: CompletionRequest, target: Target, held: list[int]) -> None:
+        try:
+            async with gate:
+                special = await self._learn_markers(target, request)
+                await read_ahead(self._http, ahead_call(request, target, special), partial(held.__setitem__, 0))
+        except BackendError as error:
+            log.info("reading ahead at %s: %s", self.address.shown, error)
+        finally:
+            gate.ahead = None
+
     async def abort(self, request_id: str) -> None:
         """Stop that reply here and at the server; it ends with Finish("cut"). Unknown ids are ignored."""
         for run in [r for r in self._runs if r.request.id == request_id and not r.aborted]:
@@ -112,6 +146,8 @@ class RemoteBackend:
         for run in runs:
             run.stop()
         await asyncio.gather(*(run.task for run in runs if run.task is not None), return_exceptions=True)
+        if self._target is not None and self._target.capabilities.warm:
+            await gate_of(self.address.root).stop_reading_ahead()
         await self._http.close()
 
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Event]:
@@ -149,6 +185,7 @@ class RemoteBackend:
 
     async def _answer(self, run: _Run) -> Finish:
         gate = gate_of(self.address.root)
+        await gate.stop_reading_ahead()
         if gate.locked():
             await run.events.put(Status(notice("Waiting for another request to this server to finish.")))
         async with gate:
