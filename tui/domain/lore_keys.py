@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from tui.domain.lore_forms import ASCII_WORD, JS_SPACE, Stem, compose, fold, in_word, stem_tokens, words_of
+from tui.domain.lore_forms import ASCII_WORD, JS_SPACE, Stem, compose, fold, in_word, stem_tokens, word_pattern, words_of
 from tui.domain.notice import Notice
+from tui.domain.patterns import parse_pattern
 
 #: Tries patterns on texts, all in one go: (pattern as written, text) -> whether it occurs, or why that is not known.
 Matcher = Callable[[Sequence[tuple[str, str]]], Sequence[bool | Notice]]
@@ -63,13 +64,9 @@ class KeyFinder(Protocol):
         """Why a pattern could not be tried when it was last asked for."""
 
 
-@lru_cache(maxsize=65_536)
 def is_pattern(key: str) -> bool:
-    """Whether a key has the form `/…/flags`."""
-    if len(key) < 3 or key[0] != "/":
-        return False
-    end = key.rfind("/")
-    return end > 1 and (key[end + 1 :].isalpha() or end + 1 == len(key))
+    """Whether a key is a regular expression `/…/flags`, if only a wrong one."""
+    return key.startswith("/") and parse_pattern(key) is not None
 
 
 def pattern_text(texts: Iterable[str]) -> str:
@@ -150,8 +147,9 @@ class PlainFinder:
         return (None, "") if index is None else (index, snippet(spec, texts[index], self._stem))
 
     def refused(self, spec: KeySpec) -> Notice | None:
-        if self._matcher is None and is_pattern(spec.key):
-            return NO_HELPER
+        pattern = parse_pattern(spec.key) if is_pattern(spec.key) else None
+        if pattern is not None and (pattern.problem is not None or self._matcher is None):
+            return pattern.problem or NO_HELPER
         return self._refused.get(spec)
 
     def _first(self, spec: KeySpec, texts: Sequence[str]) -> int | None:
@@ -168,10 +166,11 @@ class PlainFinder:
         return next((i for i, text in enumerate(self._texts.of(spec)) if find_plain(spec, needle, text) >= 0), None)
 
     def _patterns_in(self, specs: Sequence[KeySpec], texts: Sequence[str]) -> set[KeySpec]:
-        if self._matcher is None or not texts or not specs:
+        trying = [spec for spec in specs if (p := parse_pattern(spec.key)) is not None and p.problem is None]
+        if self._matcher is None or not texts or not trying:
             return set()
         text = pattern_text(texts)
-        answers = dict(zip(specs, self._matcher([(spec.key, text) for spec in specs]), strict=True))
+        answers = dict(zip(trying, self._matcher([(spec.key, text) for spec in trying]), strict=True))
         for spec, answer in answers.items():
             self._refused.pop(spec, None)
             if isinstance(answer, Notice):
@@ -224,9 +223,8 @@ def _place(spec: KeySpec, text: str, stem: Stem | None) -> int:
     if stem is not None and by_stem(spec):
         wanted = stem_tokens(spec.key.strip(), stem, spec.case_sensitive)
         run = _run_at(wanted, stem_tokens(text, stem, spec.case_sensitive))
-        shown = compose(text)
-        word = words_of(shown)[run] if run is not None else ""
-        return max(0, shown.find(word))
+        starts = [word.start() for word in word_pattern().finditer(compose(text))]
+        return starts[run] if run is not None else 0
     form = _Texts((text,)).of(spec)[0]
     at = max(0, find_plain(spec, trimmed(spec), form))
     if len(form) == len(text):
