@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from tui.domain.lore_forms import ASCII_WORD, JS_SPACE, Stem, compose, fold, in_word, stem_tokens, word_pattern, words_of
+from tui.domain.lore_forms import (
+    ASCII_WORD,
+    JS_SPACE,
+    Stem,
+    compose,
+    fold,
+    in_word,
+    stem_tokens,
+    word_pattern,
+    words_of,
+)
 from tui.domain.notice import Notice
 from tui.domain.patterns import parse_pattern
 
