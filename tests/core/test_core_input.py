@@ -30,7 +30,7 @@ async def test_a_field_of_a_chat_takes_only_what_fits(table: Table, field: str, 
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("profile", "nowhere"), ("template", "none"), ("lorebooks", ["nowhere"])]
+    ("field", "value"), [("profile", "nowhere"), ("template", "nowhere"), ("lorebooks", ["nowhere"])]
 )
 async def test_what_does_not_exist_cannot_be_chosen(table: Table, field: str, value: Any) -> None:
     chat = await table.new_chat()

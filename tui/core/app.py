@@ -16,6 +16,7 @@ from tui.core.chats import Chats
 from tui.core.connection import Connection
 from tui.core.dispatch import Dispatcher
 from tui.core.events import EventHub, Listener
+from tui.core.gathering import Gatherer
 from tui.core.library import KINDS, PRESET_KINDS, Library
 from tui.core.memory import Memory
 from tui.core.methods import register
@@ -56,11 +57,12 @@ class Core:
         self.store = store
         self.settings = Settings(config)
         self.library = Library(config, self._tell_problems)
-        self.connection = Connection(self.library, self.settings, self.events)
+        self.connection = Connection(self.library, self.settings, self.events, store)
         self.chats = Chats(store, self.events)
-        self.planner = Planner(store, self.library, self.settings, self.connection)
+        self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
+        self.planner = Planner(self.gatherer)
         self.turns = Turns(
-            store, self.chats, self.planner, self.library, self.connection, self.events,
+            store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
             attached=lambda: self.attached,
         )
         self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)

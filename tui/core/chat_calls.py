@@ -11,6 +11,7 @@ from tui.core.chat_fields import checked
 from tui.core.chats import Chats, head_after_delete, new_node, now_ms
 from tui.core.connection import Connection
 from tui.core.dispatch import Handler
+from tui.core.gathering import Gatherer
 from tui.core.library import Library
 from tui.core.memory import Memory
 from tui.core.planning import Planner
@@ -35,13 +36,14 @@ class ChatCalls:
     """`chats.*`, `turn.*`, `node.*`, `summary.*`, `prompt.show`, `samplers.*`."""
 
     def __init__(
-        self, store: Store, chats: Chats, turns: Turns, memory: Memory, planner: Planner, library: Library,
-        settings: Settings, connection: Connection,
+        self, store: Store, chats: Chats, turns: Turns, memory: Memory, gatherer: Gatherer, planner: Planner,
+        library: Library, settings: Settings, connection: Connection,
     ) -> None:
         self._store = store
         self._chats = chats
         self._turns = turns
         self._memory = memory
+        self._gatherer = gatherer
         self._planner = planner
         self._library = library
         self._settings = settings
@@ -84,7 +86,7 @@ class ChatCalls:
         return await self.open(id)
 
     def _greetings(self, chat: Chat, card: Card) -> dict[str, Node]:
-        who = self._planner.user_name(chat)
+        who = self._gatherer.user_name(chat)
         context = MacroContext(user=who, char=card.display_name, clock=_clock().isoformat(), seed=chat.created_ms)
         nodes: dict[str, Node] = {}
         for seq, greeting in enumerate(card.greetings):
@@ -205,7 +207,7 @@ class ChatCalls:
         tree = await self._chats.get(chat)
         path = tree.path(head)
         if text.strip():
-            who = self._planner.speakers(tree)
+            who = self._gatherer.speakers(tree)
             parent = path[-1].id if path else None
             path.append(new_node(tree, new_id(), parent, "user", who.user, Revision(new_id(), text, now_ms())))
         async with self._connection.using(
@@ -225,7 +227,7 @@ class ChatCalls:
 
     async def get_samplers(self, chat: str) -> dict[str, Any]:
         tree = await self._chats.get(chat)
-        return {"samplers": self._planner.samplers(tree).to_json(), "own": dict(tree.fields.get("samplers") or {})}
+        return {"samplers": self._gatherer.samplers(tree).to_json(), "own": dict(tree.fields.get("samplers") or {})}
 
     async def set_samplers(self, chat: str, values: dict[str, Any]) -> dict[str, Any]:
         """Sampler values of this chat over its preset; None takes the preset's again."""

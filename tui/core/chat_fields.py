@@ -79,7 +79,43 @@ def _lorebooks(library: Library, field: str, value: Any, present: Collection[str
     return list(dict.fromkeys(value))
 
 
+def _prompt(library: Library, field: str, value: Any) -> str:
+    return library.prompt(_text(library, field, value)).id
+
+
+def _one_of(*names: str) -> _Check:
+    def check(_: Library, field: str, value: Any) -> str:
+        if value not in names:
+            raise _refused(field, notice("{field} must be one of: {names}.", field=field, names=", ".join(names)))
+        return str(value)
+
+    return check
+
+
+_INJECTED = _one_of("before", "after", "at_depth", "none")
+
+
+def _injections(library: Library, field: str, value: Any) -> list[dict[str, Any]]:
+    """Texts put into the prompt from outside card and chat, each with an id of its own."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value) or len(value) > 100:
+        raise _refused(field, notice("{field} must be a list of texts with their places.", field=field))
+    out: dict[str, dict[str, Any]] = {}
+    for item in value:
+        name = _text(library, field, item.get("id"))
+        out[name] = {
+            "id": name, "text": _text(library, field, item.get("text")),
+            "position": _INJECTED(library, field, item.get("position", "at_depth")),
+            "depth": _depth(library, field, item.get("depth", 4)),
+            "role": _role(library, field, item.get("role", "system")), "scan": item.get("scan") is True,
+        }
+    return list(out.values())
+
+
 _CHECKS: Mapping[str, _Check] = {
     "title": _text, "character": _text, "persona": _text, "persona_text": _text, "note": _text, "note_depth": _depth,
-    "note_role": _role, "samplers": _samplers, "profile": _profile, "template": _template, "lorebooks": _text,
+    "note_role": _role, "note_interval": _depth,
+    "note_position": _one_of("at_depth", "anchored", "before_story", "after_story"),
+    "persona_position": _one_of("head", "note_top", "note_bottom", "at_depth", "none"), "persona_depth": _depth,
+    "persona_role": _role, "scenario": _text, "mes_example": _text, "injections": _injections, "prompt": _prompt,
+    "samplers": _samplers, "profile": _profile, "template": _template, "lorebooks": _text,
 }

@@ -19,7 +19,8 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
     importer = Importer(core.library, core.chats, core.events)
     for calls in (
         ChatCalls(
-            core.store, core.chats, core.turns, core.memory, core.planner, core.library, core.settings, core.connection
+            core.store, core.chats, core.turns, core.memory, core.gatherer, core.planner, core.library, core.settings,
+            core.connection,
         ),
         ModelCalls(core.connection, core.library, core.settings),
         LibraryCalls(core.library, core.settings, core.chats, importer),

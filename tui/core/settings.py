@@ -34,6 +34,8 @@ SETTINGS: Mapping[str, Setting] = {
     "chosen": Setting(bool, False),                       # whether the first-run screen was answered
     "unload_minutes": Setting(float, 30.0, 0.0, 10_000.0),  # an idle model leaves memory after this; 0: never
     "exit_minutes": Setting(float, 30.0, 0.0, 10_000.0),    # a core in the background that nobody needs ends; 0: never
+    "lorebooks": Setting(list, []),                       # books that hold for every chat
+    "persona_lorebooks": Setting(list, []),               # books that go with the person
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
 }
 
@@ -115,7 +117,8 @@ def _check(name: str, value: Any, file: str) -> Any:
     if setting.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     in_range = not isinstance(value, float) or setting.low <= value <= setting.high
-    texts = not isinstance(value, dict) or all(isinstance(text, str) for text in value.values())
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    texts = all(isinstance(text, str) for text in inner)
     if not isinstance(value, setting.kind) or not in_range or not texts:
         raise BadInput(notice("{file}: {field} has a value that does not fit.", file=file, field=name), field=name)
     return value

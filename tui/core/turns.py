@@ -14,6 +14,7 @@ from typing import Any
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
+from tui.core.gathering import Asked, Gatherer
 from tui.core.library import Library
 from tui.core.outcome import outcome, plan_to_json, record
 from tui.core.planning import Planner, Prepared
@@ -47,11 +48,12 @@ class Turns:
     """Replies in progress, one at a time in each chat; a second one waits for the first."""
 
     def __init__(
-        self, store: Store, chats: Chats, planner: Planner, library: Library, connection: Connection,
-        events: EventHub, attached: Callable[[], int],
+        self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, library: Library,
+        connection: Connection, events: EventHub, attached: Callable[[], int],
     ) -> None:
         self._store = store
         self._chats = chats
+        self._gatherer = gatherer
         self._planner = planner
         self._library = library
         self._connection = connection
@@ -76,7 +78,7 @@ class Turns:
             raise BadInput(notice("There is nothing to send."), field="text")
         tree = await self._chats.get(chat)
         if node not in tree.nodes:
-            who = name or self._planner.user_name(tree)
+            who = name or self._gatherer.user_name(tree)
             said = new_node(tree, node, parent, "user", who, Revision(revision, text, now_ms()))
             ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
             await self._chats.commit(chat, ops, notice("your message"))
@@ -168,12 +170,12 @@ class Turns:
         ) as link:
             path = tree.path(place.parent) if place.parent is not None else []
             clock = datetime.datetime.now().astimezone()
-            prepared = await self._planner.prepare(tree, path, link, prefill=place.base or "", clock=clock)
+            prepared = await self._planner.prepare(tree, path, link, asked=_asked(tree, place), clock=clock)
             reply.link = link
             await self._write(reply, prepared)
 
     async def _refresh_card(self, tree: Chat) -> None:
-        card = self._planner.card_change(tree)
+        card = self._gatherer.card_change(tree)
         if card is not None:
             await self._chats.commit(
                 tree.id, [{"op": "set_field", "field": "card", "value": card}], notice("the card"), undoable=False,
@@ -245,6 +247,14 @@ class Turns:
             self._running.pop(reply.place.revision, None)
             self.last[chat] = {**self.last.get(chat, {}), **status}
         self._events.emit("turn", **status)
+
+
+def _asked(tree: Chat, place: ReplyPlace) -> Asked:
+    """What kind of turn this is: lore may be limited to some."""
+    if place.base is not None:
+        return Asked("continue", prefill=place.base)
+    others = [n for n in tree.children(place.parent) if n.role == "assistant" and n.id != place.node]
+    return Asked("swipe" if others else "normal")
 
 
 def _revision(tree: Chat, revision: str) -> Revision | None:

@@ -16,7 +16,8 @@ Finish = Literal["streaming", "stop", "length", "cut", "error", ""]
 CHAT_FIELDS = frozenset(
     {
         "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note",
-        "note_depth", "note_role", "lorebooks", "deleted", "prefill",
+        "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
+        "persona_role", "scenario", "mes_example", "injections", "prompt", "lorebooks", "deleted", "prefill",
     }
 )
 

@@ -1,0 +1,154 @@
+"""What a plan is made of, gathered from a chat, the library and the settings."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tui.core.connection import Connection, Link
+from tui.core.library import Library
+from tui.core.settings import Settings
+from tui.core.snapshots import card_from_json, card_to_json
+from tui.domain.card import Card
+from tui.domain.chat import Chat, Node
+from tui.domain.errors import NotFound
+from tui.domain.lore import Lorebook, LoreSource, TurnKind
+from tui.domain.prompt.types import Budget, Injection, PlanState, Turn
+from tui.domain.samplers import Samplers
+from tui.store import Store
+
+#: The macro variables that all chats share are kept in the store under this name.
+GLOBALS = "macros:globals"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the model: a reply (with `prefill`, one begun), the person's next message, or the answer to an
+    `instruction`. `fresh_macros` has the frozen macros of the head resolved again."""
+
+    kind: TurnKind = "normal"
+    prefill: str = ""
+    instruction: str = ""
+    fresh_macros: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """Who is who in a chat: the card in use and the person."""
+
+    card: Card
+    user: str
+    persona: str
+
+
+class Gatherer:
+    """Reads what belongs to a chat's next turn; changes nothing."""
+
+    def __init__(self, store: Store, library: Library, settings: Settings, connection: Connection) -> None:
+        self._store = store
+        self._library = library
+        self._settings = settings
+        self._connection = connection
+
+    def user_name(self, chat: Chat) -> str:
+        """What the person is called in a chat."""
+        return str(chat.fields.get("persona") or self._settings.get("persona_name"))
+
+    def speakers(self, chat: Chat) -> Speakers:
+        """The card as it now is in the library, else the snapshot in the chat."""
+        fields = chat.fields
+        return Speakers(
+            self._card(fields),
+            self.user_name(chat),
+            str(fields.get("persona_text") or self._settings.get("persona_description")),
+        )
+
+    def card_change(self, chat: Chat) -> dict[str, Any] | None:
+        """The snapshot that the chat should keep, when the card was edited since."""
+        snapshot = card_to_json(self._card(chat.fields))
+        return snapshot if snapshot != chat.fields.get("card") else None
+
+    def samplers(self, chat: Chat) -> Samplers:
+        """The profile's preset with the chat's own settings over it."""
+        profile = self._connection.profile_of(chat.fields.get("profile"))
+        return self._library.samplers(profile.samplers).with_values(chat.fields.get("samplers") or {})
+
+    async def turn(
+        self, chat: Chat, path: Sequence[Node], link: Link, reserve: int, asked: Asked, clock: datetime.datetime
+    ) -> Turn:
+        """Everything the plan of the next reply to `path` is made of. Raises NotFound (a preset that is gone)."""
+        fields, who = chat.fields, self.speakers(chat)
+        profile = self._connection.profile_of(fields.get("profile"))
+        books, sources = self._books(fields, who.card)
+        state, sibling = await self._states(chat, path)
+        turn = Turn(
+            path=path, card=who.card, user=who.user, persona=who.persona,
+            prompt=self._library.prompt(str(fields.get("prompt") or profile.prompt)), template=link.template,
+            budget=Budget(link.context, reserve), books=books, sources=sources,
+            summaries=tuple(chat.summaries.values()), prefill=asked.prefill, kind=asked.kind,
+            instruction=asked.instruction, fresh_macros=asked.fresh_macros, clock=clock.isoformat(timespec="seconds"),
+            seed=int(chat.created_ms % 2**31), cuttable=link.capabilities.cache not in ("swa", "recurrent"),
+            as_messages=not link.capabilities.text_completion,
+            globals=await self._store.get_value(GLOBALS) or {}, state=state, sibling=sibling,
+        )
+        return replace(turn, **_of_chat(fields))
+
+    async def _states(self, chat: Chat, path: Sequence[Node]) -> tuple[PlanState, PlanState | None]:
+        """The plan state that the path ends with, and that of another reply to the same message."""
+        kept = await self._store.plan_state(chat.id, [n.id for n in path])
+        state = PlanState.from_json(kept) if kept else PlanState()
+        others = [n for n in chat.children(path[-1].id) if n.role == "assistant"] if path else []
+        for node in reversed(others):
+            found = await self._store.plan_state(chat.id, [node.id])
+            if found:
+                return state, PlanState.from_json(found)
+        return state, None
+
+    def _card(self, fields: Mapping[str, Any]) -> Card:
+        try:
+            return self._library.card(str(fields.get("character") or ""))
+        except NotFound:
+            snapshot = fields.get("card")
+            if not snapshot:
+                raise
+            return card_from_json(snapshot)
+
+    def _books(
+        self, fields: Mapping[str, Any], card: Card
+    ) -> tuple[tuple[Lorebook, ...], Mapping[str, LoreSource]]:
+        """All books of a chat, each once, and where each comes from: one that is selected at several levels counts as
+        global, then as the chat's, then as the persona's."""
+        asked: dict[str, LoreSource] = {}
+        for source, names in self._selected(fields, card):
+            for name in names:
+                asked.setdefault(name, source)
+        books = self._library.lorebooks(asked)
+        sources = {book.id: asked[book.id] for book in books}
+        if card.book is not None:
+            books, sources = (card.book, *books), {**sources, card.book.id: "character"}
+        return books, sources
+
+    def _selected(
+        self, fields: Mapping[str, Any], card: Card
+    ) -> tuple[tuple[LoreSource, Sequence[str]], ...]:
+        linked = card.raw.get("data", {}).get("extensions", {}) if isinstance(card.raw.get("data"), Mapping) else {}
+        world = linked.get("world") if isinstance(linked, Mapping) else None
+        own = (world,) if isinstance(world, str) and world and card.book is None else ()
+        return (
+            ("global", self._settings.get("lorebooks")), ("chat", fields.get("lorebooks") or ()),
+            ("persona", self._settings.get("persona_lorebooks")), ("character", own),
+        )
+
+
+def _of_chat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a chat's own fields say of its turns; where they say nothing, the defaults stand."""
+    names = (
+        "note", "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
+        "persona_role", "scenario", "mes_example",
+    )
+    found = {name: fields[name] for name in names if fields.get(name) is not None}
+    if injections := fields.get("injections"):
+        found["injections"] = tuple(Injection(**item) for item in injections)
+    return found
