@@ -314,8 +314,10 @@ class _Reader:
         negated = self.skip("^")
         chars: list[str] = []
         tests: list[Callable[[str], bool]] = []
-        if self.peek() == "]":
-            raise _Unsure
+        if self.skip("]"):
+            if not negated:
+                raise _Unsure
+            return _Part(newline=True, marker=True)
         while not self.skip("]"):
             first = self.class_member(tests)
             following = self.source[self.at + 1 : self.at + 2]
