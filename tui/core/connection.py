@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tui import resources
-from tui.core.counting import TokenCounts
+from tui.core.counting import Shelf, TokenCounts
 from tui.core.events import EventHub
 from tui.core.library import Library
 from tui.core.places import EmbeddedModel, Place, Places, StatusListener
@@ -45,12 +45,14 @@ class Link:
 class Connection:
     """Opens backends when they are first needed and keeps them; an embedded model gives way to another."""
 
-    def __init__(self, library: Library, settings: Settings, events: EventHub) -> None:
+    def __init__(
+        self, library: Library, settings: Settings, events: EventHub, shelf: Shelf | None = None,
+    ) -> None:
         self._library = library
         self._settings = settings
         self._events = events
         self.environment: dict[str, str] = dict(os.environ)
-        self._places = Places(self.environment, self._tell)
+        self._places = Places(self.environment, self._tell, shelf)
 
     def profile_of(self, profile_id: object = None) -> Profile:
         """The profile by id, or the default one. Raises NotFound."""
@@ -107,6 +109,14 @@ class Connection:
 
     async def close(self) -> None:
         await self._places.close()
+
+    def is_ready(self, profile_id: object = None) -> bool:
+        """Whether a profile's backend answers now, without connecting or loading anything."""
+        try:
+            place = self._places.get(_key(self.profile_of(profile_id).backend))
+        except NotFound:
+            return False
+        return _state(place) == "ready"
 
     def describe(self, profile_id: object = None) -> dict[str, Any]:
         """What the connection screen shows; looks, but does not connect."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui import paths
-from tui.core.counting import TokenCounts
+from tui.core.counting import Shelf, TokenCounts
 from tui.domain.backend import Backend, Capabilities, Finish, Status
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, Refused, TraktirError
@@ -47,6 +47,10 @@ class Place:
         return isinstance(self.made_of, EmbeddedModel)
 
     @property
+    def address(self) -> str:
+        return str(self.made_of.path) if isinstance(self.made_of, EmbeddedModel) else self.made_of.url
+
+    @property
     def in_memory(self) -> bool:
         """Whether an embedded model is loaded; a server is asked when it is used."""
         return bool(getattr(self.backend, "loaded", True))
@@ -63,8 +67,11 @@ class Place:
 class Places:
     """Opens backends when they are first needed; an embedded model gives way to another."""
 
-    def __init__(self, environment: Mapping[str, str], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], on_change: Callable[[], None], shelf: Shelf | None = None,
+    ) -> None:
         self._environment = environment
+        self._shelf = shelf
         self._on_change = on_change
         self._places: dict[str, Place] = {}
         self._retired: list[Place] = []
@@ -134,6 +141,7 @@ class Places:
     async def close(self) -> None:
         places = [*self._places.values(), *self._retired]
         await asyncio.gather(*(p.backend.close() for p in places), return_exceptions=True)
+        await asyncio.gather(*(p.counts.settle() for p in places))
         self._places.clear()
         self._retired.clear()
 
@@ -169,6 +177,8 @@ class Places:
             if loader is not None:
                 await loader(on_status)
             place.capabilities = await place.backend.capabilities()
+            if self._shelf is not None:
+                place.counts = await TokenCounts.open(self._shelf, place.capabilities, place.address)
             place.state = "ready"
         except TraktirError as error:
             place.state, place.error, place.capabilities = "error", error, None

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-_LETTERS = re.compile(
-    r"(?P<latin>[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)"
-    r"|(?P<cyrillic>[\u0400-\u052f]+)"
-    r"|(?P<cjk>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\u3000-\u303f\U00020000-\U0003ffff]+)"
-    r"|(?P<digits>[0-9]+)"
-    r"|(?P<space>\s+)"
-    r"|(?P<emoji>[\u2190-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]+)"
-    r"|(?P<punctuation>[!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u200c\u200e-\u206f]+)"
-    r"|(?P<other>[^\s])"
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
+_CYRILLIC = re.compile(r"[\u0400-\u052f]+")
+_CJK = re.compile(
+    r"[\u3001-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]+"
 )
+_DIGITS = re.compile(r"[0-9]+")
+_SPACE = re.compile(r"\s+")
+_BEFORE_WORD = re.compile(r" (?=\S)")
+_EMOJI = re.compile(r"[\u2190-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]+")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]+")
+_TYPOGRAPHIC = re.compile(r"[\u00a1-\u00bf\u200b\u200c\u200e-\u2027\u202a-\u202e\u2030-\u205e]+")
 #: What a template's own text is most often made of: each is one token in a vocabulary that has it.
 _MARKERS = re.compile(r"<\|[^|<>\s]{1,40}\|>|</?[a-z_]{1,24}>|\[/?[A-Z_]{2,24}\]")
 
@@ -28,7 +29,7 @@ _MARKERS = re.compile(r"<\|[^|<>\s]{1,40}\|>|</?[a-z_]{1,24}>|\[/?[A-Z_]{2,24}\]
 @dataclass(frozen=True, slots=True)
 class ScriptCounts:
     """What of a text its tokens depend on: words and characters by script. A space before a word belongs to it, so
-    `space` counts the other white space."""
+    `space` counts the other white space; `typographic` are marks beyond ASCII: “ ” « » — …"""
 
     latin_words: int = 0
     latin: int = 0
@@ -37,6 +38,7 @@ class ScriptCounts:
     cjk: int = 0
     digits: int = 0
     punctuation: int = 0
+    typographic: int = 0
     space: int = 0
     emoji: int = 0
     other: int = 0
@@ -54,21 +56,26 @@ _NAMES = tuple(f.name for f in fields(ScriptCounts))
 
 def features(text: str, *, markup: bool = False) -> ScriptCounts:
     """The counts of `text`. In `markup`, strings that look like control tokens are counted as such."""
-    found = dict.fromkeys(_NAMES, 0)
+    markers = 0
     if markup:
-        found["markers"] = len(_MARKERS.findall(text))
-        text = _MARKERS.sub("", text)
-    before_word = False
-    for match in reversed(list(_LETTERS.finditer(text))):
-        kind, length = str(match.lastgroup), match.end() - match.start()
-        if kind == "space":
-            found["space"] += length - (before_word and match[0][-1] == " ")
-        else:
-            found[kind] += length
-            if kind in {"latin", "cyrillic"}:
-                found[f"{kind}_words"] += 1
-        before_word = kind != "space"
-    return ScriptCounts(**found)
+        text, markers = _MARKERS.subn("", text)
+    latin, punctuation = _LATIN.findall(text), _all(_PUNCTUATION, text)
+    digits, space = _all(_DIGITS, text), _all(_SPACE, text)
+    cyrillic, cjk, emoji, typographic = list[str](), 0, 0, 0
+    if not text.isascii():
+        cyrillic, cjk, emoji = _CYRILLIC.findall(text), _all(_CJK, text), _all(_EMOJI, text)
+        typographic = _all(_TYPOGRAPHIC, text)
+    letters, more_letters = len("".join(latin)), len("".join(cyrillic))
+    return ScriptCounts(
+        latin_words=len(latin), latin=letters, cyrillic_words=len(cyrillic), cyrillic=more_letters, cjk=cjk,
+        digits=digits, punctuation=punctuation, typographic=typographic,
+        space=space - len(_BEFORE_WORD.findall(text)), emoji=emoji, markers=markers,
+        other=len(text) - letters - more_letters - cjk - digits - punctuation - typographic - space - emoji,
+    )
+
+
+def _all(kind: re.Pattern[str], text: str) -> int:
+    return len("".join(kind.findall(text)))
 
 
 def estimate(text: str, calibration: Calibration | None = None, *, markup: bool = False) -> int:
@@ -79,8 +86,8 @@ def estimate(text: str, calibration: Calibration | None = None, *, markup: bool 
 #: Tokens for each of `ScriptCounts`, and how far (as a share) real vocabularies lie from that.
 _RATES = {
     "latin_words": (0.82, 0.2), "latin": (0.075, 0.6), "cyrillic_words": (0.45, 0.3), "cyrillic": (0.36, 0.8),
-    "cjk": (1.3, 0.5), "digits": (1.0, 0.4), "punctuation": (0.82, 0.25), "space": (0.15, 1.0),
-    "emoji": (1.8, 0.5), "other": (1.0, 0.6), "markers": (1.0, 0.5),
+    "cjk": (1.3, 0.5), "digits": (1.0, 0.4), "punctuation": (0.8, 0.25), "typographic": (1.1, 0.5),
+    "space": (0.15, 1.0), "emoji": (1.8, 0.5), "other": (1.0, 0.6), "markers": (1.0, 0.5),
 }
 _START = tuple(_RATES[name][0] for name in _NAMES)
 #: No rate ever leaves these bounds, whatever is reported.

@@ -10,6 +10,9 @@ from typing import Any
 from tui.store import applying
 from tui.store.text import clean, dump, load
 
+#: Values that one statement may have on every SQLite.
+_VARIABLES = 500
+
 
 def set_plan(
     connection: sqlite3.Connection, chat_id: str, node: str, state: Mapping[str, Any], plan: Mapping[str, Any] | None
@@ -62,6 +65,22 @@ def set_value(connection: sqlite3.Connection, key: str, value: Any) -> None:
 def value(connection: sqlite3.Connection, key: str) -> Any:
     row = connection.execute("SELECT value FROM settings WHERE key = ?", (f"core.{key}",)).fetchone()
     return None if row is None else load(row[0])
+
+
+def token_counts(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, int]:
+    """The counts kept under those of `keys` that there are."""
+    found: dict[bytes, int] = {}
+    for start in range(0, len(keys), _VARIABLES):
+        some = keys[start:start + _VARIABLES]
+        places = ",".join("?" * len(some))
+        found |= connection.execute(f"SELECT key, tokens FROM token_counts WHERE key IN ({places})", some).fetchall()
+    return found
+
+
+def keep_token_counts(connection: sqlite3.Connection, counts: Mapping[bytes, int], limit: int) -> None:
+    """Keep `counts`; of all that were ever kept the `limit` newest stay."""
+    connection.executemany("INSERT OR REPLACE INTO token_counts (key, tokens) VALUES (?, ?)", counts.items())
+    connection.execute("DELETE FROM token_counts WHERE pk <= (SELECT max(pk) FROM token_counts) - ?", (limit,))
 
 
 def _pack(data: Mapping[str, Any]) -> bytes:

@@ -111,7 +111,21 @@ def _first(connection: sqlite3.Connection) -> None:
     run_script(connection, _FIRST)
 
 
-STEPS: Sequence[Step] = (_first,)
+#: What tokenizers said, for as long as there is room: the newest rows stay. `key` is a digest of vocabulary and text.
+_TOKEN_COUNTS = """
+CREATE TABLE token_counts (
+    pk INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    tokens INTEGER NOT NULL
+);
+"""
+
+
+def _token_counts(connection: sqlite3.Connection) -> None:
+    run_script(connection, _TOKEN_COUNTS)
+
+
+STEPS: Sequence[Step] = (_first, _token_counts)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

@@ -19,6 +19,9 @@ from tui.store.readers import Readers
 from tui.store.types import Change, ChangeKind, ChatInfo, LockInfo, SearchHit
 from tui.store.writer import Writer
 
+#: Token counts that are kept, of all models together: about 10 MB.
+TOKEN_COUNTS = 200_000
+
 
 class Store:
     """The open database. Made by `Store.open`, ended by `close`.
@@ -163,6 +166,14 @@ class Store:
     async def get_value(self, key: str) -> Any:
         """What `set_value` kept, None if nothing."""
         return await self._readers.run(lambda c: beside.value(c, key))
+
+    async def token_counts(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """The token counts kept under those of `keys` that there are, in one read."""
+        return await self._readers.run(lambda c: beside.token_counts(c, keys))
+
+    async def keep_token_counts(self, counts: Mapping[bytes, int], *, limit: int = TOKEN_COUNTS) -> None:
+        """Keep what a tokenizer said; the `limit` newest of all stay."""
+        await self._writer.run(lambda c: beside.keep_token_counts(c, counts, limit), durable=False)
 
     # Care
 
