@@ -6,14 +6,16 @@ import argparse
 
 from tui.cli.session import Session, add_connect, on_core, write_file
 
-_FORMATS = {"card": ("png", "json"), "chat": ("jsonl", "txt"), "lorebook": ("json",), "preset": ("yaml",)}
+_FORMATS = {"card": ("png", "json"), "chat": ("jsonl", "txt"), "lorebook": ("json",), "preset": ("yaml", "sillytavern")}
+
+_KINDS = ("samplers", "templates", "prompts", "profiles")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=sorted(_FORMATS))
-    parser.add_argument("name", metavar="NAME", help="an id; for a preset KIND/NAME, such as samplers/default")
+    parser.add_argument("name", metavar="NAME", help="an id; for a preset KIND/NAME where several kinds have it")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="- is standard output")
-    parser.add_argument("--format", metavar="F", help="card: png or json; chat: jsonl or txt")
+    parser.add_argument("--format", metavar="F", help="card: png, json; chat: jsonl, txt; preset: yaml, sillytavern")
     add_connect(parser)
 
 
@@ -39,5 +41,15 @@ async def _export(session: Session, args: argparse.Namespace) -> int:
         result = await session.call("lorebooks.export", id=args.name)
     else:
         kind, _, name = args.name.rpartition("/")
-        result = await session.call("presets.export", kind=kind or "samplers", id=name)
+        kind = kind or await _kind_of(session, name)
+        result = await session.call("presets.export", kind=kind, id=name, format=args.format)
     return write_file(result, args.output)
+
+
+async def _kind_of(session: Session, name: str) -> str:
+    """The first kind of presets that has one of that name; samplers where none has, which then says so."""
+    for kind in _KINDS:
+        listed = await session.call("presets.list", kind=kind)
+        if any(preset["id"] == name for preset in listed["presets"]):
+            return kind
+    return _KINDS[0]

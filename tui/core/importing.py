@@ -17,11 +17,15 @@ from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput, TraktirError
 from tui.domain.notice import Notice, notice
+from tui.domain.template import Template
 from tui.formats.card_read import read_card
 from tui.formats.chat_read import ChatFile, ImportedMessage, read_chat
 from tui.formats.detect import detect_kind
 from tui.formats.jsontext import parse_json
+from tui.formats.library import Library as Folder
 from tui.formats.lore_read import read_lore_file
+from tui.formats.preset_import import convert_preset
+from tui.formats.preset_report import Converted, Derive
 from tui.wire.ids import new_id
 
 _Taker = Callable[[str, bytes], "_Taken"]
@@ -36,12 +40,16 @@ _FOLDERS = {
 
 
 class Importer:
-    """One file in, one or more results out (a file may hold several chats)."""
+    """One file in, one or more results out (a file may hold several chats, or several presets)."""
 
-    def __init__(self, library: Library, chats: Chats, events: EventHub) -> None:
+    def __init__(
+        self, library: Library, chats: Chats, events: EventHub, derive: Derive | None = None
+    ) -> None:
+        """`derive` makes a prompt format of a Jinja chat template, None where it cannot; it runs on a thread."""
         self._library = library
         self._chats = chats
         self._events = events
+        self._derive = derive
 
     async def take(self, name: str, data: bytes) -> list[dict[str, Any]]:
         """Import `data`, called `name` by its owner. Never raises for bad data: the result carries the error."""
@@ -50,9 +58,11 @@ class Importer:
             kind = await asyncio.to_thread(detect_kind, data, base)
             if kind == "chat":
                 return await self._chat_files(name, data, base)
+            if kind == "preset":
+                return await self._foreign_presets(name, data, base)
             taken = await self._file(str(kind or ""), base, data)
         except TraktirError as error:
-            return [{"type": "file", "path": name, "kind": None, "name": "", "warnings": [], "error": error.to_json()}]
+            return [_refused(name, error)]
         self._events.emit("library", kind=taken["folder"])
         return [{"type": "file", "path": name, "error": None, **taken}]
 
@@ -64,10 +74,32 @@ class Importer:
                 await asyncio.to_thread(parse_json, data, base)      # damaged JSON: its own error names the line
             raise BadInput(
                 notice("{file} is nothing that Traktir can read.", file=base),
-                notice("It takes character cards, lorebooks, chats, and presets in Traktir's own YAML."), file=base,
+                notice("It takes character cards, lorebooks, chats and presets: Traktir's own and those of "
+                       "SillyTavern, text-generation-webui and KoboldCpp."), file=base,
             )
         take = takers.get(folder, partial(self._preset, kind))
         return await self._library.change(folder, lambda _: take(base, data))
+
+    async def _foreign_presets(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
+        """Another program's preset: each part becomes a file of its own, and one that cannot be kept does not keep
+        the others away."""
+        convert = partial(convert_preset, data, base, derive=self._derive, find_template=self._template)
+        results: list[dict[str, Any]] = []
+        for part in await asyncio.to_thread(convert):
+            folder = _FOLDERS[part.kind]
+            try:
+                taken = await self._library.change(folder, partial(_keep, part=part))
+                self._events.emit("library", kind=folder)
+                results.append({"type": "file", "path": name, "error": None, **taken})
+            except TraktirError as error:
+                results.append(_refused(name, error))
+        return results
+
+    def _template(self, wanted: str) -> Template | None:
+        """The prompt format of that id, alias or label."""
+        known = self._library.templates()
+        word = wanted.casefold()
+        return next((t for t in known if word in (t.id, t.label.casefold(), *t.aliases)), None)
 
     def _card(self, base: str, data: bytes) -> _Taken:
         file = read_card(data, base)
@@ -136,6 +168,16 @@ def _add(nodes: dict[str, Node], parent: str | None, message: ImportedMessage) -
         nodes[node.id] = node
         ids.append(node.id)
     return ids[chosen]
+
+
+def _keep(folder: Folder, part: Converted) -> _Taken:
+    """Write one converted preset; another of that name stays, and this one gets a number."""
+    preset_id = folder.save(part.name, ".yaml", part.data)
+    return _taken(part.kind, _FOLDERS[part.kind], preset_id, part.name, part.notes, source=part.source)
+
+
+def _refused(name: str, error: TraktirError) -> dict[str, Any]:
+    return {"type": "file", "path": name, "kind": None, "name": "", "warnings": [], "error": error.to_json()}
 
 
 def _taken(

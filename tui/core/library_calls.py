@@ -22,6 +22,7 @@ from tui.formats.files import read_bounded
 from tui.formats.library import Item
 from tui.formats.library import Library as Folder
 from tui.formats.lore_write import lorebook_json
+from tui.formats.preset_export import sillytavern_json
 from tui.formats.presets import SamplerPreset
 from tui.store.text import clean
 
@@ -138,7 +139,15 @@ class LibraryCalls:
                 return found | {"values": dict(item.value.values)} if isinstance(item.value, SamplerPreset) else found
         raise NotFound(notice("There is no preset called {name}.", name=id[:80]))
 
-    async def export_preset(self, kind: str, id: str) -> dict[str, Any]:  # noqa: A002
+    async def export_preset(self, kind: str, id: str, format: str = "yaml") -> dict[str, Any]:  # noqa: A002
+        """A preset as its file says it, or as the SillyTavern preset that it was made of."""
+        if format == "sillytavern":
+            await self.preset(kind, id)
+            value = next(item.value for item in self._preset_items(kind) if item.id == id)
+            return _file(f"{id}.json", sillytavern_json(value))
+        if format != "yaml":
+            told = notice("A preset can be exported as yaml or sillytavern, not {value}.", value=format[:20])
+            raise BadInput(told, field="format")
         return _file(f"{id}.yaml", (await self.preset(kind, id))["text"].encode())
 
     async def save_preset(self, kind: str, id: str, text: str) -> dict[str, Any]:  # noqa: A002

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from tui.domain.errors import BadInput
+from tui.domain.profile import PromptPreset
 from tui.domain.samplers import SAMPLER_NAMES
+from tui.domain.template import Template
 from tui.formats.card_fields import looks_like_card
 from tui.formats.chat_read import looks_like_chat
 from tui.formats.files import shown_name
-from tui.formats.jsontext import parse_json
+from tui.formats.jsontext import decode_text, parse_json
 from tui.formats.lore_read import dialect_of
+from tui.formats.preset_sniff import foreign_preset, foreign_yaml, plain_settings
 from tui.formats.yaml_read import read_yaml
 
-Kind = Literal["card", "lorebook", "chat", "template", "samplers", "prompt", "profile"]
+#: "preset" is another program's; preset_import says of which, and makes it ours.
+Kind = Literal["card", "lorebook", "chat", "template", "samplers", "prompt", "profile", "preset"]
+
+_SHARED = {"id", "label", "sillytavern"}
+_TEMPLATE = {f.name for f in dataclasses.fields(Template)}
+_PROMPT = {f.name for f in dataclasses.fields(PromptPreset)}
 
 
 def detect_kind(data: bytes, filename: str = "") -> Kind | None:
@@ -27,16 +36,20 @@ def detect_kind(data: bytes, filename: str = "") -> Kind | None:
     try:
         if re.search(r"\.ya?ml$", name, re.IGNORECASE):
             return _kind_of_yaml(read_yaml(data, name).value)
-        return _kind_of(parse_json(data, name).value)
+        if name.lower().endswith((".txt", ".settings")) and plain_settings(decode_text(data)[0]):
+            return "preset"
+        return _kind_of(parse_json(data, name).value, name)
     except BadInput:
         return "chat" if looks_like_chat(data) else None
 
 
-def _kind_of(value: Any) -> Kind | None:
-    if looks_like_chat(value):
-        return "chat"
+def _kind_of(value: Any, name: str) -> Kind | None:
     if isinstance(value, Mapping) and str(value.get("spec", "")).startswith("chara_card"):
         return "card"
+    if foreign_preset(value, name) is not None:
+        return "preset"
+    if looks_like_chat(value):
+        return "chat"
     if dialect_of(value) not in (None, "card"):
         return "lorebook"
     if looks_like_card(value):
@@ -49,13 +62,15 @@ def _kind_of_yaml(value: Any) -> Kind | None:
     if not isinstance(value, Mapping):
         return None
     names = set(value)
-    if {"user_prefix", "assistant_prefix"} & names:
+    if foreign_yaml(value) is not None:
+        return "preset"
+    if {"user_prefix", "assistant_prefix"} & names or (names <= _TEMPLATE and names - _SHARED):
         return "template"
     if "backend" in names:
         return "profile"
-    if {"story", "post_history", "summary_prompt", "history_share"} & names or names <= {"id", "label", "system"}:
+    if {"story", "post_history", "summary_prompt", "history_share"} & names or (names and names <= _PROMPT):
         return "prompt"
-    if names and names <= {"id", "label", *SAMPLER_NAMES}:
+    if names and names <= {"id", "label", "sillytavern", *SAMPLER_NAMES}:
         return "samplers"
     if looks_like_card(value):
         return "card"

@@ -37,7 +37,7 @@ BACKEND_FIELDS: Mapping[str, Any] = {
     "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int, "verify_tls": bool,
     "cache_shift": bool,
 }
-_JSON_SCALAR = re.compile(r"true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_JSON_SCALAR = re.compile(r"null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."
 
 
@@ -292,6 +292,9 @@ def _dump(value: Mapping[str, Any]) -> bytes:
     return _yaml({k: _plain(v) for k, v in value.items() if v is not None and v != ""})
 
 
+_SHORT = 60                                        # characters that a line with `\\n` in it may well hold
+
+
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines as blocks where YAML can hold them so; never an alias, which readers here refuse."""
 
@@ -300,7 +303,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text.strip("\n") else None)
+    lines = text.count("\n")
+    style = None if not lines else "|" if lines > 2 and len(text) > _SHORT else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _number_node(dumper: _Dumper, number: NumberText) -> yaml.ScalarNode:

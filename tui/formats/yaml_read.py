@@ -32,6 +32,7 @@ class YamlFile:
 
     value: Any
     lines: Mapping[Place, int] = field(default_factory=dict)
+    plain: frozenset[Place] = frozenset()          # scalars without quotes, which may be numbers or true and false
 
     def line(self, *place: str | int) -> int:
         """The line of the nearest enclosing part that is known."""
@@ -76,6 +77,7 @@ class _Builder:
     def __init__(self, name: str) -> None:
         self._name = name
         self._lines: dict[Place, int] = {}
+        self._plain: set[Place] = set()
 
     def build(self, events: Iterator[Any]) -> YamlFile:
         documents = 0
@@ -87,7 +89,7 @@ class _Builder:
                     raise self._refuse(event, "{file}, line {line}: a second document begins here; one file holds one.")
             elif isinstance(event, yaml.NodeEvent):
                 value = self._root(event, events)
-        return YamlFile(value, self._lines)
+        return YamlFile(value, self._lines, frozenset(self._plain))
 
     def _root(self, event: Any, events: Iterator[Any]) -> Any:
         root: list[Any] = []
@@ -109,6 +111,8 @@ class _Builder:
             return
         here = self._here(container, place, waiting, root=len(stack) == 1)
         self._lines[here] = event.start_mark.line + 1
+        if isinstance(event, yaml.ScalarEvent) and not event.style:
+            self._plain.add(here)
         value: Any = {} if isinstance(event, yaml.MappingStartEvent) else (
             [] if isinstance(event, yaml.SequenceStartEvent) else self._scalar(event)
         )

@@ -43,8 +43,6 @@ CATALOGUE: dict[str, str] = {
     "{field} must be {kind}.": "Параметр {field} должен иметь тип {kind}.",
     "The disk takes writes again; everything is saved.": "На диск снова можно писать; всё сохранено.",
     "{file} is nothing that Traktir can read.": "Traktir не умеет читать такие файлы, как {file}.",
-    "It takes character cards, lorebooks, chats, and presets in Traktir's own YAML.":
-        "Подходят карточки персонажей, книги знаний, чаты и пресеты в YAML самого Traktir.",
     "Entries without keys, which never fire: {n}.": "Записей без ключей, которые никогда не сработают: {n}.",
     "There is no character called {name}.": "Персонажа {name} нет.",
     "There is no lorebook called {name}.": "Нет книги знаний с именем {name}.",
