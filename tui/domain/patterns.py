@@ -36,7 +36,7 @@ _CLASSES = {
     "d": "0-9", "D": r"\x00-/:-\U0010ffff", "s": _SPACES, "S": _NO_SPACES, "w": "0-9A-Z_a-z",
     "W": r"\x00-/:-@\[-\^`{-\u017e\u0180-\u2129\u212b-\U0010ffff",
 }
-_OUTSIDE = {name: f"[{ranges}]" for name, ranges in _CLASSES.items()}
+_OUTSIDE = {**{name: f"[{_CLASSES[name]}]" for name in "dsSw"}, "D": "[^0-9]", "W": "[^0-9A-Z_a-z]"}
 _EDGES = {"b": r"(?a:\b)", "B": r"(?:(?a:\B)|\A\Z)"}      # in Python an empty text has no `\B`
 _CONTROLS = {"t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r"}
 _CATEGORIES = {
