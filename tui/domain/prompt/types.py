@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from tui.domain.backend import Piece
 from tui.domain.card import Card
 from tui.domain.chat import Node, Role, Summary
 from tui.domain.lore import Lorebook, LoreSource, TurnKind
@@ -33,7 +34,8 @@ class Segment:
     `note`, `card.note`, `message:NODE`, `messages:FIRST:LAST` (left out for one reason, without their texts),
     `post_history`, `prefill`. `why` says why it is not `included`, or what happened to it. `tokens` counts the
     format's wrapping of a turn too. `block` groups neighbours that are rendered as one turn (the head is one system
-    text); the included texts of a block, put one after the other, are that turn's text.
+    text); the included texts of a block, put one after the other, are that turn's text. In the compatible mode
+    `pieces` is exactly what stands in the prompt, the format's literals among it.
     """
 
     source: str
@@ -47,6 +49,7 @@ class Segment:
     included: bool = True
     why: Notice | None = None
     reused: bool | None = None                    # expected to be in the backend's cache
+    pieces: tuple[Piece, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -265,4 +268,5 @@ class Plan:
     notices: tuple[Notice, ...] = ()
     first_change: str = ""                        # source of the first segment that differs from the last prompt
     rebase: bool = False                          # the beginning of history moved, or example dialogue came or went
+    globals: Mapping[str, str] | None = None      # macro variables of all chats, where this plan changed them
     moving: int = 0                               # tokens processed anew on each turn because of what stands at a depth

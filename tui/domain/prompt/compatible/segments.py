@@ -1,0 +1,112 @@
+"""Writes an assembly down as a plan: one segment a source, the literals of the format with what they enclose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from tui.domain.backend import Piece
+from tui.domain.chat import Role
+from tui.domain.notice import Notice
+from tui.domain.prompt.compatible.history import Formatted
+from tui.domain.prompt.compatible.runs import Flow, Run, Runs
+from tui.domain.prompt.forecast import forecast
+from tui.domain.prompt.types import Counter, LoreHit, Plan, Segment, Turn, Volatility
+
+LEFT_OUT = Notice("Left out to make room; the oldest messages leave one by one.")
+
+
+class Sheet:
+    """The segments of one plan in the order in which they are written. Carriage returns go and, with `collapse`, rows
+    of line ends become one."""
+
+    def __init__(self, turn: Turn, count: Counter, collapse: bool) -> None:
+        self._turn, self._count = turn, count
+        self._flow = Flow(collapse)
+        self._segments: list[Segment] = []
+        self._shown: list[str] = []
+        self._examples = False
+        self._dropped: list[str] = []
+
+    def story(self, runs: Runs) -> None:
+        self._add(runs, "system", "head", block="head")
+
+    def examples(self, lines: Sequence[Runs]) -> None:
+        self._examples = bool(lines)
+        for line in lines:
+            self._add(line, "system", "head")
+
+    def examples_left(self, lines: Sequence[Runs], why: Notice) -> None:
+        """Lines of the examples that found no room."""
+        for line in lines:
+            source, text = _source(line), "".join(r.text for r in line if r.source != "template")
+            self._segments.append(Segment(source, "system", text, 0, "head", included=False, why=why))
+
+    def template(self, runs: Runs, role: Role = "system") -> None:
+        """Text of the format's own."""
+        self._add(runs, role, "head")
+
+    def message(self, message: Formatted) -> None:
+        item = message.item
+        volatility: Volatility = "history" if item.node else "tail"
+        if item.node:
+            self._shown.append(item.node)
+        block = f"at:{len(self._segments)}" if item.injected else ""
+        self._add(message.runs, item.role, volatility, item.name, block)
+
+    def left_out(self, messages: Sequence[Formatted]) -> None:
+        """Messages of the chat that found no room: one segment for all of them."""
+        nodes = [m.item.node for m in messages if m.item.node]
+        self._dropped = nodes
+        if nodes:
+            source = f"message:{nodes[0]}" if len(nodes) == 1 else f"messages:{nodes[0]}:{nodes[-1]}"
+            self._segments.append(Segment(source, messages[0].item.role, "", 0, "history", included=False, why=LEFT_OUT))
+
+    def opener(self, runs: Runs) -> None:
+        """What follows the last message."""
+        self._add(runs, "user" if self._turn.kind == "impersonate" else "assistant", "tail")
+
+    def plan(self, lore: tuple[LoreHit, ...], stops: tuple[str, ...]) -> Plan:
+        """All of it as a plan. Its state is the turn's, with where history now begins."""
+        state = self._turn.state
+        last = forecast(self._segments, state.rendered)
+        gone = set(self._dropped)
+        at = next((n for n, node in enumerate(self._turn.path) if node.id == state.anchor), 0)
+        cut = tuple(node.id for node in self._turn.path[at:] if node.id in gone)
+        anchor = self._shown[0] if self._dropped and self._shown else None
+        after = replace(state, anchor=anchor, frozen={}, examples=self._examples, rendered=last.rendered)
+        tokens = sum(s.tokens for s in last.segments if s.included)
+        return Plan(
+            last.segments, after, lore, stops, tokens, last.reuse, cut, (), last.first_change, rebase=bool(cut)
+        )
+
+    def _add(self, runs: Sequence[Run], role: Role, volatility: Volatility, name: str = "", block: str = "") -> None:
+        """A turn, as one segment for each source in it. Literals stand with the text before them, the first with
+        that behind them."""
+        for source, part in _by_source(runs):
+            pieces = tuple(
+                Piece(text, run.markup) for run in part if (text := self._flow.passed(run.text))
+            )
+            if pieces:
+                text = "" if source == "template" else "".join(run.text for run in part if run.source == source)
+                tokens = self._count("".join(piece.text for piece in pieces))
+                self._segments.append(Segment(source, role, text, tokens, volatility, name, block, pieces=pieces))
+
+
+def _by_source(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
+    """The runs by neighbours of one source; the format's literals belong to a neighbour."""
+    out: list[tuple[str, list[Run]]] = []
+    for source, group in groupby(runs, key=lambda run: run.source):
+        part = list(group)
+        if out and (source == "template" or out[-1][0] == source):
+            out[-1][1].extend(part)
+        elif out and out[-1][0] == "template":
+            out[-1] = (source, [*out[-1][1], *part])
+        else:
+            out.append((source, part))
+    return out
+
+
+def _source(runs: Sequence[Run]) -> str:
+    return next((run.source for run in runs if run.source != "template"), "template")

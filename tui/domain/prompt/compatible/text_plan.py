@@ -1,0 +1,181 @@
+"""The plan of a text completion: story, examples, chat and opener, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.domain.errors import PromptTooLong
+from tui.domain.notice import Notice, notice
+from tui.domain.prompt.compatible.examples import (
+    ExampleBlock,
+    Speakers,
+    example_blocks,
+    formatted_examples,
+    heading,
+    plain_examples,
+)
+from tui.domain.prompt.compatible.extras import Extras, gather_extras, in_order
+from tui.domain.prompt.compatible.fields import CardFields
+from tui.domain.prompt.compatible.filling import Filling
+from tui.domain.prompt.compatible.history import (
+    Formatted,
+    Item,
+    Rewrite,
+    Writer,
+    chat_items,
+    inject,
+    with_post_history,
+)
+from tui.domain.prompt.compatible.opener import Opener, continued_text
+from tui.domain.prompt.compatible.room import Parts, Room, find_room, shed
+from tui.domain.prompt.compatible.runs import Run, Runs, text_of_runs, without_last_newline
+from tui.domain.prompt.compatible.segments import Sheet
+from tui.domain.prompt.compatible.settings import ROLES, CompatibleSettings
+from tui.domain.prompt.compatible.stops import compatible_stops
+from tui.domain.prompt.compatible.story import IN_CHAT, render_story, wrapped_story
+from tui.domain.prompt.types import Counter, LoreHit, Plan, Turn
+
+_EXAMPLES_LEFT = Notice("Example dialogue leaves line by line, from its end, when the conversation needs its room.")
+_TOO_LONG = (
+    "The prompt does not fit: its fixed part and the newest message take {needed} tokens, and {reserve} are "
+    "kept for the reply, but the model's window is {context} tokens."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What both kinds of prompt are made of. `extras` holds what stands beside card and chat."""
+
+    turn: Turn
+    settings: CompatibleSettings
+    filling: Filling
+    fields: CardFields
+    extras: Extras
+    lore: tuple[LoreHit, ...]
+    items: tuple[Item, ...]
+    speakers: Speakers
+
+    @staticmethod
+    def of(turn: Turn, settings: CompatibleSettings, lore: Sequence[LoreHit], rewrite: Rewrite | None) -> Assembly:
+        filling = Filling(turn, settings.switches.collapse_newlines)
+        fields = CardFields.of(turn, settings, filling)
+        cast = () if turn.cast is None else tuple(card.display_name for card in turn.cast.members)
+        return Assembly(
+            turn, settings, filling, fields, gather_extras(turn, fields, lore, filling), tuple(lore),
+            tuple(chat_items(turn, settings, filling, rewrite)), Speakers(turn.user, turn.card.display_name, cast),
+        )
+
+    def example_blocks(self, heading_line: str) -> list[ExampleBlock]:
+        """The card's example blocks, those of lore around them."""
+        blocks = example_blocks(self.fields.mes_example, heading_line, "example")
+        for hit in in_order(self.lore):
+            own = example_blocks(
+                self.filling.field(hit.text, "lore.example"), heading_line, f"lore:{hit.book}:{hit.uid}"
+            )
+            if hit.position == "examples_top":
+                blocks[:0] = own
+            elif hit.position == "examples_bottom":
+                blocks += own
+        return blocks
+
+
+def make_text_plan(assembly: Assembly, count: Counter) -> Plan:
+    """The plan of a text completion. `count` counts a stretch of prompt with its special tokens.
+
+    Raises PromptTooLong when not even the newest message fits beside what is always there.
+    """
+    turn, settings = assembly.turn, assembly.settings
+    writer = Writer(turn, settings, assembly.filling)
+    opener = Opener(turn, settings, assembly.filling, writer)
+    parts, continued = _parts(assembly, writer, opener)
+    limit, padding = turn.budget.context - turn.budget.reserve, settings.switches.token_padding
+    room = find_room(parts, limit, padding, count)
+    if parts.cycle:
+        room = shed(parts, room, limit, padding, count)
+    _must_fit(assembly, parts, room, count)
+    sheet = Sheet(turn, count, settings.switches.collapse_newlines)
+    sheet.story(parts.story)
+    sheet.examples(parts.examples[: room.examples])
+    sheet.template(parts.start)
+    if room.aligned:
+        sheet.template(parts.alignment, "user")
+    left = [m for at, m in enumerate(parts.messages) if at not in set(room.kept) and not m.item.injected]
+    sheet.left_out(left)
+    _write_chat(assembly, sheet, opener, [parts.messages[at] for at in room.kept])
+    if parts.cycle and continued is not None:
+        text = continued_text(parts.cycle, turn.card.display_name, settings.instruct.enabled)
+        sheet.message(Formatted(continued, text))
+    sheet.examples_left(parts.examples[room.examples :], _EXAMPLES_LEFT)
+    return sheet.plan(assembly.lore, compatible_stops(turn, settings, assembly.filling))
+
+
+def _parts(assembly: Assembly, writer: Writer, opener: Opener) -> tuple[Parts, Item | None]:
+    """What the prompt is made of; and the message that is continued, where it stands apart from the others."""
+    turn, settings, filling = assembly.turn, assembly.settings, assembly.filling
+    instruct = settings.instruct
+    line = heading(settings, filling)
+    blocks = assembly.example_blocks(line or ("<START>\n" if instruct.enabled else ""))
+    examples = (
+        formatted_examples(blocks, assembly.speakers, settings, filling) if instruct.enabled else plain_examples(blocks)
+    )
+    story = render_story(
+        turn, settings, assembly.fields, assembly.lore, assembly.extras, examples, blocks, filling
+    )
+    extras, in_chat = assembly.extras, settings.context.story_string_position == IN_CHAT
+    if in_chat and story:
+        role = ROLES[settings.context.story_string_role % len(ROLES)]
+        extras = extras.with_story(story, settings.context.story_string_depth, role)
+    items = with_post_history(inject(assembly.items, extras, turn), assembly.fields.post_history, turn)
+    messages = writer.chat(items) or [Formatted(Item("assistant", "", ()), ())]
+    continued = messages.pop() if turn.kind == "continue" and len(messages) > 1 else None
+    start = settings.context.chat_start
+    if settings.examples == "never":
+        examples = []
+    parts = Parts(
+        () if in_chat else wrapped_story(story, settings, filling),
+        (Run(filling.macros(start + "\n", "chat_start"), markup=True),) if start else (),
+        _alignment(turn, settings, filling, writer), tuple(messages), tuple(examples), settings.examples == "always",
+        text_of_runs(opener.after("")), continued.runs if continued is not None else (),
+    )
+    return parts, continued.item if continued is not None else None
+
+
+def _alignment(turn: Turn, settings: CompatibleSettings, filling: Filling, writer: Writer) -> Runs:
+    """The person's message that formats want at the beginning of a chat."""
+    text = settings.instruct.user_alignment_message
+    if not text or not settings.instruct.enabled:
+        return ()
+    said = (Run(filling.macros(text, "user_alignment_message"), markup=True),)
+    return writer.message(Item("user", turn.user, said), "first")
+
+
+def _write_chat(assembly: Assembly, sheet: Sheet, opener: Opener, messages: Sequence[Formatted]) -> None:
+    """The messages and, after the last of them, the opener. The line end before the opener is the opener's."""
+    instruct, kind = assembly.settings.instruct, assembly.turn.kind
+    for message in messages[:-1]:
+        sheet.message(message)
+    if not messages:
+        return
+    last = messages[-1]
+    if kind != "continue" and (not instruct.enabled or (instruct.wrap and kind != "quiet")):
+        last = Formatted(last.item, without_last_newline(last.runs))
+    sheet.message(last)
+    end = opener.after(text_of_runs(last.runs))
+    whole = text_of_runs((*last.runs, *end))
+    sheet.opener((*end, *opener.bias(whole)))
+
+
+def _must_fit(assembly: Assembly, parts: Parts, room: Room, count: Counter) -> None:
+    """Refuse a prompt without the newest message: the model could not answer it."""
+    turn = assembly.turn
+    newest = next((at for at in range(len(parts.messages) - 1, -1, -1) if not parts.messages[at].item.injected), None)
+    if newest is None or newest in room.kept:
+        return
+    fixed = "".join(map(text_of_runs, (parts.story, parts.start, parts.messages[newest].runs, parts.cycle)))
+    needed, budget = count(fixed + parts.opener), turn.budget
+    raise PromptTooLong(
+        notice(_TOO_LONG, needed=needed, reserve=budget.reserve, context=budget.context),
+        Notice("Shorten its largest part (F5 lists them), set a shorter reply length, or use a larger context."),
+        segments=[], needed=needed, context=budget.context, reserve=budget.reserve,
+    )
