@@ -35,12 +35,22 @@ class ReasoningTags:
 @dataclass(frozen=True, slots=True)
 class Detection:
     """How the format is recognised: hashes of the model's own template (sha256 of the text as given and
-    stripped), strings that must all occur in it, strings of which none may, and words of the model's name."""
+    stripped), strings that must all occur in it, strings of which none may, and the model's EOS (any of `eos`, where
+    it is known).
+
+    Where a model has no template: `tokens` are control tokens of which its vocabulary must hold all, `name` words of
+    the model's name (`*` stands for anything), and `arch` the families of models, by GGUF's `general.architecture`,
+    for which the format is meant; it only narrows. Of several that fit, those of the highest `priority` come first.
+    """
 
     sha256: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
     none: tuple[str, ...] = ()
+    eos: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
+    arch: tuple[str, ...] = ()
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
