@@ -17,6 +17,7 @@ from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput, TraktirError
 from tui.domain.notice import Notice, notice
+from tui.domain.prompt.derive import derive_template
 from tui.domain.template import Template
 from tui.formats.card_read import read_card
 from tui.formats.chat_read import ChatFile, ImportedMessage, read_chat
@@ -25,7 +26,8 @@ from tui.formats.jsontext import parse_json
 from tui.formats.library import Library as Folder
 from tui.formats.lore_read import read_lore_file
 from tui.formats.preset_import import convert_preset
-from tui.formats.preset_report import Converted, Derive
+from tui.formats.preset_report import Converted
+from tui.sandbox import Sandbox
 from tui.wire.ids import new_id
 
 _Taker = Callable[[str, bytes], "_Taken"]
@@ -42,14 +44,10 @@ _FOLDERS = {
 class Importer:
     """One file in, one or more results out (a file may hold several chats, or several presets)."""
 
-    def __init__(
-        self, library: Library, chats: Chats, events: EventHub, derive: Derive | None = None
-    ) -> None:
-        """`derive` makes a prompt format of a Jinja chat template, None where it cannot; it runs on a thread."""
+    def __init__(self, library: Library, chats: Chats, events: EventHub) -> None:
         self._library = library
         self._chats = chats
         self._events = events
-        self._derive = derive
 
     async def take(self, name: str, data: bytes) -> list[dict[str, Any]]:
         """Import `data`, called `name` by its owner. Never raises for bad data: the result carries the error."""
@@ -83,7 +81,7 @@ class Importer:
     async def _foreign_presets(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
         """Another program's preset: each part becomes a file of its own, and one that cannot be kept does not keep
         the others away."""
-        convert = partial(convert_preset, data, base, derive=self._derive, find_template=self._template)
+        convert = partial(convert_preset, data, base, derive=_derived, find_template=self._template)
         results: list[dict[str, Any]] = []
         for part in await asyncio.to_thread(convert):
             folder = _FOLDERS[part.kind]
@@ -168,6 +166,15 @@ def _add(nodes: dict[str, Node], parent: str | None, message: ImportedMessage) -
         nodes[node.id] = node
         ids.append(node.id)
     return ids[chosen]
+
+
+def _derived(jinja: str) -> Template | None:
+    """A prompt format read off a Jinja chat template, which a process of its own renders under limits."""
+    sandbox = Sandbox()
+    try:
+        return derive_template(sandbox.renderer(jinja), jinja=jinja).template
+    finally:
+        sandbox.close()
 
 
 def _keep(folder: Folder, part: Converted) -> _Taken:

@@ -304,12 +304,13 @@ class _Dumper(yaml.SafeDumper):
 
 def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     lines = text.count("\n")
-    style = None if not lines else "|" if lines > 2 and len(text) > _SHORT else '"'
+    style = "|" if lines > 2 and len(text) > _SHORT else '"' if lines or _JSON_SCALAR.fullmatch(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _number_node(dumper: _Dumper, number: NumberText) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", number.text)
+    resolve: Any = dumper.resolve
+    return dumper.represent_scalar(resolve(yaml.ScalarNode, number.text, (True, False)), number.text)
 
 
 _Dumper.add_representer(str, _text_node)
