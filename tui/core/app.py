@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tui import __version__, paths
+from tui.core.afterwards import Afterwards
 from tui.core.chats import Chats
 from tui.core.connection import Connection
 from tui.core.dispatch import Dispatcher
@@ -21,8 +22,10 @@ from tui.core.library import KINDS, PRESET_KINDS, Library
 from tui.core.memory import Memory
 from tui.core.methods import register
 from tui.core.planning import Planner
+from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
 from tui.core.turns import Turns
+from tui.core.warming import Warming
 from tui.domain.errors import StoreError, TraktirError
 from tui.store import LockInfo, Store
 
@@ -61,11 +64,16 @@ class Core:
         self.chats = Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
         self.planner = Planner(self.gatherer)
+        self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)
+        self.sent = SentPrompts(store)
+        self.warming = Warming(
+            self.chats, self.gatherer, self.planner, self.connection, self.sent, self.settings, self.busy
+        )
+        self.afterwards = Afterwards(store, self.gatherer, self.memory, self.sent, self.warming, self.settings)
         self.turns = Turns(
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
-            attached=lambda: self.attached,
+            self.afterwards, attached=lambda: self.attached,
         )
-        self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)
         self._told: set[str] = set()
         self._dispatcher = Dispatcher()
         register(self._dispatcher, self)
@@ -115,6 +123,7 @@ class Core:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
         await asyncio.gather(self.turns.close(), self.memory.close())
+        await self.afterwards.close()
         await self.connection.close()
         try:
             await self.chats.close()

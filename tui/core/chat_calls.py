@@ -18,13 +18,13 @@ from tui.core.planning import Planner
 from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
 from tui.core.turns import Turns
+from tui.core.warming import Warming
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput, NotFound, StoreError
 from tui.domain.macros import MacroContext, expand
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
-from tui.domain.prompt.render import text_of
 from tui.store import Store
 from tui.wire.ids import new_id
 
@@ -33,11 +33,11 @@ MOST_LINES = 10_000
 
 
 class ChatCalls:
-    """`chats.*`, `turn.*`, `node.*`, `summary.*`, `prompt.show`, `samplers.*`."""
+    """`chats.*`, `turn.*`, `node.*`, `summary.*`, `samplers.*`."""
 
     def __init__(
         self, store: Store, chats: Chats, turns: Turns, memory: Memory, gatherer: Gatherer, planner: Planner,
-        library: Library, settings: Settings, connection: Connection,
+        library: Library, settings: Settings, connection: Connection, warming: Warming,
     ) -> None:
         self._store = store
         self._chats = chats
@@ -48,6 +48,7 @@ class ChatCalls:
         self._library = library
         self._settings = settings
         self._connection = connection
+        self._warming = warming
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -61,7 +62,7 @@ class ChatCalls:
             "node.hide": self.hide, "node.generation": self.generation,
             "summary.make": self._memory.make, "summary.edit": self._memory.edit,
             "summary.remove": self.remove_summary, "summary.restore": self.restore_summary,
-            "prompt.show": self.show_prompt, "samplers.get": self.get_samplers, "samplers.set": self.set_samplers,
+            "samplers.get": self.get_samplers, "samplers.set": self.set_samplers,
         }
 
     async def list_chats(
@@ -100,6 +101,7 @@ class ChatCalls:
         if head is not None:
             await self.head(id, head)
         snapshot = await self._chats.snapshot(id, last)
+        self._warming.soon(id)
         away = await self._store.get_value(f"away:{id}")
         if away:
             with contextlib.suppress(StoreError):  # then it is told once more; reading must work on a full disk too
@@ -145,6 +147,8 @@ class ChatCalls:
 
     async def draft(self, id: str, text: str) -> None:  # noqa: A002
         await self._store.set_draft(id, text)
+        if text:
+            self._warming.soon(id)
 
     async def head(self, id: str, head: str | None) -> None:  # noqa: A002
         """Store the path that is on view, for the next time."""
@@ -201,29 +205,6 @@ class ChatCalls:
 
     async def restore_summary(self, chat: str, summary: str) -> None:
         await self._memory.mark(chat, summary, removed=False)
-
-    async def show_prompt(self, chat: str, text: str = "", head: str | None = None) -> dict[str, Any]:
-        """The plan of the next reply, with `text` as if it had been said."""
-        tree = await self._chats.get(chat)
-        path = tree.path(head)
-        if text.strip():
-            who = self._gatherer.speakers(tree)
-            parent = path[-1].id if path else None
-            path.append(new_node(tree, new_id(), parent, "user", who.user, Revision(new_id(), text, now_ms())))
-        async with self._connection.using(
-            tree.fields.get("profile"), template_id=tree.fields.get("template")
-        ) as link:
-            prepared = await self._planner.prepare(tree, path, link, clock=_clock())
-        plan = prepared.plan
-        return {
-            "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
-            "tokens": prepared.prompt_tokens, "context": link.context, "reserve": prepared.turn.budget.reserve,
-            # Parts are counted each by itself, so their sum may pass the whole, which cannot be.
-            "expected_reuse": min(plan.expected_reuse, prepared.prompt_tokens),
-            "first_change": plan.first_change, "stops": list(plan.stops),
-            "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)], "template": link.template.id,
-            "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.bos),
-        }
 
     async def get_samplers(self, chat: str) -> dict[str, Any]:
         tree = await self._chats.get(chat)

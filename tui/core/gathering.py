@@ -26,12 +26,11 @@ GLOBALS = "macros:globals"
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked of the model: a reply (with `prefill`, one begun), the person's next message, or the answer to an
-    `instruction`. `fresh_macros` has the frozen macros of the head resolved again."""
+    `instruction`."""
 
     kind: TurnKind = "normal"
     prefill: str = ""
     instruction: str = ""
-    fresh_macros: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,14 @@ class Speakers:
     persona: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was decided for the turn after the message `head`: the state that it begins with."""
+
+    head: str
+    state: PlanState
+
+
 class Gatherer:
     """Reads what belongs to a chat's next turn; changes nothing."""
 
@@ -51,6 +58,8 @@ class Gatherer:
         self._library = library
         self._settings = settings
         self._connection = connection
+        #: What was decided ahead of a chat's next turn, by chat.
+        self.ahead: dict[str, Ahead] = {}
 
     def user_name(self, chat: Chat) -> str:
         """What the person is called in a chat."""
@@ -88,7 +97,8 @@ class Gatherer:
             prompt=self._library.prompt(str(fields.get("prompt") or profile.prompt)), template=link.template,
             budget=Budget(link.context, reserve), books=books, sources=sources,
             summaries=tuple(chat.summaries.values()), prefill=asked.prefill, kind=asked.kind,
-            instruction=asked.instruction, fresh_macros=asked.fresh_macros, clock=clock.isoformat(timespec="seconds"),
+            instruction=asked.instruction, fresh_macros=bool(await self._store.get_value(fresh_key(chat.id))),
+            clock=clock.isoformat(timespec="seconds"),
             seed=int(chat.created_ms % 2**31), cuttable=link.capabilities.cache not in ("swa", "recurrent"),
             as_messages=not link.capabilities.text_completion,
             globals=await self._store.get_value(GLOBALS) or {}, state=state, sibling=sibling,
@@ -97,14 +107,20 @@ class Gatherer:
 
     async def _states(self, chat: Chat, path: Sequence[Node]) -> tuple[PlanState, PlanState | None]:
         """The plan state that the path ends with, and that of another reply to the same message."""
-        kept = await self._store.plan_state(chat.id, [n.id for n in path])
-        state = PlanState.from_json(kept) if kept else PlanState()
+        state = await self._state(chat, path)
         others = [n for n in chat.children(path[-1].id) if n.role == "assistant"] if path else []
         for node in reversed(others):
             found = await self._store.plan_state(chat.id, [node.id])
             if found:
                 return state, PlanState.from_json(found)
         return state, None
+
+    async def _state(self, chat: Chat, path: Sequence[Node]) -> PlanState:
+        ahead = self.ahead.get(chat.id)
+        if ahead is not None and len(path) > 1 and path[-2].id == ahead.head:
+            return ahead.state
+        kept = await self._store.plan_state(chat.id, [n.id for n in path])
+        return PlanState.from_json(kept) if kept else PlanState()
 
     def _card(self, fields: Mapping[str, Any]) -> Card:
         try:
@@ -140,6 +156,11 @@ class Gatherer:
             ("global", self._settings.get("lorebooks")), ("chat", fields.get("lorebooks") or ()),
             ("persona", self._settings.get("persona_lorebooks")), ("character", own),
         )
+
+
+def fresh_key(chat: str) -> str:
+    """Where the store keeps that the frozen macros of a chat are to be resolved again with its next turn."""
+    return f"fresh:{chat}"
 
 
 def _of_chat(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,9 +52,11 @@ class Memory:
     def busy(self) -> bool:
         return bool(self._making)
 
-    async def make(self, chat: str, id: str, first: str = "", last: str = "") -> dict[str, Any]:  # noqa: A002
+    async def make(
+        self, chat: str, id: str, first: str = "", last: str = "", by: str = "person"  # noqa: A002
+    ) -> dict[str, Any]:
         """Have the model summarise the visible messages from `first` to `last` (default: all but the last four, or as
-        many of them as the window holds)."""
+        many of them as the window holds). One that the program makes by itself enters the prompt with the next cut."""
         tree = await self._chats.get(chat)
         if id in tree.summaries:
             return {"summary": summary_to_json(tree.summaries[id])}
@@ -62,7 +64,7 @@ class Memory:
             raise Refused("A summary of this chat is being written already.")
         nodes = _range(tree, first, last)
         job = self._making[chat] = _Job()
-        job.task = asyncio.create_task(self._make(tree, nodes, id, job, shorten=not last))
+        job.task = asyncio.create_task(self._make(tree, nodes, id, job, by, shorten=not last))
         try:
             return {"summary": summary_to_json(await job.task)}
         except asyncio.CancelledError:
@@ -104,7 +106,9 @@ class Memory:
             await self.stop(chat)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make(self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, *, shorten: bool) -> Summary:
+    async def _make(
+        self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, by: str, *, shorten: bool
+    ) -> Summary:
         await self._library.refresh()
         async with self._connection.using(
             tree.fields.get("profile"),
@@ -114,7 +118,7 @@ class Memory:
             plan = await self._plan(tree, nodes, link, shorten=shorten)
             job.link = link
             text = await self._collect(tree.id, link, plan)
-        summary = Summary(summary_id, plan.covers, (text,), now_ms())
+        summary = Summary(summary_id, plan.covers, (text,), now_ms(), generation={"by": by})
         op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
         await self._chats.commit(tree.id, [op], notice("the summary"))
         return summary

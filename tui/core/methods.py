@@ -9,6 +9,7 @@ from tui.core.dispatch import Dispatcher
 from tui.core.importing import Importer
 from tui.core.library_calls import LibraryCalls
 from tui.core.model_calls import ModelCalls
+from tui.core.prompt_calls import PromptCalls
 
 if TYPE_CHECKING:
     from tui.core.app import Core
@@ -20,8 +21,9 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
     for calls in (
         ChatCalls(
             core.store, core.chats, core.turns, core.memory, core.gatherer, core.planner, core.library, core.settings,
-            core.connection,
+            core.connection, core.warming,
         ),
+        PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         ModelCalls(core.connection, core.library, core.settings),
         LibraryCalls(core.library, core.settings, core.chats, importer),
     ):

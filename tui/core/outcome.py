@@ -18,7 +18,8 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     return {
         "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
         "stops": list(plan.stops), "tokens": plan.tokens, "expected_reuse": plan.expected_reuse,
-        "first_change": plan.first_change, "notices": [n.to_json() for n in plan.notices],
+        "first_change": plan.first_change, "notices": [n.to_json() for n in plan.notices], "rebase": plan.rebase,
+        "moving": plan.moving,
     }
 
 

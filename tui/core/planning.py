@@ -63,10 +63,14 @@ class Planner:
 
     async def prepare(
         self, chat: Chat, path: Sequence[Node], link: Link, *, asked: Asked = REPLY, clock: datetime.datetime,
+        spare: int = 0,
     ) -> Prepared:
-        """Plan the reply to `path`. Raises PromptTooLong, BackendError, NotFound (a preset that is gone)."""
+        """Plan the reply to `path`, with `spare` tokens left free beside the reserve.
+
+        Raises PromptTooLong, BackendError, NotFound (a preset that is gone).
+        """
         samplers, told = _fitting(self._gatherer.samplers(chat), link)
-        turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link), asked, clock)
+        turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link) + spare, asked, clock)
         return replace(await self._settle(turn, samplers, link), notices=told)
 
     async def summary(

@@ -36,6 +36,8 @@ SETTINGS: Mapping[str, Setting] = {
     "exit_minutes": Setting(float, 30.0, 0.0, 10_000.0),    # a core in the background that nobody needs ends; 0: never
     "lorebooks": Setting(list, []),                       # books that hold for every chat
     "persona_lorebooks": Setting(list, []),               # books that go with the person
+    "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
+    "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
 }
 

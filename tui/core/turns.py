@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from tui.core.afterwards import Afterwards
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
@@ -40,6 +41,7 @@ class _Reply:
     request: str
     link: Link | None = None                      # set from the moment on when the backend is asked
     stopping: bool = False
+    difference: dict[str, Any] | None = None      # to the prompt before
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
 
@@ -49,7 +51,7 @@ class Turns:
 
     def __init__(
         self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, library: Library,
-        connection: Connection, events: EventHub, attached: Callable[[], int],
+        connection: Connection, events: EventHub, afterwards: Afterwards, attached: Callable[[], int],
     ) -> None:
         self._store = store
         self._chats = chats
@@ -58,6 +60,7 @@ class Turns:
         self._library = library
         self._connection = connection
         self._events = events
+        self._afterwards = afterwards
         self._attached = attached
         self._running: dict[str, _Reply] = {}
         self._order: dict[str, asyncio.Lock] = {}
@@ -185,6 +188,7 @@ class Turns:
     async def _write(self, reply: _Reply, prepared: Prepared) -> None:
         """Stream the reply into the tree. However that ends, what came is stored."""
         name = prepared.turn.card.display_name
+        reply.difference = await self._afterwards.compared(reply.place.chat, prepared)
         growing = GrowingReply(self._store, self._chats, self._events, reply.place, name)
         async with growing.written_down():
             try:
@@ -221,7 +225,10 @@ class Turns:
     async def _finish(self, reply: _Reply, prepared: Prepared, growing: GrowingReply, finish: Finish) -> None:
         if growing.placed:
             made = record(prepared, finish, time.monotonic() - reply.started)
-            await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan_to_json(prepared.plan))
+            plan = plan_to_json(prepared.plan) | {"difference": reply.difference}
+            await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
+            said = growing.text[len(reply.place.base or ""):]
+            await self._afterwards.reply(reply.place.chat, prepared, said, finish)
             await self._note_absence(reply, finish)
         error = finish.error
         if error is None and growing.silent and not reply.stopping and finish.reason != "cut":

@@ -1,0 +1,88 @@
+"""What follows a reply: the prompt is remembered, macro variables are kept, the next prompt is read ahead, and where
+the person wants it, what will soon be cut is summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from tui.core.gathering import GLOBALS, Gatherer, fresh_key
+from tui.core.memory import Memory
+from tui.core.outcome import OFFER_SHARE, offer
+from tui.core.planning import Prepared
+from tui.core.sent import SentPrompts
+from tui.core.settings import Settings
+from tui.core.warming import Warming
+from tui.domain.backend import Finish
+from tui.domain.errors import StoreError, TraktirError
+from tui.domain.prompt.difference import difference
+from tui.domain.prompt.render import text_of
+from tui.store import Store
+from tui.wire.ids import new_id
+
+_log = logging.getLogger(__name__)
+
+
+class Afterwards:
+    """Keeps what later turns need of this one; nothing here can fail a reply."""
+
+    def __init__(
+        self, store: Store, gatherer: Gatherer, memory: Memory, sent: SentPrompts, warming: Warming,
+        settings: Settings,
+    ) -> None:
+        self._store = store
+        self._gatherer = gatherer
+        self._memory = memory
+        self._sent = sent
+        self._warming = warming
+        self._settings = settings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def compared(self, chat: str, prepared: Prepared) -> dict[str, Any] | None:
+        """How the prompt that is about to be sent departs from the last one; None when it only goes on."""
+        last = await self._sent.last(chat)
+        if not last:
+            return None
+        found = difference(last, text_of(prepared.pieces), prepared.plan, prepared.turn.state)
+        return found.to_json() if found is not None else None
+
+    async def reply(self, chat: str, prepared: Prepared, said: str, finish: Finish) -> None:
+        """A reply was stored: `said` is what the model wrote."""
+        self._gatherer.ahead.pop(chat, None)
+        await self._sent.keep(chat, text_of(prepared.pieces), said)
+        with contextlib.suppress(StoreError):     # told by then; variables of the chat lie with the reply's own state
+            if prepared.plan.globals is not None:
+                await self._store.set_value(GLOBALS, dict(prepared.plan.globals))
+            if prepared.turn.fresh_macros:
+                await self._store.set_value(fresh_key(chat), None)
+        if finish.reason in ("stop", "length"):
+            self._warming.soon(chat)
+            self._sum_up(chat, prepared, finish)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._warming.close()
+
+    def _sum_up(self, chat: str, prepared: Prepared, finish: Finish) -> None:
+        """Have what the next cut takes summed up, when that cut is near and the person has asked for it."""
+        used = prepared.prompt_tokens + (finish.usage.completion_tokens or 0)
+        near = used > OFFER_SHARE * (prepared.link.context - prepared.turn.budget.reserve)
+        standing = {s.id for s in prepared.turn.summaries if s.generation.get("by") == "program" and not s.removed}
+        waiting = standing - set(prepared.plan.state.memory)
+        found = offer(prepared)
+        if not self._settings.get("auto_summary") or not near or waiting or found is None:
+            return
+        task = asyncio.create_task(self._make_summary(chat, found))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _make_summary(self, chat: str, found: dict[str, Any]) -> None:
+        try:
+            await self._memory.make(chat, new_id(), found["first"], found["last"], by="program")
+        except TraktirError as error:             # the status line still offers it
+            _log.info("the summary of what will be cut: %s", error)
+        self._warming.soon(chat)

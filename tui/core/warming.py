@@ -1,0 +1,117 @@
+"""Reading ahead: what the next prompt will begin with is put into the backend's cache while nobody waits for it.
+
+After a reply, when a chat is opened, and while the person types. Mostly there is nothing to do; where the next prompt
+begins differently (a cut, a note at a depth, another chat), its beginning is processed now. A cut that is due is made
+now, and the next turn begins with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from tui.core.chats import Chats, new_node, now_ms
+from tui.core.connection import Connection, Link
+from tui.core.gathering import Ahead, Gatherer
+from tui.core.planning import Planner, Prepared
+from tui.core.sent import SentPrompts
+from tui.core.settings import Settings
+from tui.domain.backend import Piece
+from tui.domain.chat import Chat, Revision
+from tui.domain.errors import TraktirError
+from tui.domain.prompt.difference import common_length
+from tui.domain.prompt.render import text_of
+from tui.wire.ids import new_id
+
+#: Seconds of quiet before anything is read ahead.
+_PATIENCE = 0.4
+#: Tokens that the person's next message is assumed to take, so that it does not make the cut that was put off.
+_NEXT_MESSAGE = 160
+#: Characters of the beginning that may be missing in the cache before reading ahead is worth a request.
+_WORTH = 400
+#: Stands for the text that the person has not written yet; what comes before it is known.
+_UNWRITTEN = "\ue0f7"
+_log = logging.getLogger(__name__)
+
+
+class Warming:
+    """Reads ahead, one chat at a time; gives way to every real request."""
+
+    def __init__(
+        self, chats: Chats, gatherer: Gatherer, planner: Planner, connection: Connection, sent: SentPrompts,
+        settings: Settings, busy: Callable[[], bool],
+    ) -> None:
+        self._chats = chats
+        self._gatherer = gatherer
+        self._planner = planner
+        self._connection = connection
+        self._sent = sent
+        self._settings = settings
+        self._busy = busy
+        self._task: asyncio.Task[None] | None = None
+        self._done: tuple[str, str | None] | None = None
+
+    def soon(self, chat: str) -> None:
+        """Read ahead for `chat` when nothing else has been asked for a moment."""
+        if not self._settings.get("read_ahead"):
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.create_task(self._wait(chat))
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _wait(self, chat: str) -> None:
+        await asyncio.sleep(_PATIENCE)
+        if self._busy():
+            return
+        try:
+            await self._read_ahead(chat)
+        except TraktirError as error:             # nobody waits for this; the turn itself will say what is wrong
+            _log.info("reading ahead: %s", error)
+
+    async def _read_ahead(self, chat: str) -> None:
+        tree = await self._chats.get(chat)
+        if self._done == (chat, tree.head) or not self._connection.is_ready(tree.fields.get("profile")):
+            return
+        async with self._connection.using(
+            tree.fields.get("profile"), template_id=tree.fields.get("template")
+        ) as link:
+            if not link.capabilities.warm:
+                return
+            prepared = await self._prepare(tree, link)
+            beginning = _before(prepared.pieces, _UNWRITTEN)
+            if prepared.plan.rebase and tree.head is not None:
+                self._gatherer.ahead[chat] = Ahead(tree.head, prepared.plan.state)
+            self._done = (chat, tree.head)
+            known = await self._sent.last(chat)
+            text = text_of(beginning)
+            if len(text) - common_length(known, text) > _WORTH and not self._busy():
+                request = prepared.request(f"{chat}/ahead")
+                await link.backend.warm(replace(request, pieces=beginning))
+
+    async def _prepare(self, tree: Chat, link: Link) -> Prepared:
+        path = tree.path()
+        who = self._gatherer.user_name(tree)
+        parent = path[-1].id if path else None
+        revision = Revision(new_id(), _UNWRITTEN, now_ms())
+        path.append(new_node(tree, new_id(), parent, "user", who, revision))
+        clock = datetime.datetime.now().astimezone()
+        return await self._planner.prepare(tree, path, link, clock=clock, spare=_NEXT_MESSAGE)
+
+
+def _before(pieces: tuple[Piece, ...], mark: str) -> tuple[Piece, ...]:
+    """The pieces up to the last `mark`."""
+    for at in range(len(pieces) - 1, -1, -1):
+        if mark in pieces[at].text:
+            kept = replace(pieces[at], text=pieces[at].text.rpartition(mark)[0])
+            return (*pieces[:at], kept) if kept.text else pieces[:at]
+    return pieces
