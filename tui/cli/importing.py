@@ -20,6 +20,12 @@ from tui.domain.notice import notice
 LIMIT = 48 * 1024 * 1024
 #: Files of a folder at most.
 MOST_FILES = 10_000
+#: What else lies in a user's folder of SillyTavern: pictures of its pages, its own settings, and keys.
+_TAVERN = frozenset({"settings.json", "characters"})
+_LEFT_OUT = frozenset({
+    "assets", "backgrounds", "backups", "extensions", "thumbnails", "user", "user avatars", "vectors", "content.log",
+    "image-metadata.json", "settings.json", "stats.json",
+})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +72,7 @@ def _files(path: str) -> Iterator[tuple[str, Path | None]]:
     count = 0
     closed: list[Path] = []
     for folder, folders, names in os.walk(root, onerror=lambda error: closed.append(Path(error.filename))):
+        _leave_out(folder, folders, names)
         folders.sort()
         for name in sorted(names):
             count += 1
@@ -75,6 +82,20 @@ def _files(path: str) -> Iterator[tuple[str, Path | None]]:
             file = Path(folder) / name
             yield _shown(file), file
     yield from ((_shown(folder), folder) for folder in closed)     # reading one says what is wrong with it
+
+
+def _leave_out(folder: str, folders: list[str], names: list[str]) -> None:
+    """Take away what is not read: files of keys, and the rest of a user's folder of SillyTavern."""
+    tavern = {*folders, *names} >= _TAVERN
+    for listed in (folders, names):
+        for name in sorted(listed):
+            if name.lower() == "secrets.json":
+                say_aside(notice("{file} holds keys, so it was not read.", file=_shown(Path(folder) / name)))
+                listed.remove(name)
+            elif tavern and name.lower() in _LEFT_OUT:
+                say_aside(notice("{file} holds nothing that is kept here; it was left out.",
+                                 file=_shown(Path(folder) / name)))
+                listed.remove(name)
 
 
 def _read(path: Path) -> bytes:

@@ -107,6 +107,8 @@ CATALOGUE: dict[str, str] = {
         "{field} из story_string пропущено: у этой части здесь своё место в промпте.",
     "{field}: 0 stands for the whole context there, as -1 does here.":
         "{field}: там 0 означает весь контекст, здесь это -1.",
+    "{file} holds keys, so it was not read.": "В файле {file} ключи, поэтому он не прочитан.",
+    "{file} holds nothing that is kept here; it was left out.": "В {file} нет ничего, что здесь хранится; пропущено.",
     "{file} holds quick replies, and this program has no use for them yet.":
         "В файле {file} быстрые ответы; этой программе они пока ни к чему.",
     "{file} holds the colours of SillyTavern's pages, and this program has no use for them yet.":
