@@ -206,6 +206,22 @@ def _common(changes: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, An
     }
 
 
+def chat_scenario(case: Mapping[str, Any]) -> tuple[Turn, list[LoreHit]]:
+    """A recorded chat completion. What asks for the person's message is read from the recording itself."""
+    cfg = case["cfg"]
+    changes = tweaks(cfg.get("tweak"))
+    meta, said = lines(GOLD / "fixtures" / "chats_input" / cfg["char"] / f"{cfg['chat']}.jsonl")
+    path = [node_of(at, line) for at, line in enumerate(said)]
+    if cfg["text"]:
+        path.append(node(901, "user", "Alex", cfg["text"]))
+    asked = case["messages"][-1]["content"].replace("Alex", "{{user}}").replace("Mira", "{{char}}")
+    common = _common({}, meta)
+    common["context"] = {**changes, "impersonation_prompt": asked}
+    return turn(path, card=card(cfg["char"]), kind=cfg["type"], as_messages=True, **common), [
+        hit for name in cfg["worlds"] for hit in world(name)
+    ]
+
+
 def group_scenario(case: Mapping[str, Any]) -> list[Turn]:
     """A recorded group round: a turn for each member that spoke."""
     cfg = case["cfg"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import compatible_kit as kit
+from tui.domain.prompt.compatible.plan import compatible_messages, make_compatible_plan
 
 
 @pytest.mark.parametrize(("case", "file"), kit.cases("gold1.json", "gold2.json", "gold2b.json"))
@@ -23,3 +24,15 @@ def test_group(case: dict[str, Any], file: str) -> None:
         plan, written = kit.prompt_of(turn)
         assert written == prompt
         assert list(plan.stops) == stops
+
+
+@pytest.mark.parametrize(("case", "file"), kit.cases("gold4_cc.json"))
+def test_chat_completion(case: dict[str, Any], file: str) -> None:
+    turn, lore = kit.chat_scenario(case)
+    plan = make_compatible_plan(turn, kit.quarter, lore=lore)
+    sent = [
+        {"role": m.role, "content": m.content, **({"name": m.name} if m.name else {})}
+        for m in compatible_messages(plan, turn)
+    ]
+    assert sent == case["messages"]
+    assert plan.stops == ()

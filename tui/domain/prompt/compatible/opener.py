@@ -53,7 +53,8 @@ class Opener:
         named = bool(name) and (always or (group and force)) and not quiet
         sequence = self._sequence(impersonate, quiet)
         separator = (Run("\n", markup=True),) if instruct.wrap else ()
-        runs: Runs = (*(() if quiet else separator), *self._filling.sequence(sequence, name or "System", instruct.macro))
+        opening = self._filling.sequence(sequence, name or "System", instruct.macro)
+        runs: Runs = opening if quiet else (*separator, *opening)
         if named:
             runs = (*runs, *separator, Run(self._filler(sequence) + f"{name}:"))
         if self.prefill and not impersonate:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from tui.domain.backend import Piece
 from tui.domain.chat import Role
 from tui.domain.notice import Notice
+from tui.domain.prompt.compatible.chat_messages import Message
 from tui.domain.prompt.compatible.history import Formatted
 from tui.domain.prompt.compatible.runs import Flow, Run, Runs
 from tui.domain.prompt.forecast import forecast
@@ -25,9 +26,9 @@ class Sheet:
         self._turn, self._count = turn, count
         self._flow = Flow(collapse)
         self._segments: list[Segment] = []
-        self._shown: list[str] = []
         self._examples = False
         self._dropped: list[str] = []
+        self._anchor: str | None = None
 
     def story(self, runs: Runs) -> None:
         self._add(runs, "system", "head", block="head")
@@ -50,18 +51,23 @@ class Sheet:
     def message(self, message: Formatted) -> None:
         item = message.item
         volatility: Volatility = "history" if item.node else "tail"
-        if item.node:
-            self._shown.append(item.node)
-        block = f"at:{len(self._segments)}" if item.injected else ""
-        self._add(message.runs, item.role, volatility, item.name, block)
+        self._add(message.runs, item.role, volatility, item.name, f"message:{len(self._segments)}")
 
-    def left_out(self, messages: Sequence[Formatted]) -> None:
-        """Messages of the chat that found no room: one segment for all of them."""
-        nodes = [m.item.node for m in messages if m.item.node]
-        self._dropped = nodes
-        if nodes:
-            source = f"message:{nodes[0]}" if len(nodes) == 1 else f"messages:{nodes[0]}:{nodes[-1]}"
-            self._segments.append(Segment(source, messages[0].item.role, "", 0, "history", included=False, why=LEFT_OUT))
+    def left_out(self, shown: Collection[str]) -> None:
+        """Names the nodes that stand in the prompt; the visible ones before them found no room."""
+        visible = [node for node in self._turn.path if not node.hidden]
+        first = next((at for at, node in enumerate(visible) if node.id in shown), len(visible))
+        self._dropped = [node.id for node in visible[:first]]
+        self._anchor = visible[first].id if self._dropped and first < len(visible) else None
+        if self._dropped:
+            ends = ":".join(dict.fromkeys((self._dropped[0], self._dropped[-1])))
+            source = f"messages:{ends}" if ":" in ends else f"message:{ends}"
+            self._segments.append(Segment(source, visible[0].role, "", 0, "history", included=False, why=LEFT_OUT))
+
+    def chat_message(self, message: Message) -> None:
+        """One message of a chat completion; its segments share a block."""
+        volatility: Volatility = "history" if message.node else "tail" if message.tail else "head"
+        self._add(message.runs, message.role, volatility, message.name, f"message:{len(self._segments)}")
 
     def opener(self, runs: Runs) -> None:
         """What follows the last message."""
@@ -74,8 +80,7 @@ class Sheet:
         gone = set(self._dropped)
         at = next((n for n, node in enumerate(self._turn.path) if node.id == state.anchor), 0)
         cut = tuple(node.id for node in self._turn.path[at:] if node.id in gone)
-        anchor = self._shown[0] if self._dropped and self._shown else None
-        after = replace(state, anchor=anchor, frozen={}, examples=self._examples, rendered=last.rendered)
+        after = replace(state, anchor=self._anchor, frozen={}, examples=self._examples, rendered=last.rendered)
         tokens = sum(s.tokens for s in last.segments if s.included)
         return Plan(
             last.segments, after, lore, stops, tokens, last.reuse, cut, (), last.first_change, rebase=bool(cut)

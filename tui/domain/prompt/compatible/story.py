@@ -39,10 +39,12 @@ def render_story(
         "mesExamples": tuple(run for line in examples for run in line),
         "mesExamplesRaw": tuple(Run(block.text, block.source) for block in raw_examples),
     }
+
+    def macro(name: str) -> Runs:
+        return (Run(filling.macros("{{" + name + "}}", "story"), "story"),)
+
     try:
-        runs = render_handlebars(
-            settings.context.story_string, values, lambda name: (Run(filling.macros("{{" + name + "}}", "story"), "story"),)
-        )
+        runs = render_handlebars(settings.context.story_string, values, macro)
     except BadStory as wrong:
         raise BadInput(
             notice("The story string of {preset} cannot be read: the block {block} is not opened and closed properly.",

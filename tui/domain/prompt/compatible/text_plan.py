@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tui.domain.errors import PromptTooLong
 from tui.domain.notice import Notice, notice
-from tui.domain.prompt.compatible.examples import (
-    ExampleBlock,
-    Speakers,
-    example_blocks,
-    formatted_examples,
-    heading,
-    plain_examples,
-)
-from tui.domain.prompt.compatible.extras import Extras, gather_extras, in_order
-from tui.domain.prompt.compatible.fields import CardFields
+from tui.domain.prompt.compatible.assembly import Assembly
+from tui.domain.prompt.compatible.examples import formatted_examples, heading, plain_examples
 from tui.domain.prompt.compatible.filling import Filling
-from tui.domain.prompt.compatible.history import (
-    Formatted,
-    Item,
-    Rewrite,
-    Writer,
-    chat_items,
-    inject,
-    with_post_history,
-)
+from tui.domain.prompt.compatible.history import Formatted, Item, Writer, inject, with_post_history
 from tui.domain.prompt.compatible.opener import Opener, continued_text
 from tui.domain.prompt.compatible.room import Parts, Room, find_room, shed
 from tui.domain.prompt.compatible.runs import Run, Runs, text_of_runs, without_last_newline
@@ -34,50 +17,13 @@ from tui.domain.prompt.compatible.segments import Sheet
 from tui.domain.prompt.compatible.settings import ROLES, CompatibleSettings
 from tui.domain.prompt.compatible.stops import compatible_stops
 from tui.domain.prompt.compatible.story import IN_CHAT, render_story, wrapped_story
-from tui.domain.prompt.types import Counter, LoreHit, Plan, Turn
+from tui.domain.prompt.types import Counter, Plan, Turn
 
 _EXAMPLES_LEFT = Notice("Example dialogue leaves line by line, from its end, when the conversation needs its room.")
 _TOO_LONG = (
     "The prompt does not fit: its fixed part and the newest message take {needed} tokens, and {reserve} are "
     "kept for the reply, but the model's window is {context} tokens."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Assembly:
-    """What both kinds of prompt are made of. `extras` holds what stands beside card and chat."""
-
-    turn: Turn
-    settings: CompatibleSettings
-    filling: Filling
-    fields: CardFields
-    extras: Extras
-    lore: tuple[LoreHit, ...]
-    items: tuple[Item, ...]
-    speakers: Speakers
-
-    @staticmethod
-    def of(turn: Turn, settings: CompatibleSettings, lore: Sequence[LoreHit], rewrite: Rewrite | None) -> Assembly:
-        filling = Filling(turn, settings.switches.collapse_newlines)
-        fields = CardFields.of(turn, settings, filling)
-        cast = () if turn.cast is None else tuple(card.display_name for card in turn.cast.members)
-        return Assembly(
-            turn, settings, filling, fields, gather_extras(turn, fields, lore, filling), tuple(lore),
-            tuple(chat_items(turn, settings, filling, rewrite)), Speakers(turn.user, turn.card.display_name, cast),
-        )
-
-    def example_blocks(self, heading_line: str) -> list[ExampleBlock]:
-        """The card's example blocks, those of lore around them."""
-        blocks = example_blocks(self.fields.mes_example, heading_line, "example")
-        for hit in in_order(self.lore):
-            own = example_blocks(
-                self.filling.field(hit.text, "lore.example"), heading_line, f"lore:{hit.book}:{hit.uid}"
-            )
-            if hit.position == "examples_top":
-                blocks[:0] = own
-            elif hit.position == "examples_bottom":
-                blocks += own
-        return blocks
 
 
 def make_text_plan(assembly: Assembly, count: Counter) -> Plan:
@@ -100,8 +46,8 @@ def make_text_plan(assembly: Assembly, count: Counter) -> Plan:
     sheet.template(parts.start)
     if room.aligned:
         sheet.template(parts.alignment, "user")
-    left = [m for at, m in enumerate(parts.messages) if at not in set(room.kept) and not m.item.injected]
-    sheet.left_out(left)
+    shown = {parts.messages[at].item.node for at in room.kept} | {continued.node if continued is not None else ""}
+    sheet.left_out(shown)
     _write_chat(assembly, sheet, opener, [parts.messages[at] for at in room.kept])
     if parts.cycle and continued is not None:
         text = continued_text(parts.cycle, turn.card.display_name, settings.instruct.enabled)
