@@ -120,7 +120,8 @@ def test_a_gpu_that_the_build_cannot_use_is_told_with_the_command(
 
 @pytest.mark.parametrize(
     "values",
-    [{"n_ctx": -1}, {"n_ctx": "8"}, {"n_gpu_layers": -2}, {"flash_attn": "maybe"}, {"n_threads": True}, {"x": 1}],
+    [{"n_ctx": -1}, {"n_ctx": "8"}, {"n_gpu_layers": -2}, {"flash_attn": "maybe"}, {"n_threads": True},
+     {"cache_shift": 1}, {"x": 1}],
 )
 def test_a_wrong_setting_is_named(values: dict[str, Any]) -> None:
     with pytest.raises(BadInput) as caught:

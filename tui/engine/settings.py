@@ -74,7 +74,7 @@ def _check(name: str, value: Any) -> None:
         return
     if name == "cache_shift":
         if not isinstance(value, bool):
-            raise BadInput(notice("{field} must be on or off (true or false).", field=name), field=name)
+            raise BadInput(notice("{field} must be true or false.", field=name), field=name)
         return
     low = -1 if name == "n_gpu_layers" else 0
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 2**24:
