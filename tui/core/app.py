@@ -19,6 +19,7 @@ from tui.core.dispatch import Dispatcher
 from tui.core.events import EventHub, Listener
 from tui.core.gathering import Gatherer
 from tui.core.library import KINDS, PRESET_KINDS, Library
+from tui.core.lore_scans import LoreScans
 from tui.core.memory import Memory
 from tui.core.methods import register
 from tui.core.planning import Planner
@@ -27,6 +28,7 @@ from tui.core.settings import Settings
 from tui.core.turns import Turns
 from tui.core.warming import Warming
 from tui.domain.errors import StoreError, TraktirError
+from tui.sandbox import Sandbox
 from tui.store import LockInfo, Store
 
 #: Seconds between looks at whether an idle model should be unloaded.
@@ -63,7 +65,8 @@ class Core:
         self.connection = Connection(self.library, self.settings, self.events, store)
         self.chats = Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
-        self.planner = Planner(self.gatherer)
+        self.sandbox = Sandbox()
+        self.planner = Planner(self.gatherer, LoreScans(self.sandbox))
         self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)
         self.sent = SentPrompts(store)
         self.warming = Warming(
@@ -125,6 +128,7 @@ class Core:
         await asyncio.gather(self.turns.close(), self.memory.close())
         await self.afterwards.close()
         await self.connection.close()
+        await asyncio.to_thread(self.sandbox.close)
         try:
             await self.chats.close()
         except StoreError as error:

@@ -96,6 +96,7 @@ class Gatherer:
             path=path, card=who.card, user=who.user, persona=who.persona,
             prompt=self._library.prompt(str(fields.get("prompt") or profile.prompt)), template=link.template,
             budget=Budget(link.context, reserve), books=books, sources=sources,
+            character=str(fields.get("character") or ""),
             summaries=tuple(chat.summaries.values()), prefill=asked.prefill, kind=asked.kind,
             instruction=asked.instruction, fresh_macros=bool(await self._store.get_value(fresh_key(chat.id))),
             clock=clock.isoformat(timespec="seconds"),

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from tui.core.connection import Link
 from tui.core.counting import TokenCounts
 from tui.core.gathering import Asked, Gatherer
+from tui.core.lore_scans import LoreScans
 from tui.domain.backend import ChatMessage, CompletionRequest, Piece
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import PromptTooLong
@@ -57,8 +58,9 @@ class Prepared:
 class Planner:
     """Makes plans of what was gathered, counts them, and verifies that they fit."""
 
-    def __init__(self, gatherer: Gatherer) -> None:
+    def __init__(self, gatherer: Gatherer, lore: LoreScans) -> None:
         self._gatherer = gatherer
+        self._lore = lore
         self._locks: WeakKeyDictionary[TokenCounts, asyncio.Lock] = WeakKeyDictionary()
 
     async def prepare(
@@ -71,7 +73,7 @@ class Planner:
         """
         samplers, told = _fitting(self._gatherer.samplers(chat), link)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link) + spare, asked, clock)
-        return replace(await self._settle(turn, samplers, link), notices=told)
+        return replace(await self._settle(chat.id, turn, samplers, link), notices=told)
 
     async def summary(
         self, chat: Chat, path: Sequence[Node], first: str, last: str, link: Link, *, clock: datetime.datetime
@@ -84,10 +86,11 @@ class Planner:
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link), REPLY, clock)
         return await self._counted(link, partial(plan_summary, turn, first, last))
 
-    async def _settle(self, turn: Turn, samplers: Samplers, link: Link) -> Prepared:
+    async def _settle(self, chat: str, turn: Turn, samplers: Samplers, link: Link) -> Prepared:
         """Plan, then count the whole text: tokens of parts need not add up. Where it is over, plan again with less."""
+        scan = self._lore.scanner(chat, turn.books)
         while True:
-            plan = await self._counted(link, partial(make_plan, turn))
+            plan = await self._counted(link, partial(make_plan, turn, scan=scan))
             bos, pieces = render_plan(plan, turn)
             exact = (await link.backend.count_tokens([pieces]))[0] + 1          # and BOS
             over = exact + turn.budget.reserve - link.context

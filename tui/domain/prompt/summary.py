@@ -72,7 +72,7 @@ def _shared(turn: Turn, nodes: Sequence[Node], end: int, counts: _Counts) -> Sid
     prompt = replace(turn.prompt, post_history="")
     bare = replace(
         turn, path=turn.path[: end + 1], card=card, prompt=prompt, budget=budget, note="", prefill="",
-        books=_constant(turn),
+        books=_constant(turn), side_job=True,
     )
     try:
         plan = make_plan(bare, counts.text, counts.markup)

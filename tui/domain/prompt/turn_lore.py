@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tui.domain.lore_scan import ScanSettings, scan_lore
+from tui.domain.lore_keys import KeyFinder, PlainFinder
+from tui.domain.lore_prepare import PreparedBooks
+from tui.domain.lore_scan import ScanSettings, lore_budget, scan_lore
 from tui.domain.notice import Notice
 from tui.domain.prompt.anchoring import anchor_lore, anchor_note
 from tui.domain.prompt.texts import Texts, turn_seed
 from tui.domain.prompt.types import Anchored, Counter, LoreHit, LoreTimer, Turn
 
-LoreScanner = Callable[[str, str], bool]
+
+@dataclass(frozen=True, slots=True)
+class LoreScanner:
+    """What makes scans cost only what is new: a finder that remembers texts, and the turn's books prepared."""
+
+    finder: KeyFinder
+    books: PreparedBooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +47,41 @@ def scan_turn(
 ) -> TurnLore:
     """Lore over the visible messages, each with its speaker's name before it; and the author's note, where it is
     anchored as lore is."""
-    note = anchor_note(turn, texts.fresh(turn.note, "note"), rebase)
+    note = () if turn.side_job else anchor_note(turn, texts.fresh(turn.note, "note"), rebase)
+    stood = _stood(turn) if turn.side_job else note
     if not turn.books:
-        return TurnLore(standing=note)
-    said = [f"{n.name}: {n.text}" if n.name else n.text for n in turn.path if not n.hidden and n.text.strip()]
-    window = max(0, turn.budget.context - turn.budget.reserve)
-    settings = ScanSettings(
-        turn.prompt.lore.scan_depth, int(window * max(0.0, min(turn.prompt.lore.budget_share, 1.0))), turn_seed(turn),
-        sum(1 for n in turn.path if n.role == "assistant"),
+        return TurnLore(standing=stood)
+    lore = turn.prompt.lore
+    seen = [n for n in turn.path if not n.hidden and n.text.strip()]
+    said = [f"{n.name}: {n.text}" if n.name and lore.include_names else n.text for n in seen]
+    scanned = scan_lore(
+        scan.books if scan else turn.books, said, count, settings=_settings(turn, texts),
+        finder=scan.finder if scan else PlainFinder(), resolve=texts.stable,
     )
-    hits = scan_lore(turn.books, said, count, settings=settings, match=scan, resolve=texts.stable)
-    found = anchor_lore(turn, hits, texts.stable)
-    return TurnLore(found.hits, (*found.standing, *note))
+    if turn.side_job:
+        return TurnLore(scanned.hits, stood)
+    found = anchor_lore(turn, scanned.hits, texts.stable)
+    return TurnLore(found.hits, (*found.standing, *note), scanned.timers, scanned.notices)
+
+
+def _stood(turn: Turn) -> tuple[Anchored, ...]:
+    """What is anchored in the messages of a side job, as the last reply's prompt had it."""
+    there = {node.id for node in turn.path if not node.hidden}
+    return tuple(a for a in turn.state.anchored if a.node in there)
+
+
+def _settings(turn: Turn, texts: Texts) -> ScanSettings:
+    card, lore = turn.card, turn.prompt.lore
+    window = max(0, turn.budget.context - turn.budget.reserve)
+    return ScanSettings(
+        lore, lore_budget(lore, window), seed=turn_seed(turn),
+        replies=sum(1 for n in turn.path if n.role == "assistant"), sources=turn.sources, kind=turn.kind,
+        characters=tuple(dict.fromkeys((card.name, card.display_name, turn.character))), tags=card.tags,
+        fields={
+            "persona": texts.persona, "description": texts.description, "personality": texts.personality,
+            "scenario": texts.scenario, "character_note": card.depth_prompt, "creator_notes": card.creator_notes,
+        },
+        timers=turn.state.timers,
+        injections=tuple(i.text for i in turn.injections if i.scan),
+    )
+

@@ -232,6 +232,7 @@ class Turn:
     kind: TurnKind = "normal"
     instruction: str = ""                         # a quiet request's own text, or guidance for an impersonation
     cast: Cast | None = None                      # who else is in a group chat
+    character: str = ""                           # the name of the card's file, by which lore may know it
     sources: Mapping[str, LoreSource] = field(default_factory=dict)  # where each book (by id) comes from
     note_interval: int = 1                        # every so many of the person's messages; 0: never
     note_position: NotePosition = "at_depth"
@@ -247,6 +248,7 @@ class Turn:
     sibling: PlanState | None = None              # of another reply to the same message: what it fired is used again
     cuttable: bool = True                         # the backend's cache can be cut in the middle
     as_messages: bool = False                     # the backend writes the prompt itself, from messages
+    side_job: bool = False                        # the beginning of a reply's prompt, for something else after it
     fresh_macros: bool = False                    # resolve the frozen macros of the head again
 
 
