@@ -146,4 +146,6 @@ def test_every_shared_preset_and_lorebook_goes_in(traktir: Command, shared: Path
     _, out, _ = traktir("import", str(shared / "lorebooks"), "--json")
     books = [line for line in lines(out) if not line["error"]]
     assert {line["kind"] for line in books} == {"lorebook"}
-    assert all(line["error"]["what"]["id"] for line in lines(out) if line["error"])
+    why = {Path(line["path"]).name: line["error"]["what"] for line in lines(out) if line["error"]}
+    assert "line" in why["nai_Ripple_a.lorebook"]["args"]                # cut off in the middle
+    assert "its fields are" in why["cfg_quack_lorebook.json"]["id"]

@@ -15,6 +15,7 @@ from tui.core.library import Library
 from tui.core.snapshots import card_to_json
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
+from tui.domain.cleantext import clean_line
 from tui.domain.errors import BadInput, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.derive import derive_template
@@ -22,11 +23,13 @@ from tui.domain.template import Template
 from tui.formats.card_read import read_card
 from tui.formats.chat_read import ChatFile, ImportedMessage, read_chat
 from tui.formats.detect import detect_kind
+from tui.formats.files import shown_name
 from tui.formats.jsontext import parse_json
 from tui.formats.library import Library as Folder
 from tui.formats.lore_read import read_lore_file
 from tui.formats.preset_import import convert_preset
 from tui.formats.preset_report import Converted
+from tui.formats.yaml_read import read_yaml
 from tui.sandbox import Sandbox
 from tui.wire.ids import new_id
 
@@ -68,13 +71,7 @@ class Importer:
         takers: dict[str, _Taker] = {"characters": self._card, "lorebooks": self._lorebook}
         folder = _FOLDERS.get(kind)
         if folder is None:
-            if base.lower().endswith(".json"):
-                await asyncio.to_thread(parse_json, data, base)      # damaged JSON: its own error names the line
-            raise BadInput(
-                notice("{file} is nothing that Traktir can read.", file=base),
-                notice("It takes character cards, lorebooks, chats and presets: Traktir's own and those of "
-                       "SillyTavern, text-generation-webui and KoboldCpp."), file=base,
-            )
+            raise await asyncio.to_thread(_unknown, base, data)
         take = takers.get(folder, partial(self._preset, kind))
         return await self._library.change(folder, lambda _: take(base, data))
 
@@ -166,6 +163,24 @@ def _add(nodes: dict[str, Node], parent: str | None, message: ImportedMessage) -
         nodes[node.id] = node
         ids.append(node.id)
     return ids[chosen]
+
+
+def _unknown(base: str, data: bytes) -> BadInput:
+    """Why a file cannot be taken. Raises BadInput where it is damaged: the parser names the line."""
+    suffix = PurePath(base).suffix.lower()
+    value: Any = None
+    if suffix in (".yaml", ".yml"):
+        value = read_yaml(data, shown_name(base)).value
+    elif suffix in (".json", ".lorebook", ".story", ".kcpps", ".preset", ".settings"):
+        value = parse_json(data, shown_name(base)).value
+    told = notice("{file} is nothing that Traktir can read.", file=base)
+    if isinstance(value, dict) and value:
+        names = clean_line(", ".join(str(name) for name in list(value)[:20]), 200)
+        told = notice("{file} is nothing that Traktir can read; its fields are: {names}.", file=base, names=names)
+    return BadInput(
+        told, notice("It takes character cards, lorebooks, chats and presets: Traktir's own and those of SillyTavern, "
+                     "text-generation-webui and KoboldCpp."), file=base,
+    )
 
 
 def _derived(jinja: str) -> Template | None:

@@ -114,6 +114,8 @@ CATALOGUE: dict[str, str] = {
     "{file} holds the colours of SillyTavern's pages, and this program has no use for them yet.":
         "В файле {file} цвета страниц SillyTavern; этой программе они пока ни к чему.",
     "{file} is no preset that Traktir can read.": "{file} — не пресет, который Traktir умеет читать.",
+    "{file} is nothing that Traktir can read; its fields are: {names}.":
+        "Traktir не умеет читать такие файлы, как {file}; поля в нём: {names}.",
     "{file} says where SillyTavern's panels stand, and this program has no use for that yet.":
         "В файле {file} записано, где стоят панели SillyTavern; этой программе это пока ни к чему.",
     "{name} did not come from SillyTavern, so there is no such file to give back.":
