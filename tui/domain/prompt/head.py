@@ -33,8 +33,7 @@ def head_segments(texts: Texts, lore: Sequence[LoreHit], count: Counter) -> list
         "lore_after": _lore(lore, before=False),
     }
     stretches = render_story(
-        turn.prompt.story, values, {"char": turn.card.display_name, "user": turn.user},
-        lambda text: texts.stable(text, "story"),
+        turn.prompt.story, values, {"char": turn.card.display_name, "user": turn.user}, texts.story,
     )
     whole = [*_around(texts, "before"), *stretches, *_around(texts, "after")]
     return [Segment(source, "system", text, count(text), "head", block=HEAD) for source, text in whole]

@@ -76,6 +76,10 @@ class Texts:
             return own
         return expand(override, replace(head, place="card.system", original=own))
 
+    def story(self, text: str) -> str:
+        """The story string's own text."""
+        return expand(text, replace(self.base, char=self._head_char(), place="story", frozen=self.frozen))
+
     def post_history(self) -> str:
         """The card's post-history instructions over the preset's, in the same way."""
         own = self.fresh(self.turn.prompt.post_history, "post_history")
