@@ -33,7 +33,8 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def word_pattern() -> re.Pattern[str]:
-    """Finds words. Built when first asked for: the marks of all scripts take some milliseconds to collect."""
+    """Takes words, as its one group. Built when first asked for: to collect the marks of all scripts takes some
+    milliseconds."""
     planes = (range(0x300, 0x20000), range(0xE0000, 0xE0200))
     marks = [code for plane in planes for code in plane if unicodedata.category(chr(code))[0] == "M"]
     runs: list[list[int]] = []
@@ -43,7 +44,7 @@ def word_pattern() -> re.Pattern[str]:
         else:
             runs.append([code, code])
     ranges = "".join(f"{chr(first)}-{chr(last)}" for first, last in runs)
-    return re.compile(rf"[\w{ranges}]+")
+    return re.compile(rf"([\w{ranges}]+)")
 
 
 def words_of(text: str) -> list[str]:
@@ -57,14 +58,19 @@ def in_word(char: str) -> bool:
 
 def with_edges(text: str) -> str:
     """The text with a mark at both edges of every word, so that finding whole words is finding a part."""
-    return word_pattern().sub(rf"{EDGE}\g<0>{EDGE}", text)
+    return EDGE.join(cut(text))
+
+
+def cut(text: str) -> list[str]:
+    """The text in pieces: what stands between words, and, at odd places, words."""
+    return word_pattern().split(text)
 
 
 def stem_tokens(text: str, stem: Stem, case_sensitive: bool) -> list[str]:
     """The stems of the words of a text; where case counts, words that begin with a capital differ from others."""
-    words = words_of(compose(text))
     if not case_sensitive:
-        return [stem(fold(word)) for word in words]
+        return [stem(word) for word in words_of(fold(text))]
+    words = words_of(compose(text))
     return [("^" if word[0] != word[0].lower() else "") + stem(fold(word)) for word in words]
 
 

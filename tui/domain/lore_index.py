@@ -39,12 +39,14 @@ _LAYERS = 8
 
 @dataclass(slots=True, eq=False)
 class _Pattern:
-    """A key that is a pattern, and what became of trying it. `specs` are those prepared now."""
+    """A key that is a pattern, and what became of trying it. `specs` are those prepared now; `proven` if it was ever
+    tried to the end; `strikes` how often in a row it was refused."""
 
     key: str
     facts: PatternFacts
     why: Notice | None
     specs: set[KeySpec] = field(default_factory=set)
+    proven: bool = False
     strikes: int = 0
 
     @classmethod
@@ -60,6 +62,12 @@ class _Pattern:
         """Whether it is worth trying."""
         return bool(self.specs) and self.strikes < STRIKES
 
+    def forgive(self) -> None:
+        """Let it be tried again, for something has changed."""
+        parsed = parse_pattern(self.key)
+        if parsed is not None and parsed.problem is None:
+            self.strikes = 0
+
     def learn(self, answer: bool | Notice) -> None:
         if isinstance(answer, Notice):
             self.why = answer
@@ -67,6 +75,7 @@ class _Pattern:
         else:
             self.why = None
             self.strikes = 0
+            self.proven = True
 
 
 @dataclass(slots=True)
@@ -86,6 +95,10 @@ class _Tries:
         self.tried.add(pattern)
         if holds:
             self.held.add(pattern)
+
+
+#: A pattern to be tried on a text, and where the answer belongs.
+_Job = tuple[tuple[_Pattern, str], list[_Tries]]
 
 
 @dataclass(slots=True)
@@ -155,7 +168,9 @@ class _Layer:
             index.add(needle, spec, check=partial(_stands, spec, needle))
 
     def _of(self, form: Form) -> NeedleIndex[KeySpec]:
-        return self._plain.setdefault(form, NeedleIndex(form))
+        if form not in self._plain:
+            self._plain[form] = NeedleIndex(form)
+        return self._plain[form]
 
     def read(self, forms: TextForms, known: _Known) -> None:
         """Note what a text holds."""
@@ -204,6 +219,8 @@ class IndexedFinder:
         gone = [spec for spec in self._alive if spec not in alive]
         come = [spec for spec in alive if spec not in self._alive]
         self._alive = alive
+        for pattern in self._patterns.values():
+            pattern.forgive()
         for spec in gone:
             if spec.key in self._patterns:
                 self._patterns[spec.key].specs.discard(spec)
@@ -349,9 +366,20 @@ class IndexedFinder:
     def _try(self, asked: dict[tuple[_Pattern, str], list[_Tries]]) -> None:
         if not asked or self._matcher is None:
             return
-        answers = self._matcher([(pattern.key, text) for pattern, text in asked])
-        for ((pattern, _), places), answer in zip(asked.items(), answers, strict=True):
+        order = _cautious(list(asked.items()))
+        answers = self._matcher([(pattern.key, text) for (pattern, text), _ in order])
+        for ((pattern, _), places), answer in zip(order, answers, strict=True):
             pattern.learn(answer)
             if isinstance(answer, bool):
                 for place in places:
                     place.settle(pattern, answer)
+
+
+def _cautious(asked: list[_Job]) -> list[_Job]:
+    """The order of trying: a pattern that hangs takes the time of those after it, so those that never did come first,
+    and the others from either end in turn."""
+    proven = [job for job in asked if job[0][0].proven]
+    others = [job for job in asked if not job[0][0].proven]
+    if any(pattern.strikes % 2 for (pattern, _), _ in others):
+        others.reverse()
+    return proven + others

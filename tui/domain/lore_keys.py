@@ -23,7 +23,8 @@ from tui.domain.lore_forms import (
     words_of,
 )
 from tui.domain.notice import Notice
-from tui.domain.patterns import parse_pattern
+from tui.domain.pattern_literals import fold_for_patterns, pattern_facts
+from tui.domain.patterns import Pattern, parse_pattern
 
 #: Tries patterns on texts, all in one go: (pattern as written, text) -> whether it occurs, or why that is not known.
 Matcher = Callable[[Sequence[tuple[str, str]]], Sequence[bool | Notice]]
@@ -222,10 +223,24 @@ def _run_at(wanted: Sequence[str], tokens: Sequence[str]) -> int | None:
 
 
 def snippet(spec: KeySpec, text: str, stem: Stem | None = None, width: int = 80) -> str:
-    """What stands around a key in a text, `width` characters at most. A pattern's place is not known: the start."""
-    at = 0 if is_pattern(spec.key) else _place(spec, text, stem)
+    """What stands around a key in a text, `width` characters at most."""
+    pattern = parse_pattern(spec.key)
+    at = _place(spec, text, stem) if pattern is None else _pattern_place(pattern, text)
     start = max(0, at - width // 3)
     return " ".join(text[start : start + width].split())
+
+
+def _pattern_place(pattern: Pattern, text: str) -> int:
+    """Where the first of the strings stands that a match must have; its own place is known to the helper alone."""
+    folded = fold_for_patterns(text)
+    literals = pattern_facts(pattern.source, pattern.flags).literals or ()
+    places = [at for literal in literals if (at := folded.find(literal)) >= 0]
+    return _scaled(min(places, default=0), folded, text)
+
+
+def _scaled(at: int, form: str, text: str) -> int:
+    """About where a place in a form of a text is in the text: forms are rarely of another length."""
+    return at if len(form) == len(text) else at * len(text) // max(1, len(form))
 
 
 def _place(spec: KeySpec, text: str, stem: Stem | None) -> int:
@@ -234,9 +249,6 @@ def _place(spec: KeySpec, text: str, stem: Stem | None) -> int:
         wanted = stem_tokens(spec.key.strip(), stem, spec.case_sensitive)
         run = _run_at(wanted, stem_tokens(text, stem, spec.case_sensitive))
         starts = [word.start() for word in word_pattern().finditer(compose(text))]
-        return starts[run] if run is not None else 0
+        return starts[run] if run is not None and run < len(starts) else 0
     form = _Texts((text,)).of(spec)[0]
-    at = max(0, find_plain(spec, trimmed(spec), form))
-    if len(form) == len(text):
-        return at
-    return at * len(text) // max(1, len(form))
+    return _scaled(max(0, find_plain(spec, trimmed(spec), form)), form, text)

@@ -1,6 +1,6 @@
 """An index of strings that are looked for in texts: thousands of them, in about the time that reading the text takes.
 
-Each string is filed under one word or one run of three characters that must stand in a text for the string to stand
+Each string is filed under one word or one run of four characters that must stand in a text for the string to stand
 there: of those that it has, the one under which the fewest others lie.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from tui.domain.lore_forms import ASCII_WORD, Stem, compose, fold, stem_line, stem_tokens, with_edges, words_of
+from tui.domain.lore_forms import ASCII_WORD, EDGE, Stem, compose, cut, fold, stem_line, stem_tokens
 from tui.domain.pattern_literals import fold_for_patterns
 
-_GRAM = 3
+_GRAM = 4
 Owner = TypeVar("Owner")
 
 
@@ -35,15 +35,14 @@ class Form(IntEnum):
 class TextForms:
     """One text in the forms that keys ask for, each made once."""
 
-    __slots__ = ("_grams", "_lines", "_stem", "_tokens", "_words", "text")
+    __slots__ = ("_grams", "_lines", "_stem", "_words", "text")
 
     def __init__(self, text: str, stem: Stem) -> None:
         self.text = text
         self._stem = stem
         self._lines: dict[Form, str] = {}
-        self._words: dict[Form, set[str]] = {}
+        self._words: dict[Form, list[str]] = {}
         self._grams: dict[tuple[Form, int], set[str]] = {}
-        self._tokens: dict[Form, list[str]] = {}
 
     def line(self, form: Form) -> str:
         """The text in a form, as one string."""
@@ -51,6 +50,15 @@ class TextForms:
         if line is None:
             line = self._lines[form] = self._make(form)
         return line
+
+    def words(self, form: Form) -> list[str]:
+        """The words of the text in a form."""
+        if form not in self._words:
+            if form in (Form.RAW, Form.LOWER):
+                self._words[form] = ASCII_WORD.findall(self.line(form))
+            else:
+                self._make(form)
+        return self._words[form]
 
     def _make(self, form: Form) -> str:
         if form == Form.RAW:
@@ -61,35 +69,14 @@ class TextForms:
             return compose(self.text)
         if form == Form.FOLDED:
             return fold(self.text)
-        if form == Form.EXACT_WORDS:
-            return with_edges(self.line(Form.EXACT))
-        if form == Form.FOLDED_WORDS:
-            return with_edges(self.line(Form.FOLDED))
         if form == Form.PATTERN:
             return fold_for_patterns(self.text)
-        return stem_line(self.tokens(form))
-
-    def tokens(self, form: Form) -> list[str]:
-        """The stems of a text, for the two forms that have them."""
-        if form not in self._tokens:
-            self._tokens[form] = stem_tokens(self.text, self._stem, form == Form.EXACT_STEMS)
-        return self._tokens[form]
-
-    def words(self, form: Form) -> set[str]:
-        """The words of the text in a form."""
-        words = self._words.get(form)
-        if words is None:
-            words = self._words[form] = set(self._split(form))
-        return words
-
-    def _split(self, form: Form) -> Sequence[str]:
-        if form in (Form.RAW, Form.LOWER):
-            return ASCII_WORD.findall(self.line(form))
-        if form == Form.EXACT_WORDS:
-            return words_of(self.line(Form.EXACT))
-        if form == Form.FOLDED_WORDS:
-            return words_of(self.line(Form.FOLDED))
-        return self.tokens(form)
+        if form in (Form.EXACT_WORDS, Form.FOLDED_WORDS):
+            pieces = cut(self.line(Form.EXACT if form == Form.EXACT_WORDS else Form.FOLDED))
+            self._words[form] = pieces[1::2]
+            return EDGE.join(pieces)
+        self._words[form] = stem_tokens(self.text, self._stem, form == Form.EXACT_STEMS)
+        return stem_line(self._words[form])
 
     def grams(self, form: Form, size: int) -> set[str]:
         """All runs of `size` characters in the text."""
@@ -110,9 +97,6 @@ class _Needle(Generic[Owner]):
     sure: bool
     check: Callable[[str], bool] | None
     owners: list[Owner] = field(default_factory=list)
-
-    def stands_in(self, line: str) -> bool:
-        return self.sure or (self.text in line and (self.check is None or self.check(line)))
 
 
 class NeedleIndex(Generic[Owner]):
@@ -157,8 +141,8 @@ def _file(needle: _Needle[Owner], buckets: dict[str, list[_Needle[Owner]]], anch
     buckets.setdefault(anchor, []).append(needle)
 
 
-def _look(buckets: dict[str, list[_Needle[Owner]]], anchors: set[str], line: str, found: set[Owner]) -> None:
+def _look(buckets: dict[str, list[_Needle[Owner]]], anchors: Iterable[str], line: str, found: set[Owner]) -> None:
     for anchor in buckets.keys() & anchors:
         for needle in buckets[anchor]:
-            if needle.stands_in(line):
+            if needle.sure or (needle.text in line and (needle.check is None or needle.check(line))):
                 found.update(needle.owners)
