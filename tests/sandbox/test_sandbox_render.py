@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tui.domain.prompt.derive import derive_template
 from tui.sandbox import Refusal, Sandbox
 
 CHAT: dict[str, Any] = {
@@ -104,3 +105,13 @@ def test_hostile_templates_are_survived(sandbox: Sandbox, hostile: Path) -> None
     assert not list(Path("/").glob("PWNED*"))
     chat = json.loads((hostile / "jinja" / "content_is_code.json").read_text("utf-8"))
     assert sandbox.render("{{ messages[0].content }}", [chat]) == ["{{ 7*7 }} {% raw %}"]
+
+
+def test_no_format_is_derived_from_hostile_templates(sandbox: Sandbox, hostile: Path) -> None:
+    for file in sorted((hostile / "jinja").glob("*.jinja")):
+        source = file.read_text("utf-8")
+        started = time.monotonic()
+        derived = derive_template(sandbox.renderer(source), jinja=source)
+        assert time.monotonic() - started < 2, file.name
+        assert derived.template is None
+        assert not derived.exact

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 from tui.domain.notice import Notice, notice
 
-#: A longer pattern, in characters, is refused.
+#: A longer pattern, in characters, is refused; so is one that becomes longer than the second figure.
 PATTERN_LENGTH = 1_000
+_PYTHON_LENGTH = 6_000
 
 _FORM = re.compile(r"/(.+?)/([gimsuy]*)", re.DOTALL)
 _BARE_SLASH = re.compile(r"(?:^|[^\\])/")
@@ -125,6 +126,8 @@ class _Translator:
         if len(self.stack) > 1:
             raise _wrong("(", len(self.source) - 1)
         whole = "|".join("".join(branch) for branch in self.stack[0].branches)
+        if len(whole) > _PYTHON_LENGTH:
+            raise _Wrong(Notice("The pattern names too many classes of characters, so it never matches."))
         return rf"\A(?:{whole})" if self.sticky else whole
 
     def _step(self, char: str) -> None:
@@ -413,8 +416,12 @@ def _category(name: str, negated: bool) -> str:
         if fits and start is None:
             start = code
         elif not fits and start is not None:
-            ranges.append(f"\\U{start:08x}-\\U{code - 1:08x}")
+            ranges.append(_range(start, code - 1))
             start = None
     if start is not None:
-        ranges.append(f"\\U{start:08x}-\\U0010ffff")
+        ranges.append(_range(start, sys.maxunicode))
     return "".join(ranges)
+
+
+def _range(first: int, last: int) -> str:
+    return _literal(chr(first)) + (f"-{_literal(chr(last))}" if last > first else "")

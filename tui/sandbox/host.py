@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tui.domain.notice import Notice
-from tui.domain.patterns import Pattern, parse_pattern
+from tui.domain.patterns import parse_pattern
 from tui.sandbox.child import Child, Gone
 from tui.sandbox.refusal import Refusal, pattern_refusal, start_refusal, template_refusal, together_refusal
 
@@ -17,6 +18,8 @@ _START = 20.0
 #: A longer template, in characters, is no chat template.
 _TEMPLATE_MAX = 2**20
 _REMEMBERED = 10_000
+#: Texts and patterns that go to the process in one round, in characters.
+_ROUND = 4_000_000
 _NO_PATTERN = Refusal("syntax", Notice("This is no pattern: it is not of the form /…/."))
 
 
@@ -68,6 +71,7 @@ class Sandbox:
 
     def ask(self, request: Mapping[str, Any]) -> Child | Refusal:
         """A process at work on `request`, started if need be. Only for calls that hold the lock."""
+        reason = "?"
         for _ in range(2):
             try:
                 if self._child is None or not self._child.running:
@@ -76,9 +80,9 @@ class Sandbox:
                 self._child.send({**request, "work": self.deadline})
                 self._child.read(time.monotonic() + _START)
                 return self._child
-            except (Gone, TimeoutError) as error:
+            except (Gone, TimeoutError):
                 self.discard()
-                reason = type(error).__name__
+                reason = f"{sys.executable} -m tui.sandbox.worker"
             except OSError as error:
                 return start_refusal(str(error))
         return start_refusal(reason)
@@ -157,6 +161,7 @@ class _Search:
         waiting = self._untried()
         left, careful = self._sandbox.deadline, False
         while waiting and left > 0:
+            waiting = waiting[: self._fitting(waiting)]
             child = self._sandbox.ask(self._request(waiting, careful))
             if isinstance(child, Refusal):
                 return [result if result is not None else child for result in self._results]
@@ -169,18 +174,34 @@ class _Search:
     def _untried(self) -> list[int]:
         """Jobs that have no answer yet; those that need none to be asked for get theirs."""
         waiting = []
-        for at, (key, _) in enumerate(self._jobs):
+        for at in range(len(self._jobs)):
             if self._results[at] is None:
-                self._results[at] = self._known(key, self._patterns[key])
+                self._results[at] = self._known(at)
                 if self._results[at] is None:
                     waiting.append(at)
         return waiting
 
-    def _known(self, key: str, pattern: Pattern | None) -> Refusal | None:
+    def _fitting(self, waiting: Sequence[int]) -> int:
+        """How many of the jobs fit into one round; at least one."""
+        room = _ROUND
+        seen: set[str] = set()
+        for count, at in enumerate(waiting):
+            new = set(self._jobs[at]) - seen
+            seen |= new
+            room -= sum(map(len, new))
+            if room < 0:
+                return max(1, count)
+        return len(waiting)
+
+    def _known(self, at: int) -> Refusal | None:
+        key = self._jobs[at][0]
+        pattern = self._patterns[key]
         if pattern is None:
             return _NO_PATTERN
         if pattern.problem is not None:
             return Refusal("syntax", pattern.problem)
+        if len(self._jobs[at][1]) > _ROUND:
+            return pattern_refusal("memory")
         return self._sandbox.refused(key)
 
     def _request(self, waiting: Sequence[int], careful: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ that does what no format can say keeps its text in `Template.jinja`, to be run i
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
@@ -38,6 +39,12 @@ _LITERALS = (
     "preamble", "system_prefix", "system_suffix", "system_missing", "user_prefix", "user_suffix", "assistant_prefix",
     "assistant_suffix", "generation_prefix", "prefill_prefix",
 )
+#: What a template may write as BOS where nobody tells which token that is.
+_KNOWN_BOS = (
+    "<s>", "<|begin_of_text|>", "<bos>", "<BOS_TOKEN>", "<｜begin▁of▁sentence｜>", "<|startoftext|>", "<|endoftext|>",
+)
+#: Words by which a literal is told to open a reply.
+_REPLIER = re.compile("assistant|chatbot|model|bot|ассистент", re.IGNORECASE)
 _NO_SYSTEM: Mapping[str, Any] = {"system_placement": "first_user", "system_suffix": "\n\n"}
 
 
@@ -89,12 +96,11 @@ def _read(model: Model, probes: Sequence[Probe], tags: tuple[str, str] | None) -
     template = search.best(template, _dates(template))
     template = search.best(template, _rules(model))
     template = search.best(template, _prefills(model, template))
-    for scope in ("content", "turn"):
-        template = search.best(template, [{}, {"trim_scope": scope}])
-        for role in ("user", "assistant", "system"):
-            template = search.best(template, [
-                {"trim": replace(template.trim, **{role: rule})} for rule in get_args(TrimRule)
-            ])
+    for role in ("user", "assistant", "system"):
+        template = search.best(template, [
+            {"trim": replace(template.trim, **{role: rule}), "trim_scope": scope}
+            for scope in ("content", "turn") for rule in get_args(TrimRule)
+        ])
     template = search.best(template, _thoughts(tags))
     return search.best(template, [{"note_role": role} for role in _note_roles(model)])
 
@@ -117,7 +123,7 @@ class _Search:
 def _wrappings(model: Model, chat: Sequence[str]) -> list[dict[str, Any]]:
     """Every way to read the ends of turns and the head off the gaps of a chat."""
     bos_token = str(model.variables.get("bos_token", ""))
-    bos = bos_token if bos_token and chat[0].startswith(bos_token) else ""
+    bos = next((text for text in ((bos_token,) if bos_token else _KNOWN_BOS) if chat[0].startswith(text)), "")
     first = chat[0][len(bos) :]
     out: list[dict[str, Any]] = []
     for user_prefix in _user_prefixes(model, chat, first):
@@ -158,7 +164,13 @@ def _user_suffixes(model: Model, chat: Sequence[str], user_prefix: str) -> list[
         found += [open_end[5], _common_prefix(open_end[5], chat[1])]
     if closed:
         found.append(_common_prefix(closed[4], chat[1]))
-    found += [chat[1][: len(chat[1]) - len(chat[1].lstrip())], ""]
+    blank = chat[1][: len(chat[1]) - len(chat[1].lstrip())]
+    if open_end and open_end[5] == chat[5]:
+        # The user's turn opens the reply's, asked or not. The opener belongs to the reply: a greeting has it too.
+        ends = [_common_prefix(closed[4], chat[1]) if closed else "", blank]
+        split = [end for end in ends if end and _REPLIER.search(chat[1], len(end))]
+        found = split[:1] or found
+    found += [blank, ""]
     return [suffix for suffix in dict.fromkeys(found) if chat[1].startswith(suffix) and chat[5].startswith(suffix)]
 
 
@@ -231,7 +243,9 @@ def _rules(model: Model) -> list[dict[str, Any]]:
     if twice is None or model.gaps("uaau") is None:
         roles: list[dict[str, Any]] = [{"same_role": "merge"}]
     else:
-        roles = [{}, {"same_role": "merge"}, {"same_role": "merge", "join": twice[1]}]
+        roles = [{}, {"same_role": "merge"}]
+        if twice[1].isspace():
+            roles.append({"same_role": "merge", "join": twice[1]})
     return [{**first, **role} for first in firsts for role in roles]
 
 

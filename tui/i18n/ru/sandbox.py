@@ -11,6 +11,8 @@ CATALOGUE: dict[str, str] = {
         "В шаблоне ошибка у символа {at} ({what}), поэтому он никогда не срабатывает.",
     "The pattern asks for a class of characters that is not known here ({what}): it never matches.":
         "В шаблоне неизвестный здесь класс символов ({what}): он никогда не срабатывает.",
+    "The pattern names too many classes of characters, so it never matches.":
+        "В шаблоне слишком много классов символов, поэтому он никогда не срабатывает.",
     "The pattern takes too long to search with, so it is not used.":
         "Поиск по этому шаблону идёт слишком долго, поэтому он не используется.",
     "The pattern takes too much memory, so it is not used.":
@@ -38,6 +40,26 @@ CATALOGUE: dict[str, str] = {
         "Шаблон чата самой модели не принимает этот разговор: {reason}",
     "The model's template tries what no template may: {reason}":
         "Шаблон чата самой модели пытается сделать то, что шаблонам запрещено: {reason}",
+    "The model's own template makes no prompt of a plain chat.":
+        "Собственный шаблон модели не может записать даже простой разговор.",
+    "The model's own template does what no prompt format can say ({names}), so it is run itself.":
+        "Собственный шаблон модели делает то, чего формат промпта выразить не может ({names}), "
+        "поэтому выполняется сам шаблон.",
+    "The format was read off the model's own template; both write {count} trial chats alike.":
+        "Формат выведен из собственного шаблона модели; оба одинаково записывают пробные разговоры ({count}).",
+    "The model's own template takes no system text: it stands at the beginning of the user's first turn.":
+        "Собственный шаблон модели не принимает системный текст: он поставлен в начало первой реплики пользователя.",
+    "The model's own template wants user and character to take turns: neighbouring messages are joined.":
+        "Собственный шаблон модели требует, чтобы пользователь и персонаж чередовались: соседние сообщения соединены.",
+    "The model's own template takes no later system text: notes are written as the user's.":
+        "Собственный шаблон модели не принимает системный текст в середине: заметки записаны от имени пользователя.",
+    "The model's own template changes texts in a way that cannot be followed: they stand as written.":
+        "Собственный шаблон модели меняет тексты так, что это нельзя проследить: они оставлены как есть.",
+    "The model's own template leaves messages out of the prompt. Another prompt format would keep them.":
+        "Собственный шаблон модели пропускает часть сообщений. Другой формат промпта сохранил бы их.",
+    "The model's own template refuses this chat.": "Собственный шаблон модели не принимает этот разговор.",
+    "Choose another prompt format for this model in its profile.":
+        "Выберите для этой модели другой формат промпта в её профиле.",
     "The model's template failed at line {line}: {reason}":
         "Ошибка в шаблоне чата самой модели, строка {line}: {reason}",
 }
