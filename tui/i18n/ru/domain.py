@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
+    "The key is a regular expression, and nothing here can try it.":
+        "Ключ — регулярное выражение, а проверить его здесь нечем.",
     "The entry is switched off.": "Запись выключена.",
     "The entry has no keys.": "У записи нет ключей.",
     "A decorator of the entry keeps it out of this turn.": "Декоратор записи не пускает её в этот ход.",
