@@ -12,8 +12,8 @@ import pytest
 from tui.domain.errors import BadInput
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.formats.detect import detect_kind
-from tui.formats.lore_read import read_lore_file, read_lorebook
-from tui.formats.lore_write import lorebook_json
+from tui.formats.lore_read import book_from_card, read_lore_file, read_lorebook
+from tui.formats.lore_write import card_book_object, lorebook_json
 
 BOOKS = Path(__file__).parents[2].parent / "shared" / "data" / "lorebooks"
 UNREADABLE = {"cfg_quack_lorebook.json", "nai_Ripple_a.lorebook", "nai_gen_d.lorebook", "nai_gen_zero.lorebook"}
@@ -98,7 +98,8 @@ def test_the_fields_of_a_world_arrive() -> None:
         probability=40,
         whole_words=True,
         scan_depth=9,
-        extra={"sticky": 3, "group": "g"},
+        sticky=3,
+        groups=("g",),
     )
     assert (harbour.enabled, harbour.constant, harbour.use_regex, harbour.probability) == (False, True, True, 100)
     assert harbour.position == "before_char"
@@ -210,12 +211,64 @@ def test_sillytaverns_own_world_and_card_book_say_the_same() -> None:
             assert getattr(ours, field) == getattr(theirs, field)
 
 
-def test_an_entry_for_an_outlet_does_not_land_elsewhere() -> None:
+FIELDS: dict[str, tuple[Any, Any]] = {
+    "groups": (("g", "h"), {"group": "g, h,,"}), "group_override": (True, {"groupOverride": True}),
+    "group_weight": (7, {"groupWeight": "7"}), "group_scoring": (False, {"useGroupScoring": False}),
+    "sticky": (3, {"sticky": 3}), "cooldown": (4, {"cooldown": 4}), "delay": (5, {"delay": 5}),
+    "exclude_recursion": (True, {"excludeRecursion": True}), "prevent_recursion": (True, {"preventRecursion": True}),
+    "delay_until_recursion": (2, {"delayUntilRecursion": 2}), "triggers": (("swipe",), {"triggers": ["swipe"]}),
+    "match_fields": (frozenset({"persona", "scenario"}), {"matchPersonaDescription": True, "matchScenario": True}),
+    "characters": (("Mira",), {"characterFilter": {"isExclude": False, "names": ["Mira"], "tags": []}}),
+    "character_tags": (("t1",), {"characterFilter": {"isExclude": False, "names": [], "tags": ["t1"]}}),
+    "characters_exclude": (True, {"characterFilter": {"isExclude": True, "names": [], "tags": []}}),
+    "outlet": ("out", {"outletName": "out"}), "stem": (True, {"extensions": {"traktir": {"stem": True}}}),
+    "anchored": (False, {"extensions": {"traktir": {"anchored": False}}}),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_of_a_world_arrives_and_leaves(field: str) -> None:
+    value, item = FIELDS[field]
+    data = {"entries": {"0": {"uid": 0, "key": ["k"], "content": "c", "x": 1, **item}}}
+    book = read_lorebook(jsn(data), "w.json")
+    assert getattr(book.entries[0], field) == value
+    assert json.loads(lorebook_json(book)) == data
+    plain = LoreEntry("0", ("k",), content="c")
+    for dialect in (data | {"entries": {"0": {"uid": 0, "key": ["k"], "content": "c", "x": 1}}}, {
+        "entries": [{"id": 0, "keys": ["k"], "content": "c", "enabled": True, "insertion_order": 100, "x": 1}]
+    }):
+        bare = read_lorebook(jsn(dialect), "w.json")
+        assert getattr(bare.entries[0], field) == getattr(plain, field)
+        changed = replace(bare, entries=(replace(bare.entries[0], **{field: value}),))
+        again = read_lorebook(lorebook_json(changed), "w.json")
+        assert again.entries == changed.entries
+        assert json.loads(lorebook_json(replace(again, entries=bare.entries)))["entries"]
+    fresh = Lorebook("b", "B", (replace(plain, **{field: value}),))
+    assert read_lorebook(lorebook_json(fresh), "w.json").entries == fresh.entries
+    assert book_from_card(card_book_object(fresh), "B").entries == fresh.entries
+
+
+def test_an_old_yes_for_the_delay_is_the_first_level() -> None:
+    data = {"entries": {"0": {"key": ["k"], "content": "c", "delayUntilRecursion": True, "useGroupScoring": None}}}
+    book = read_lorebook(jsn(data), "w.json")
+    assert (book.entries[0].delay_until_recursion, book.entries[0].group_scoring) == (1, None)
+    changed = replace(book, entries=(replace(book.entries[0], content="d"),))
+    assert json.loads(lorebook_json(changed))["entries"]["0"] == {**data["entries"]["0"], "content": "d"}
+
+
+def test_a_book_keeps_what_only_this_program_knows() -> None:
+    book = read_lorebook(jsn({"entries": {"0": {"key": ["k"], "content": "c"}}, "extensions": {"x": 1}}), "w.json")
+    again = read_lorebook(lorebook_json(replace(book, stem=True, anchored=False)), "w.json")
+    assert (again.stem, again.anchored, again.raw["extensions"]["x"]) == (True, False, 1)
+    back = json.loads(lorebook_json(replace(again, stem=None, anchored=None)))
+    assert back["extensions"] == {"x": 1}
+
+
+def test_an_entry_for_an_outlet_keeps_its_place() -> None:
     file = read_lore_file(
         jsn({"entries": {"0": {"key": ["k"], "content": "c", "position": 7, "outletName": "x"}}}), "w.json"
     )
-    assert not file.book.entries[0].enabled
-    assert "outlet" in str(file.notes[0])
+    assert (file.book.entries[0].position, file.book.entries[0].outlet) == ("outlet", "x")
     assert json.loads(lorebook_json(file.book))["entries"]["0"]["position"] == 7
 
 

@@ -110,7 +110,7 @@ def test_every_shipped_character_is_whole() -> None:
     russian = cards["yermolay"].card
     assert russian.book is not None
     said = ["Что ты прячешь за печкой?", "Дом, говорят, под снос.", "А на чердаке кто живёт?", "Расскажи про Катю."]
-    fired = {hit.comment for hit in scan_lore([russian.book], said, lambda text: 1) if hit.fired}
+    fired = {hit.comment for hit in scan_lore([russian.book], said, lambda text: 1).hits if hit.fired}
     assert fired >= {"Квартира (всегда)", "Печь", "Чердак", "Расселение", "Катя"}
     books = [c.card.book for c in cards.values() if c.card.book]
     assert any(len(b.entries) >= 5 and any(e.constant for e in b.entries) for b in books)

@@ -60,6 +60,27 @@ def split_decorators(content: str) -> tuple[Decorators, str]:
     return found, "\n".join(lines[at:]).strip("\n")
 
 
+def split_as_sillytavern(content: str) -> tuple[Decorators, str]:
+    """What SillyTavern reads: leading lines with `@@` are cut off, `@@activate` and `@@dont_activate` count, and a
+    `@@@` line counts only below an unknown one. A content of nothing but such lines stays as it is."""
+    if not content.startswith("@@"):
+        return _NONE, content
+    lines = content.split("\n")
+    end = next((at for at, line in enumerate(lines) if not line.startswith("@@")), None)
+    found: set[str] = set()
+    unknown_above = False
+    for line in lines[:end]:
+        if line.startswith("@@@") and not unknown_above:
+            continue
+        name = line[1:] if line.startswith("@@@") else line
+        known = name.startswith(("@@activate", "@@dont_activate"))
+        if known:
+            found.add(name)
+        unknown_above = not known
+    marks = Decorators(activate="@@activate" in found, dont_activate="@@dont_activate" in found)
+    return marks, content if end is None else "\n".join(lines[end:])
+
+
 def _read(found: Decorators, name: str, value: str) -> Decorators | None:
     """`found` with one decorator more, or None if it cannot be taken."""
     reader = _READERS.get(name)

@@ -1,248 +1,410 @@
 """The lore scan: which entries enter the prompt, and why the others do not.
 
-Keys are looked for in the last messages; entries that fire may make others fire where their book says so. Everything
-that a book can ask for has a limit here, for books come from anywhere.
+Passes follow one another as in SillyTavern: over the chat; over the chat with what entries said (recursion), where
+they fire others; further into the past, where too few fired; and once more for each delay of recursion. In every pass
+the entries whose keys occur (and those that need none) go through the same gates: filters, timers, delays, groups,
+dice, budget. Everything that a book can ask for has a limit here, for books come from anywhere.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from tui.domain.lore import Lorebook, LoreEntry, LorePosition
-from tui.domain.lore_decorators import Decorators, split_decorators
-from tui.domain.lore_haystack import Haystack, KeyRule, Matcher, Said, find_snippet, is_pattern, key_occurs
+from tui.domain.lore import Lorebook, MatchField
+from tui.domain.lore_budget import Fate, RunningBudget, spend
+from tui.domain.lore_groups import GroupRules, settle_groups
+from tui.domain.lore_index import IndexedFinder
+from tui.domain.lore_keys import KeyFinder, KeySpec
+from tui.domain.lore_prepare import (
+    MAX_SCAN,
+    NOT_NOW,
+    Item,
+    Keys,
+    Layout,
+    PreparedBooks,
+    Window,
+    keys_of,
+    no_key,
+    prepare_books,
+)
+from tui.domain.lore_settings import ScanSettings, closed_to, lore_budget, rank_of
+from tui.domain.lore_timers import running_timers, timers_after
 from tui.domain.notice import Notice, notice
-from tui.domain.prompt.types import Counter, LoreHit
+from tui.domain.prompt.types import Counter, LoreHit, LoreTimer
 
-MAX_ROUNDS = 10
-MAX_SCAN = 1_000
-MAX_DEPTH = 9_999
-_MAX_ORDER = 1_000_000_000
+__all__ = ["LoreScan", "ScanSettings", "lore_budget", "prepare_books", "scan_lore"]
 
-_OFF = Notice("The entry is switched off.")
-_NO_KEYS = Notice("The entry has no keys.")
-_NOT_NOW = Notice("A decorator of the entry keeps it out of this turn.")
-_NO_PATTERNS = Notice("Its keys are regular expressions, which could not be tried here.")
-_SPENT = Notice("It fired, but entries before it have spent the lore budget.")
-_EMPTY = Notice("The entry has no text.")
+#: Passes in which entries make others fire: so many, but fewer where entries look at many different stretches of the
+#: chat, each of which has to be looked at in each pass; and all passes together.
+MAX_ROUNDS = 100
+_MIN_ROUNDS, _MAX_LOOKS = 10, 4_000
+MAX_PASSES = MAX_ROUNDS + MAX_SCAN
+
+_LATER = Notice("It fires only where other entries make it fire.")
+_NOT_BY_OTHERS = Notice("Its key occurs only in other entries, which may not make it fire.")
+_FIELDS: tuple[MatchField, ...] = (
+    "persona", "description", "personality", "character_note", "scenario", "creator_notes",
+)
+_State = Literal["first", "recursion", "further", "done"]
+_Resolve = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class ScanSettings:
-    """`depth` in messages where neither entry nor book says; `budget` in tokens for all books; `seed` for entries
-    with a probability; `replies` is how many messages the character has written."""
+class LoreScan:
+    """`hits`: what became of every entry, in the order of the books. `active`: those that entered, in the order in
+    which they did (see `lore_output`). `timers`: all timed effects that run after this turn. `notices`: what the
+    person should know."""
 
-    depth: int = 4
-    budget: int = 1 << 30
-    seed: int = 0
-    replies: int = 0
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """An entry with its decorators applied and all numbers in their limits."""
-
-    book: Lorebook
-    entry: LoreEntry
-    marks: Decorators
-    content: str
-    rule: KeyRule
-    scan: int
-    position: LorePosition
-    depth: int
-    order: int
-    fired: bool = False
-    key: str = ""
-    message: int | None = None
-    snippet: str = ""
-    why: Notice | None = None
-    text: str = ""
-    tokens: int = 0
-
-    @property
-    def constant(self) -> bool:
-        return self.entry.constant or self.marks.activate
-
-    def hit(self) -> LoreHit:
-        return LoreHit(
-            self.book.id, self.entry.uid, self.entry.comment, self.fired, self.key, self.message, self.snippet,
-            self.position, self.depth, self.order, self.tokens, self.text, self.marks.role or self.entry.role,
-            self.entry.constant, self.why,
-        )
+    hits: tuple[LoreHit, ...]
+    active: tuple[LoreHit, ...] = ()
+    timers: tuple[LoreTimer, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def scan_lore(
-    books: Sequence[Lorebook], messages: Sequence[str], count: Counter, *, settings: ScanSettings | None = None,
-    match: Matcher | None = None, resolve: Callable[[str, str], str] | None = None,
-) -> list[LoreHit]:
-    """What becomes of every entry of `books`, in their order. `messages` are the chat's texts, oldest first.
+    books: Sequence[Lorebook] | PreparedBooks, messages: Sequence[str], count: Counter, *,
+    settings: ScanSettings | None = None, finder: KeyFinder | None = None, resolve: _Resolve | None = None,
+) -> LoreScan:
+    """What becomes of every entry of `books`. `messages` are the chat's texts, oldest first, with their speakers'
+    names where those are to be found too.
 
-    `match` tries keys of the form `/…/flags`; without it they never match. `resolve(text, place)` fills macros in keys
-    and in the text that enters the prompt.
+    Books that are kept prepared (`prepare_books`) and a finder that is kept (an `IndexedFinder`) make a scan cost what
+    is new. `resolve(text, place)` fills macros in keys and in the text that enters the prompt.
     """
     chosen = settings or ScanSettings()
-    fill = resolve or (lambda text, place: text)
-    newest = [Said.of(text) for text in reversed(messages[-MAX_SCAN:])]
-    candidates = [_prepare(book, entry, chosen, match) for book in books for entry in book.entries]
-    scan = _Scan(newest, chosen, fill)
-    scan.run(candidates)
-    _spend(candidates, chosen, count, fill)
-    return [candidate.hit() for candidate in candidates]
+    prepared = books if isinstance(books, PreparedBooks) else prepare_books(books)
+    newest = [text.strip() if chosen.exact else text for text in reversed(messages[-MAX_SCAN:])]
+    length = len(messages) if chosen.chat_length is None else chosen.chat_length
+    scan = _Scan(prepared, newest, length, chosen, count, finder or IndexedFinder(), resolve or (lambda text, _: text))
+    scan.run()
+    return scan.result()
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """The texts that entries look at, newest first, then fields, injections, and what entries said (`said`, each with
+    the name of its entry). `skew`: how many messages more than the settings say."""
+
+    newest: Sequence[str]
+    settings: ScanSettings
+    skew: int = 0
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def depth(self) -> int:
+        return max(0, min(self.settings.lore.scan_depth + self.skew, MAX_SCAN))
+
+    def reach(self, window: Window) -> int:
+        """How many messages an entry looks at."""
+        return min(self.depth if window.depth is None else window.depth, len(self.newest))
+
+    def texts(self, window: Window, with_said: bool) -> list[str]:
+        depth = self.reach(window)
+        if (self.depth if window.depth is None else window.depth) <= 0 and self.settings.exact:
+            return []
+        out = list(self.newest[:depth])
+        out += [text for name in _FIELDS if name in window.fields and (text := self.settings.fields.get(name, ""))]
+        out += [text for text in self.settings.injections if text]
+        if with_said and window.recursion:
+            out += [text for _, text in self.said]
+        return out
+
+    def place(self, window: Window, with_said: bool, index: int) -> tuple[int | None, str]:
+        """Which message the text at an index is, or by which entry it was said."""
+        if index < self.reach(window):
+            return index, ""
+        before = len(self.texts(window, False))
+        return None, self.said[index - before][0] if with_said and index >= before else ""
 
 
 class _Scan:
-    """One scan: rounds over the candidates until nothing new fires."""
+    """One scan, pass by pass."""
 
-    def __init__(self, newest: Sequence[Said], settings: ScanSettings, fill: Callable[[str, str], str]) -> None:
-        self.newest = newest
+    def __init__(
+        self, prepared: PreparedBooks, newest: Sequence[str], length: int, settings: ScanSettings, count: Counter,
+        finder: KeyFinder, resolve: _Resolve,
+    ) -> None:
+        self.prepared = prepared
         self.settings = settings
-        self.fill = fill
+        self.layout: Layout = prepared.layout(settings.lore, settings.exact)
+        self.timers = running_timers(settings.timers, prepared, self.layout.items, length)
+        self.length = length
+        self.count = count
+        self.finder = finder
+        self.resolve = resolve
+        self.buffer = _Buffer(newest, settings)
+        self.budget = RunningBudget(settings, count)
+        self.state: _State = "first"
+        self.levels = list(self.layout.levels)
+        self.level = self.levels.pop(0) if self.levels else 0
+        self.fates: dict[int, Fate] = {}
+        self.done: set[int] = set()                # entered, or failed for good
+        self.active: list[Item] = []
+        self.closed: dict[int, Notice | None] = {}
+        self.occurring: dict[tuple[int, frozenset[MatchField], bool], set[KeySpec]] = {}
+        self.own_keys: dict[int, Keys] = {}
+        self.notices: list[Notice] = []
+        self.waiting = self._without_keys(prepared)
 
-    def run(self, candidates: Sequence[_Candidate]) -> None:
-        waiting = [c for c in candidates if self._open(c)]
-        fresh = self._round(waiting, "")
-        said: list[str] = []
-        for _ in range(MAX_ROUNDS - 1):
-            said += [c.content for c in fresh if c.book.recursive and not _flag(c.entry, "prevent_recursion")]
-            waiting = [
-                c for c in waiting
-                if not c.fired and c.book.recursive and not _flag(c.entry, "exclude_recursion")
-            ]
-            if not said or not waiting or not fresh:
+    def run(self) -> None:
+        self._prepare_keys()
+        rounds, windows = 0, max(1, len(self.layout.by_key))
+        most_rounds = max(_MIN_ROUNDS, min(MAX_ROUNDS, _MAX_LOOKS // windows))
+        for step in range(MAX_PASSES):
+            most = self.settings.lore.max_recursion_steps
+            if self.state == "done" or (0 < most <= step):
                 return
-            fresh = self._round(waiting, "\x01".join(said))
+            rounds += self.state == "recursion"
+            if rounds > most_rounds:
+                self.notices.append(notice(
+                    "Lore entries made each other fire {count} times over; the scan ended there.", count=most_rounds
+                ))
+                return
+            self._pass()
 
-    def _open(self, c: _Candidate) -> bool:
-        """Whether keys decide at all; sets what is known before."""
-        marks = c.marks
-        if not c.entry.enabled:
-            c.why = _OFF
-        elif not c.content.strip():
-            c.why = _EMPTY
-        elif (marks.dont_activate and not marks.activate) or not self._due(marks):
-            c.why = _NOT_NOW
-        elif c.constant:
-            c.fired = True
-        elif not any(key.strip() for key in c.entry.keys):
-            c.why = _NO_KEYS
+    def result(self) -> LoreScan:
+        fired = [self.fates[item.at] for item in self.active]
+        if not self.settings.exact:
+            spend(fired, self.settings, self.count)
+        entered = [fate.item for fate in fired if fate.fired]
+        after = timers_after(self.timers, entered)
+        hits = list(self.layout.idle)
+        for at, why in self._reasons().items():
+            fate = self.fates.setdefault(at, Fate(self.layout.items[at]))
+            fate.why = why if not fate.fired and fate.why is None else fate.why
+        for at, fate in self.fates.items():
+            hits[at] = fate.hit((after if fate.fired else self.timers).left(fate.item))
+        active = tuple(hits[item.at] for item in entered)
+        return LoreScan(tuple(hits), active, after.all(), tuple(self.notices))
+
+    # Before the first pass
+
+    def _without_keys(self, prepared: PreparedBooks) -> list[Item]:
+        """The entries that fire without keys: those that always do, and those that stay from earlier turns."""
+        places = (prepared.place(key) for key in self.timers.sticky)
+        sticky = [self.layout.items[at] for at in places if at is not None]
+        return [*self.layout.always, *(i for i in sticky if i.open and not i.always)]
+
+    def _prepare_keys(self) -> None:
+        """Tell the finder all keys, those with macros filled in."""
+        def named(key: str) -> str:
+            return self.resolve(key, "key")
+
+        for item in self.layout.named:
+            self.own_keys[item.at] = keys_of(item, self.settings.lore, self.settings.exact, named)
+        if self.own_keys:
+            more = (spec for keys in self.own_keys.values() for spec in keys.every())
+            self.finder.prepare(tuple(dict.fromkeys((*self.layout.specs, *more))))
         else:
+            self.finder.prepare(self.layout.specs)
+
+    # One pass
+
+    def _pass(self) -> None:
+        self.occurring.clear()
+        fresh = [item for item in self._candidates() if self._may_now(item) and self._fires(item)]
+        fresh.sort(key=lambda item: (not self._is_sticky(item), *rank_of(item, self.settings)))
+        groups = settle_groups(fresh, self.active, GroupRules(
+            self._is_sticky, self._score, lambda name: self.settings.chance("group", name),
+            self.settings.lore.group_scoring, self.settings.exact,
+        ))
+        for at, (group, why) in groups.lost.items():
+            self.fates[at].group, self.fates[at].why = group, why
+        for at, group in groups.won.items():
+            self.fates[at].group = group
+        self._go_on(self._enter(groups.left))
+
+    def _candidates(self) -> Iterable[Item]:
+        """Entries that fire if nothing keeps them out, each once: those without need of a key, then those of which a
+        key occurs."""
+        seen: set[int] = set()
+        self.waiting = [item for item in self.waiting if item.at not in self.done]
+        for item in (*self.waiting, *self._by_keys()):
+            if item.at not in self.done and item.at not in seen:
+                seen.add(item.at)
+                yield item
+
+    def _by_keys(self) -> Iterable[Item]:
+        for window, by_key in self.layout.by_key.items():
+            for spec in by_key.keys() & self._occurring(window):
+                yield from by_key[spec]
+        for item in self.layout.named:
+            if not self._occurring(item.window).isdisjoint(self._keys(item).primary):
+                yield item
+
+    def _occurring(self, window: Window) -> set[KeySpec]:
+        """The keys that occur in a window now, asked for once a pass."""
+        reach = self.buffer.reach(window) if window.depth != 0 else -1
+        seen = (reach, window.fields, window.recursion)
+        known = self.occurring.get(seen)
+        if known is None:
+            texts = self.buffer.texts(window, self._with_said)
+            known = self.occurring[seen] = self.finder.hits(texts) if texts else set()
+        return known
+
+    @property
+    def _with_said(self) -> bool:
+        return self.state != "further"
+
+    def _keys(self, item: Item) -> Keys:
+        return self.own_keys.get(item.at, item.keys)
+
+    def _is_sticky(self, item: Item) -> bool:
+        return item.key in self.timers.sticky
+
+    def _may_now(self, item: Item) -> bool:
+        """Whether filters, timers and delays let an entry take part in this pass."""
+        if item.at not in self.closed:
+            self.closed[item.at] = closed_to(item, self.settings, self.timers)
+        if (why := self.closed[item.at]) is not None:
+            self._fate(item).why = why
+            return False
+        if self._is_sticky(item):
             return True
-        return c.fired
-
-    def _due(self, marks: Decorators) -> bool:
-        """Whether the character has written as many messages as the entry asks for."""
-        replies = self.settings.replies
-        return replies >= (marks.only_after or 0) and not (marks.only_every and replies % marks.only_every)
-
-    def _round(self, waiting: Sequence[_Candidate], said: str) -> list[_Candidate]:
-        """Try keys on chat and on what entries said. Returns what fired now."""
-        fresh = [c for c in waiting if c.fired]
-        more = [Said.of(said)] if said else []
-        trying = sorted((c for c in waiting if not c.fired), key=lambda c: c.scan)
-        for scan, group in groupby(trying, key=lambda c: c.scan):
-            hay = Haystack([*self.newest[:scan], *more])
-            for c in group:
-                if self._keys_hold(c, hay):
-                    c.fired, c.why = True, None
-                    c.message, c.snippet = find_snippet(c.key, self.newest[:scan], c.rule)
-                    fresh.append(c)
-        return fresh
-
-    def _keys_hold(self, c: _Candidate, hay: Haystack) -> bool:
-        """Primary keys, then secondary ones by their logic, decorators' keys, and the dice."""
-        key = next((k for k in map(self._named, c.entry.keys) if key_occurs(k, hay, c.rule)), None)
-        if key is None:
-            c.why = c.why or self._no_key(c)
+        delay, recursing = item.entry.delay_until_recursion, self.state == "recursion"
+        if delay and (not recursing or delay > self.level):
+            self._fate(item).why = _LATER
             return False
-        c.key = key
-        if not self._secondary_hold(c, hay):
-            return False
-        percent = max(0, min(100, c.entry.probability))
-        if percent < 100 and _dice(self.settings.seed, c) >= percent:
-            c.why = notice("Its key occurs, but the dice ({percent} %) fell against it.", percent=percent)
+        if recursing and item.entry.exclude_recursion:
+            self._fate(item).why = _NOT_BY_OTHERS
             return False
         return True
 
-    def _secondary_hold(self, c: _Candidate, hay: Haystack) -> bool:
-        def occurs(key: str) -> bool:
-            return key_occurs(self._named(key), hay, c.rule)
-
-        secondary = [k for k in c.entry.secondary_keys if k.strip()] if c.entry.selective else []
-        if secondary and not _LOGIC[c.entry.logic if 0 <= c.entry.logic <= 3 else 0]([occurs(k) for k in secondary]):
-            c.why = notice("Its key {key} occurs, but its secondary keys keep it out.", key=c.key)
-            return False
-        if any(not any(occurs(k) for k in keys) for keys in c.marks.additional_keys) or any(
-            occurs(k) for k in c.marks.exclude_keys
+    def _fires(self, item: Item) -> bool:
+        """Whether an entry fires now; the key by which it does is noted."""
+        fate = self._fate(item)
+        fate.why = None
+        if item.always or self._is_sticky(item):
+            return True
+        there, keys = self._occurring(item.window), self._keys(item)
+        spec = next(spec for spec in keys.primary if spec in there)
+        fate.key = spec.key
+        if keys.secondary and not _LOGIC[item.entry.logic if 0 <= item.entry.logic <= 3 else 0](
+            [key in there for key in keys.secondary]
         ):
-            c.why = _NOT_NOW
+            fate.why = notice("Its key {key} occurs, but its secondary keys keep it out.", key=spec.key)
             return False
+        if any(there.isdisjoint(group) for group in keys.needed) or not there.isdisjoint(keys.unwanted):
+            fate.why = NOT_NOW
+            return False
+        self._locate(fate, spec)
         return True
 
-    def _named(self, key: str) -> str:
-        return self.fill(key, "key") if "{{" in key else key
+    def _locate(self, fate: Fate, spec: KeySpec) -> None:
+        window = fate.item.window
+        index, fate.snippet = self.finder.where(spec, self.buffer.texts(window, self._with_said))
+        if index is not None:
+            fate.message, fate.parent = self.buffer.place(window, self._with_said, index)
 
-    def _no_key(self, c: _Candidate) -> Notice:
-        if c.rule.match is None and all(is_pattern(k) for k in c.entry.keys if k.strip()):
-            return _NO_PATTERNS
-        return notice("None of its keys occurs in the last {count} messages.", count=c.scan)
+    def _score(self, item: Item) -> int:
+        """How many keys of an entry occur, as groups count them."""
+        there, keys = self._occurring(item.window), self._keys(item)
+        first = sum(key in there for key in keys.primary)
+        second = sum(key in there for key in keys.secondary)
+        if not keys.primary:
+            return 0
+        logic = item.entry.logic
+        return first + (second if logic == 0 or (logic == 3 and second == len(keys.secondary)) else 0)
+
+    def _enter(self, candidates: Sequence[Item]) -> list[Fate]:
+        """Dice and, in SillyTavern's way, budget. Returns those whose text may make others fire: all that the dice
+        let through, as in SillyTavern even those that the budget turned away."""
+        self.budget.begin()
+        passed = []
+        for item in candidates:
+            fate = self._fate(item)
+            if self.budget.closed_to(fate):
+                fate.text = item.content
+                passed.append(fate)
+                continue
+            if not self._dice_allow(fate):
+                self.done.add(item.at)
+                continue
+            text = self.resolve(item.content, f"lore:{item.book.id}:{item.entry.uid}")
+            fate.text = text if self.settings.exact else text.strip("\n")
+            passed.append(fate)
+            if self.settings.exact and not self.budget.admit(fate):
+                continue
+            fate.fired, fate.why, fate.dropped_by = True, None, ""
+            self.done.add(item.at)
+            self.active.append(item)
+        return [f for f in passed if not f.item.entry.prevent_recursion and (f.fired or self.settings.exact)]
+
+    def _dice_allow(self, fate: Fate) -> bool:
+        item = fate.item
+        percent = max(0, min(100, item.entry.probability))
+        if percent >= 100 or self._is_sticky(item):
+            return True
+        fate.dice = int(self.settings.chance(item.book.id, item.entry.uid) * 100)
+        if fate.dice < percent:
+            return True
+        fate.why = notice(
+            "Its key occurs, but the dice ({percent} %) fell against it." if fate.key
+            else "It needs no key, but the dice ({percent} %) fell against it.", percent=percent,
+        )
+        return False
+
+    def _go_on(self, passed: Sequence[Fate]) -> None:
+        """Choose the next pass, and hand what was said on to it."""
+        lore, was = self.settings.lore, self.state
+        heard = [f for f in passed if self._recursive(f.item)]
+        able = not self.budget.over
+        self.state = "done"
+        if able and (heard or (was == "further" and self.buffer.said and self._any_recursive())):
+            self.state = "recursion"
+        elif able and len(self.active) < lore.min_activations and self._reaches_further():
+            self.state = "further"
+            self.buffer.skew += 1
+        elif self.levels:
+            self.state = "recursion"
+            self.level = self.levels.pop(0)
+        if self.state != "done":
+            said = passed if self.settings.exact else heard
+            self.buffer.said += [(f.item.name, f.text) for f in said if f.text]
+            self.budget.end("\n".join(f.text for f in said))
+
+    def _recursive(self, item: Item) -> bool:
+        """Whether what an entry says may make others fire."""
+        lore = self.settings.lore
+        return item.book.recursive if lore.book_recursion and not self.settings.exact else lore.recursive
+
+    def _any_recursive(self) -> bool:
+        return self.settings.lore.recursive or not self.settings.exact
+
+    def _reaches_further(self) -> bool:
+        most, depth = self.settings.lore.min_activations_depth, self.buffer.depth
+        return depth <= self.length and depth < MAX_SCAN and not 0 < most < depth
+
+    # The trace
+
+    def _fate(self, item: Item) -> Fate:
+        known = self.fates.get(item.at)
+        if known is None:
+            known = self.fates[item.at] = Fate(item)
+        return known
+
+    def _reasons(self) -> dict[int, Notice]:
+        """Why entries stayed out that no pass came to, where it is not simply that no key occurs."""
+        out = {}
+        for item in self.layout.patterned:
+            if item.at not in self.fates:
+                refused = (self.finder.refused(spec) for spec in self._keys(item).primary)
+                if (why := next((r for r in refused if r is not None), None)) is not None:
+                    out[item.at] = why
+        for item in self.layout.conditioned:
+            if item.at not in self.fates and (why := closed_to(item, self.settings, self.timers)) is not None:
+                out[item.at] = why
+        for key in self.timers.cooldown:
+            item = self.layout.items[self.prepared.place(key) or 0]
+            if item.at not in self.fates and item.open and (why := closed_to(item, self.settings, self.timers)):
+                out[item.at] = why
+        if self.buffer.skew:
+            for item in self.layout.items:
+                if item.open and not item.always and item.keys.primary and item.window.depth is None:
+                    out.setdefault(item.at, no_key(item, self.buffer.depth))
+        return out
 
 
 _LOGIC: tuple[Callable[[list[bool]], bool], ...] = (any, lambda f: not all(f), lambda f: not any(f), all)
-
-
-def _prepare(book: Lorebook, entry: LoreEntry, settings: ScanSettings, match: Matcher | None) -> _Candidate:
-    marks, content = split_decorators(entry.content)
-    position, depth = entry.position, entry.depth
-    if marks.position is not None:
-        position = marks.position
-    elif marks.depth is not None:
-        position, depth = "at_depth", marks.depth
-    scan = next(n for n in (marks.scan_depth, entry.scan_depth, book.scan_depth, settings.depth) if n is not None)
-    rule = KeyRule(bool(entry.case_sensitive), bool(entry.whole_words), match)
-    return _Candidate(
-        book, entry, marks, content, rule, max(0, min(scan, MAX_SCAN)), position, max(0, min(depth, MAX_DEPTH)),
-        max(-_MAX_ORDER, min(entry.order, _MAX_ORDER)),
-    )
-
-
-def _spend(
-    candidates: Sequence[_Candidate], settings: ScanSettings, count: Counter, fill: Callable[[str, str], str]
-) -> None:
-    """Keep what the budgets allow. Constant entries come first, so that what fires never pushes one out of the
-    stable part of the prompt; then by priority, or by order; the first that does not fit ends its kind."""
-    fired = [c for c in candidates if c.fired]
-    fired.sort(key=lambda c: (not c.constant, -(c.order if c.entry.priority is None else c.entry.priority)))
-    left = settings.budget
-    own = {c.book.id: c.book.token_budget for c in fired if c.book.token_budget is not None and c.book.token_budget > 0}
-    spent: set[str] = set()
-    for c in fired:
-        c.text = fill(c.content, f"lore:{c.book.id}:{c.entry.uid}").strip("\n")
-        if c.book.id in spent and not c.entry.ignore_budget:
-            c.fired, c.why = False, _SPENT
-            continue
-        c.tokens = count(c.text)
-        if c.entry.ignore_budget:
-            continue
-        if c.tokens > min(left, own.get(c.book.id, left)):
-            spent.update((other.book.id for other in fired) if c.tokens > left else (c.book.id,))
-            c.fired = False
-            c.why = notice("It fired, but the lore budget has no room for its {tokens} tokens.", tokens=c.tokens)
-            continue
-        left -= c.tokens
-        if c.book.id in own:
-            own[c.book.id] -= c.tokens
-
-
-def _dice(seed: int, c: _Candidate) -> int:
-    text = f"{seed}|{c.book.id}|{c.entry.uid}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") % 100
-
-
-def _flag(entry: LoreEntry, name: str) -> bool:
-    """A yes-or-no field among those that the book carried along, in either spelling."""
-    head, *rest = name.split("_")
-    camel = head + "".join(word.capitalize() for word in rest)
-    return entry.extra.get(name) is True or entry.extra.get(camel) is True

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from tui.domain.lore import LoreEntry, LorePosition
+from tui.domain.lore import LoreEntry, LorePosition, MatchField
 from tui.formats.coerce import Repairs, flag, mapping, maybe_flag, maybe_whole, plain_name, whole
 from tui.formats.jsontext import NumberText
 
@@ -20,29 +20,28 @@ KEY_LIMIT = 20_000
 POSITIONS: dict[int, LorePosition] = {
     0: "before_char", 1: "after_char", 2: "note_top", 3: "note_bottom", 4: "at_depth", 5: "examples_top",
     6: "examples_bottom",
+    7: "outlet",
 }
-_OUTLET = 7
 _ROLES: dict[Any, Literal["system", "user", "assistant"]] = {
     0: "system", 1: "user", 2: "assistant", "system": "system", "user": "user", "assistant": "assistant",
 }
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
 
 
-#: What later pieces read: our name (that of card books) and the one in SillyTavern worlds.
-_EXTRA_NAMES = {
-    name: _camel(name)
-    for name in (
-        "group", "group_override", "group_weight", "use_group_scoring", "sticky", "cooldown", "delay",
-        "exclude_recursion", "prevent_recursion", "delay_until_recursion", "automation_id", "outlet_name", "vectorized",
-        "display_index", "triggers", "match_persona_description", "match_character_description",
-        "match_character_personality",
-        "match_character_depth_prompt", "match_scenario", "match_creator_notes", "character_filter",
-    )
+#: What nothing here reads but other programs do, carried along: our name (that of card books); worlds have it in camel
+#: case.
+_EXTRA_NAMES = {name: camel(name) for name in ("automation_id", "vectorized", "display_index")}
+MATCH_NAMES: dict[MatchField, str] = {
+    "persona": "match_persona_description", "description": "match_character_description",
+    "personality": "match_character_personality", "character_note": "match_character_depth_prompt",
+    "scenario": "match_scenario", "creator_notes": "match_creator_notes",
 }
+#: Under this name in `extensions` stands what only this program knows.
+OWN = "traktir"
 
 
 def raw_entries(book: Mapping[str, Any]) -> list[Any]:
@@ -115,12 +114,52 @@ def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreE
         scan_depth=maybe_whole(pick("scanDepth", "scan_depth"), 0, 100_000),
         probability=whole(pick("probability"), 100, 0, 100) if has_chance else 100,
         ignore_budget=flag(pick("ignoreBudget", "ignore_budget"), False),
+        outlet=repairs.text(pick("outletName", "outlet_name"), "outletName")[:200],
         extra=_extra(pick),
     )
-    if _place(item, ext) == _OUTLET and entry.enabled:
-        repairs.add("Entries that belong to an outlet are switched off: outlets are not known here.")
-        entry = replace(entry, enabled=False)
-    return entry
+    return _with_filters(_with_own(_with_timing(_with_group(entry, pick, repairs), pick), ext), pick, repairs)
+
+
+_Pick = Callable[..., Any]
+
+
+def _with_group(entry: LoreEntry, pick: _Pick, repairs: Repairs) -> LoreEntry:
+    names = repairs.text(pick("group"), "group").split(",")
+    return replace(
+        entry, groups=tuple(dict.fromkeys(name.strip() for name in names[:100] if name.strip())),
+        group_override=flag(pick("groupOverride", "group_override"), False),
+        group_weight=whole(pick("groupWeight", "group_weight"), 100, 0, 1_000_000),
+        group_scoring=maybe_flag(pick("useGroupScoring", "use_group_scoring")),
+    )
+
+
+def _with_timing(entry: LoreEntry, pick: _Pick) -> LoreEntry:
+    level = pick("delayUntilRecursion", "delay_until_recursion")
+    number = maybe_whole(level, 0, 1000)
+    return replace(
+        entry, sticky=whole(pick("sticky"), 0, 0, 1_000_000), cooldown=whole(pick("cooldown"), 0, 0, 1_000_000),
+        delay=whole(pick("delay"), 0, 0, 1_000_000),
+        exclude_recursion=flag(pick("excludeRecursion", "exclude_recursion"), False),
+        prevent_recursion=flag(pick("preventRecursion", "prevent_recursion"), False),
+        delay_until_recursion=number if number is not None and not isinstance(level, bool) else int(flag(level, False)),
+    )
+
+
+def _with_filters(entry: LoreEntry, pick: _Pick, repairs: Repairs) -> LoreEntry:
+    found = mapping(pick("characterFilter", "character_filter"))
+    return replace(
+        entry, triggers=tuple(repairs.texts(pick("triggers"), "triggers"))[:100],
+        characters=tuple(repairs.texts(found.get("names"), "characterFilter")),
+        character_tags=tuple(repairs.texts(found.get("tags"), "characterFilter")),
+        characters_exclude=flag(found.get("isExclude"), False),
+        match_fields=frozenset(f for f, name in MATCH_NAMES.items() if flag(pick(camel(name), name), False)),
+    )
+
+
+def _with_own(entry: LoreEntry, ext: Mapping[str, Any]) -> LoreEntry:
+    """With what only this program knows: `extensions.traktir.stem` and `.anchored`, of an entry or of a book."""
+    own = mapping(ext.get(OWN))
+    return replace(entry, stem=maybe_flag(own.get("stem")), anchored=maybe_flag(own.get("anchored")))
 
 
 def _is_folder(item: Mapping[str, Any]) -> bool:
@@ -154,7 +193,7 @@ def _position(item: Mapping[str, Any], ext: Mapping[str, Any]) -> LorePosition:
         return "before_char" if item["position"] == "before_char" else "after_char"
     if place is not None:
         return POSITIONS.get(place, "after_char")
-    return "before_char" if "key" in item else "after_char"
+    return "before_char" if "key" in item or "keys" not in item else "after_char"
 
 
 def _role(value: Any) -> Literal["system", "user", "assistant"]:

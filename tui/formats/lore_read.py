@@ -9,10 +9,11 @@ from typing import Any, Literal
 from tui.domain.errors import BadInput
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.notice import Notice, notice
-from tui.formats.coerce import Repairs, flag, mapping, maybe_whole, plain_name, whole
+from tui.formats.coerce import Repairs, flag, mapping, maybe_flag, maybe_whole, plain_name, whole
 from tui.formats.files import shown_name, slug
 from tui.formats.jsontext import parse_json
 from tui.formats.lore_entries import (
+    OWN,
     is_pattern,
     raw_entries,
     read_entries,
@@ -136,11 +137,13 @@ def _book(
     own = book.get("name")
     title = plain_name(own) if isinstance(own, str) else ""
     entries = tuple(entry for _, entry in read_entries(items, reader, repairs))
+    own_settings = mapping(mapping(book.get("extensions")).get(OWN))
     return Lorebook(
         id=slug(title or name) or "lorebook", name=title or name, entries=entries,
         scan_depth=maybe_whole(book.get("scan_depth"), 0, 1000),
         token_budget=maybe_whole(book.get("token_budget"), 0, 1_000_000),
-        recursive=flag(book.get("recursive_scanning"), False), raw=raw,
+        recursive=flag(book.get("recursive_scanning"), False),
+        stem=maybe_flag(own_settings.get("stem")), anchored=maybe_flag(own_settings.get("anchored")), raw=raw,
     )
 
 
@@ -178,6 +181,7 @@ def _risu(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreEntry | No
         constant=flag(item.get("alwaysActive"), False), selective=flag(item.get("selective"), False),
         order=whole(item.get("insertorder"), 100), use_regex=flag(item.get("useRegex"), False),
         probability=whole(item.get("activationPercent"), 100, 0, 100),
+        case_sensitive=maybe_flag(mapping(item.get("extentions")).get("risu_case_sensitive")),
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.domain.lore import Lorebook, LoreEntry
-from tui.formats.coerce import mapping
+from tui.formats.coerce import mapping, maybe_flag
 from tui.formats.jsontext import dump_json
-from tui.formats.lore_entries import POSITIONS, is_pattern
+from tui.formats.lore_entries import MATCH_NAMES, OWN, POSITIONS, camel, is_pattern
 from tui.formats.lore_read import WHOLE, Dialect, dialect_of, entries_with_raw
 
 _PLACE_NUMBER = {name: number for number, name in POSITIONS.items()}
@@ -18,7 +18,10 @@ _WORLD = {
     "keys": "key", "secondary_keys": "keysecondary", "content": "content", "comment": "comment", "constant": "constant",
     "selective": "selective", "logic": "selectiveLogic", "order": "order", "depth": "depth",
     "case_sensitive": "caseSensitive", "whole_words": "matchWholeWords", "scan_depth": "scanDepth",
-    "probability": "probability", "ignore_budget": "ignoreBudget",
+    "probability": "probability", "ignore_budget": "ignoreBudget", "outlet": "outletName",
+    "group_override": "groupOverride", "group_weight": "groupWeight", "group_scoring": "useGroupScoring",
+    "sticky": "sticky", "cooldown": "cooldown", "delay": "delay", "exclude_recursion": "excludeRecursion",
+    "prevent_recursion": "preventRecursion", "delay_until_recursion": "delayUntilRecursion", "triggers": "triggers",
 }
 #: … and in a card's book: (name, whether it stands in `extensions`).
 _CARD = {
@@ -28,7 +31,13 @@ _CARD = {
     "case_sensitive": ("case_sensitive", False), "use_regex": ("use_regex", False), "logic": ("selectiveLogic", True),
     "depth": ("depth", True), "role": ("role", True), "whole_words": ("match_whole_words", True),
     "scan_depth": ("scan_depth", True), "probability": ("probability", True), "ignore_budget": ("ignore_budget", True),
+    "outlet": ("outlet_name", True), "group_override": ("group_override", True), "group_weight": ("group_weight", True),
+    "group_scoring": ("use_group_scoring", True), "sticky": ("sticky", True), "cooldown": ("cooldown", True),
+    "delay": ("delay", True), "exclude_recursion": ("exclude_recursion", True),
+    "prevent_recursion": ("prevent_recursion", True), "delay_until_recursion": ("delay_until_recursion", True),
+    "triggers": ("triggers", True),
 }
+_FILTER = ("characters", "character_tags", "characters_exclude")
 _DEFAULT = LoreEntry("")
 
 
@@ -46,7 +55,7 @@ def lorebook_object(book: Lorebook) -> Any:
     if dialect is None or not raw:
         return world_object(book)
     before = entries_with_raw(raw, dialect)
-    if tuple(entry for _, entry in before) == book.entries:
+    if tuple(entry for _, entry in before) == book.entries and not _own_of_book_changed(book, dialect):
         return value
     if dialect in ("world", "lorebook_v3", "card_book"):
         return _patched(book, dialect, before)
@@ -71,7 +80,15 @@ def _patched(book: Lorebook, dialect: Dialect, before: list[tuple[Any, LoreEntry
         names = {id(item): key for key, item in kept.items()}
         entries = _named(book.entries, items, unread, known, names)
     changed = {**holder, "entries": entries}
+    if _own_of_book_changed(book, dialect):
+        changed["extensions"] = _with_own(mapping(holder.get("extensions")), book.stem, book.anchored)
     return {**book.raw, "data": changed} if dialect == "lorebook_v3" else changed
+
+
+def _own_of_book_changed(book: Lorebook, dialect: Dialect) -> bool:
+    holder = mapping(book.raw.get("data")) if dialect == "lorebook_v3" else book.raw
+    own = mapping(mapping(holder.get("extensions")).get(OWN))
+    return (maybe_flag(own.get("stem")), maybe_flag(own.get("anchored"))) != (book.stem, book.anchored)
 
 
 def _named(
@@ -97,8 +114,10 @@ def _free(out: Mapping[str, Any], names: Mapping[int, str]) -> str:
 
 def world_object(book: Lorebook) -> dict[str, Any]:
     """The book as a SillyTavern world."""
+    own = _with_own({}, book.stem, book.anchored)
     return {
         "name": book.name,
+        **({"extensions": own} if own else {}),
         "entries": {
             str(n): {"uid": n, **patched_world_entry({}, None, entry), "displayIndex": n}
             for n, entry in enumerate(book.entries)
@@ -110,11 +129,11 @@ def card_book_object(book: Lorebook) -> dict[str, Any]:
     """The book as a card's `character_book`; what it was read from stays, with changes patched in."""
     if dialect_of(book.raw) in ("card_book", "world"):
         before = entries_with_raw(book.raw, "card_book")
-        if tuple(e for _, e in before) == book.entries:
+        if tuple(e for _, e in before) == book.entries and not _own_of_book_changed(book, "card_book"):
             return dict(book.raw)
         patched: dict[str, Any] = _patched(book, "card_book", before)
         return patched
-    out: dict[str, Any] = {"name": book.name, "extensions": {}}
+    out: dict[str, Any] = {"name": book.name, "extensions": _with_own({}, book.stem, book.anchored)}
     for name, value in (("scan_depth", book.scan_depth), ("token_budget", book.token_budget)):
         if value is not None:
             out[name] = value
@@ -145,7 +164,39 @@ def patched_world_entry(item: Mapping[str, Any], old: LoreEntry | None, entry: L
         out["useProbability"] = True
     if old is None:
         out["addMemo"] = bool(entry.comment)
+    out |= {camel(name): value for name, value in _composed(old, entry).items()}
+    if _own_changed(old, entry):
+        out["extensions"] = _with_own(mapping(item.get("extensions")), entry.stem, entry.anchored)
     return out
+
+
+def _composed(old: LoreEntry | None, entry: LoreEntry) -> dict[str, Any]:
+    """Group, character filter and further texts to look in, where they changed, by the names of card books."""
+    before = old or _DEFAULT
+    out: dict[str, Any] = {}
+    if before.groups != entry.groups:
+        out["group"] = ",".join(entry.groups)
+    if any(getattr(before, name) != getattr(entry, name) for name in _FILTER):
+        out["character_filter"] = {
+            "isExclude": entry.characters_exclude, "names": list(entry.characters), "tags": list(entry.character_tags),
+        }
+    out |= {
+        name: field in entry.match_fields for field, name in MATCH_NAMES.items()
+        if (field in before.match_fields) != (field in entry.match_fields)
+    }
+    return out
+
+
+def _own_changed(old: LoreEntry | None, new: LoreEntry) -> bool:
+    return (old.stem, old.anchored) != (new.stem, new.anchored) if old else (new.stem, new.anchored) != (None, None)
+
+
+def _with_own(extensions: Mapping[str, Any], stem: bool | None, anchored: bool | None) -> dict[str, Any]:
+    """`extensions` with what only this program knows."""
+    own = {k: v for k, v in mapping(extensions.get(OWN)).items() if k not in ("stem", "anchored")}
+    own |= {k: v for k, v in (("stem", stem), ("anchored", anchored)) if v is not None}
+    out = {k: v for k, v in extensions.items() if k != OWN}
+    return {**out, OWN: own} if own else out
 
 
 def patched_card_entry(item: Mapping[str, Any], old: LoreEntry | None, entry: LoreEntry) -> dict[str, Any]:
@@ -168,5 +219,8 @@ def patched_card_entry(item: Mapping[str, Any], old: LoreEntry | None, entry: Lo
             extensions["position"] = _PLACE_NUMBER[entry.position]
     if old is None:
         extensions.update(entry.extra)
+    extensions |= _composed(old, entry)
+    if _own_changed(old, entry):
+        extensions = _with_own(extensions, entry.stem, entry.anchored)
     out["extensions"] = extensions
     return out
