@@ -224,7 +224,11 @@ def test_a_master_export_becomes_one_file_of_each_kind() -> None:
     assert samplers.values["temperature"] == 1.2
     assert any("srw" in str(note) for note in made[0][0].notes)
     back = json.loads(sillytavern_json(prompt))
-    assert (back["context"]["story_string"], back["sysprompt"]["content"]) == ("{{system}}", "Be kind.")
+    assert back == {
+        "context": {"name": "C", "story_string": "{{system}}"},
+        "reasoning": {"name": "R", "prefix": "<think>", "suffix": "</think>", "separator": ""},
+        "sysprompt": {"name": "C", "content": "Be kind.", "post_history": ""},
+    }
 
 
 def test_text_completion_samplers(shared: Path) -> None:
@@ -308,6 +312,10 @@ def test_a_chat_completion_preset_becomes_prompt_and_samplers(shared: Path) -> N
     assert prompt.example_separator == "[Example Chat]"
     assert prompt.impersonate_prompt.startswith("[Write your next reply")
     assert samplers.values["max_tokens"] == 300
+    kept = json.loads(sillytavern_json(prompt))
+    original = json.loads((shared / "presets" / file).read_bytes())
+    assert kept["prompts"] == original["prompts"]
+    assert set(original) - set(kept) >= {"reverse_proxy", "proxy_password", "openai_model"}
     assert any("continue_nudge_prompt" in str(note) for note in prompt_part.notes)
 
 

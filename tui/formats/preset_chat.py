@@ -12,7 +12,7 @@ from typing import Any
 
 from tui.domain.profile import PromptPreset
 from tui.formats.coerce import flag
-from tui.formats.preset_report import Report, is_connection, shown
+from tui.formats.preset_report import Report, is_connection, raw_fields, shown
 
 _MOST_PROMPTS = 500
 _MARKERS: Mapping[str, str] = {
@@ -62,11 +62,13 @@ def chat_prompt(fields: Mapping[str, Any], name: str, report: Report) -> PromptP
     if fields.get("wi_format") not in (None, "", "{0}"):
         report.add("{field} ({value}) was left out: lore stands as it is written.",
                    field="wi_format", value=shown(fields["wi_format"]))
+    report.add("SillyTavern's own fields are kept in this file; a prompt with mode: compatible follows them exactly.")
     default = PromptPreset(id="")
     return PromptPreset(
         id="", label=name, system=order.system, story="".join(order.story), post_history="\n\n".join(order.after),
         example_separator=report.text(fields, "new_example_chat_prompt").strip("\n"),
         impersonate_prompt=impersonate if impersonate.strip() else default.impersonate_prompt,
+        sillytavern=raw_fields(fields),
     )
 
 

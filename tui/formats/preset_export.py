@@ -13,18 +13,12 @@ from tui.formats.presets import SamplerPreset
 
 
 def sillytavern_json(value: object) -> bytes:
-    """The preset as SillyTavern's JSON: what was imported, and of a prompt always its texts.
+    """The preset as SillyTavern's JSON: what was imported, and of any prompt its texts.
 
     Raises BadInput for a preset that did not come from there.
     """
     if isinstance(value, PromptPreset):
-        name = value.label or value.id
-        system: dict[str, Any] = {"name": name, "content": value.system, "post_history": value.post_history}
-        fields = system
-        if value.sillytavern:
-            plain = PromptPreset(id=value.id)
-            same = (value.system, value.post_history) == (plain.system, plain.post_history)
-            fields = dict(value.sillytavern) if same else {"context": dict(value.sillytavern), "sysprompt": system}
+        fields = _prompt_fields(value)
     elif isinstance(value, (Template, SamplerPreset)) and value.sillytavern:
         fields = dict(value.sillytavern)
     else:
@@ -34,3 +28,17 @@ def sillytavern_json(value: object) -> bytes:
             "Leave --format out; the preset leaves as YAML.",
         )
     return (dump_json(fields, "    ") + "\n").encode()
+
+
+def _prompt_fields(prompt: PromptPreset) -> dict[str, Any]:
+    """A system prompt, a context or a chat-completion preset; where several came together, all of them in one."""
+    name = prompt.label or prompt.id
+    system: dict[str, Any] = {"name": name, "content": prompt.system, "post_history": prompt.post_history}
+    if "story_string" not in prompt.sillytavern:
+        return dict(prompt.sillytavern) or system
+    context = dict(prompt.sillytavern)
+    parts = {"reasoning": context.pop("reasoning")} if "reasoning" in context else {}
+    plain = PromptPreset(id="")
+    if (prompt.system, prompt.post_history) != (plain.system, plain.post_history):
+        parts["sysprompt"] = system
+    return {"context": context, **parts} if parts else context

@@ -19,7 +19,7 @@ from tui.formats.preset_chat import chat_prompt, sampler_fields
 from tui.formats.preset_instruct import NO_TAGS, instruct_template
 from tui.formats.preset_koboldcpp import adapter_template, launch_profile, parts_of
 from tui.formats.preset_ooba import jinja_template, turn_template
-from tui.formats.preset_report import Converted, Derive, Report
+from tui.formats.preset_report import Converted, Derive, Report, raw_fields
 from tui.formats.preset_samplers import Dialect, sampler_preset
 from tui.formats.preset_sniff import ForeignPreset, foreign_preset, foreign_yaml, plain_settings
 from tui.formats.preset_story import context_prompt, sysprompt_prompt
@@ -121,7 +121,12 @@ class _Conversion:
         context, sysprompt = parts.get("context"), parts.get("sysprompt")
         if context:
             own = self._part(context)
-            made.append(own._prompt(context_prompt(context, own.name, own.report, sysprompt or None), "SillyTavern"))
+            prompt = context_prompt(context, own.name, own.report, sysprompt or None)
+            if reasoning := parts.get("reasoning"):              # the compatible mode takes the tags from there
+                prompt = dataclasses.replace(
+                    prompt, sillytavern={**prompt.sillytavern, "reasoning": raw_fields(reasoning)}
+                )
+            made.append(own._prompt(prompt, _SOURCES["context"]))
         elif sysprompt:
             own = self._part(sysprompt)
             made.append(own._prompt(sysprompt_prompt(sysprompt, own.name, own.report), _SOURCES["sysprompt"]))
@@ -158,7 +163,7 @@ class _Conversion:
     def _chat(self, fields: Mapping[str, Any]) -> tuple[Converted, ...]:
         prompt = self._prompt(chat_prompt(fields, self.name, self.report), _SOURCES["chat"])
         report = Report()
-        samplers = sampler_preset(sampler_fields(fields, report), self.name, "openai", report, keep=fields)
+        samplers = sampler_preset(sampler_fields(fields, report), self.name, "openai", report)
         written = Converted("samplers", self.name, write_samplers(samplers), _SOURCES["chat"], report.done())
         return prompt, written
 

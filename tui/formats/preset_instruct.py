@@ -118,7 +118,7 @@ def _names(fields: Mapping[str, Any], report: Report) -> Literal["never", "group
     if behaviour is None and ("names" in fields or "names_force_groups" in fields):
         if report.flag(fields, "names", False):
             return "always"
-        return "group" if report.flag(fields, "names_force_groups", False) else "never"
+        return "group" if report.flag(fields, "names_force_groups", True) else "never"
     found = _NAMES.get(behaviour) if isinstance(behaviour, str) else "group" if behaviour is None else None
     if found is None:
         report.add("names_behavior ({value}) is unknown; names stand in groups only.", value=str(behaviour))

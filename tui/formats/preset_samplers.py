@@ -58,10 +58,8 @@ _MOST_BIASES = 1000
 _IDS = re.compile(r"\s*\[\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*){0,200}\]\s*")
 
 
-def sampler_preset(
-    fields: Mapping[str, Any], name: str, dialect: Dialect, report: Report, keep: Mapping[str, Any] | None = None
-) -> SamplerPreset:
-    """The preset by this program's names. `keep` is what a way back needs, where it is not `fields`."""
+def sampler_preset(fields: Mapping[str, Any], name: str, dialect: Dialect, report: Report) -> SamplerPreset:
+    """The preset by this program's names. SillyTavern's own is kept in `sillytavern`."""
     values: dict[str, Any] = {}
     for field, value in fields.items():
         _take(values, str(field), value, dialect, report)
@@ -74,7 +72,7 @@ def sampler_preset(
     if order:
         values["order"] = list(order)
     ordered = {n: values[n] for n in SAMPLER_NAMES if n in values}
-    kept = raw_fields(fields if keep is None else keep) if dialect != "ooba" else {}
+    kept = raw_fields(fields) if dialect != "ooba" else {}
     return SamplerPreset("", name, ordered, kept)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from tui.ui.host import link
 LARGEST_FILE = 64 * 1024 * 1024
 #: Files taken from one folder at a time.
 MOST_FILES = 500
-_SUFFIXES = frozenset({".png", ".json", ".yaml", ".yml", ".jsonl", ".charx", ".webp", ".jpg", ".jpeg"})
+_SUFFIXES = frozenset({
+    ".png", ".json", ".yaml", ".yml", ".jsonl", ".charx", ".webp", ".jpg", ".jpeg", ".lorebook", ".kcpps",
+})
 
 
 async def import_path(app: App[Any], path: str) -> list[str]:
@@ -41,16 +45,26 @@ async def import_path(app: App[Any], path: str) -> list[str]:
 
 
 def files_of(path: str) -> list[Path]:
-    """The file of that name, or those in the folder that may be imported. Raises BadInput."""
+    """The file of that name, or those in the folder and below it that may be imported. Raises BadInput."""
     place = Path(path.strip().strip("'\"")).expanduser()
     if place.is_dir():
-        found = sorted(p for p in place.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())[:MOST_FILES]
+        found = sorted(islice(_below(place), MOST_FILES))
         if not found:
             raise BadInput(notice("There is nothing to import in {file}.", file=str(place)), file=str(place))
         return found
     if not place.is_file():
         raise BadInput(notice("There is no file {file}.", file=str(place)), "Check the path.", file=str(place))
     return [place]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files that may be imported; links to folders are not followed, and files of keys are nobody's business."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(place, name)
+            if file.suffix.lower() in _SUFFIXES and name.lower() != "secrets.json" and file.is_file():
+                yield file
 
 
 def _read(file: Path) -> bytes:
