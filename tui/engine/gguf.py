@@ -38,6 +38,8 @@ _TOO_MANY = mark("{file} is damaged at {field}: {number} items are too many.")
 _UNKNOWN_TYPE = mark("{file} is damaged at {field}: type {number} is not known.")
 
 _STRING, _ARRAY = 8, 9
+#: Types of tokens that open and close turns: control, and added by who tuned the model.
+_CONTROL = frozenset({3, 4})
 _SCALARS: dict[int, str] = {
     0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
 }
@@ -78,6 +80,7 @@ class GgufInfo:
     bos_token: str = ""
     eos_token: str = ""
     add_bos: bool | None = None
+    control_tokens: frozenset[str] = frozenset()   # what the vocabulary marks as control or added tokens
     quantisation: str = ""
     file_type: int | None = None
     parameters: int | None = None
@@ -106,13 +109,14 @@ def read_metadata(path: Path) -> GgufInfo:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 reader = _Reader(path, data)
                 raw, tokens = reader.pairs()
+                control = reader.control_tokens()
                 weights = reader.weights()
     except (OSError, ValueError) as error:
         raise BadInput(
             notice("{file} cannot be read: {reason}", file=path.name, reason=_reason(error)), file=str(path),
         ) from error
     info = _described(path, size, (reader.tensors, weights), raw, tokens)
-    return replace(info, vocabulary_digest=reader.vocabulary_digest)
+    return replace(info, vocabulary_digest=reader.vocabulary_digest, control_tokens=control)
 
 
 def split_parts(path: Path) -> tuple[int, int, tuple[Path, ...]]:
@@ -135,6 +139,8 @@ class _Reader:
         self._at = 0
         self._key = ""
         self._vocabulary = hashlib.blake2b(digest_size=12)
+        self._numbers: dict[str, tuple[int, int, int]] = {}      # arrays of numbers: type, place, count
+        self._tokens: array[int] | None = None
         self.tensors = 0
 
     @property
@@ -170,8 +176,18 @@ class _Reader:
                 self._bad(mark("{file} is damaged: it has {field} twice."))
             raw[key] = value
             if key == "tokenizer.ggml.tokens":
-                offsets = places
+                offsets = self._tokens = places
         return raw, self._spellings(raw, offsets)
+
+    def control_tokens(self) -> frozenset[str]:
+        """The spelling of control and added tokens, by the types that stand beside the vocabulary. After `pairs`."""
+        kind, start, count = self._numbers.get("tokenizer.ggml.token_type", (0, 0, 0))
+        if self._tokens is None or count != len(self._tokens) or _SCALARS.get(kind) not in ("i", "I"):
+            return frozenset()
+        types = struct.unpack_from(f"<{count}i", self._data, start)
+        return frozenset(
+            self._text_at(self._tokens[at])[:_SHOWN_TEXT] for at, sort in enumerate(types) if sort in _CONTROL
+        )
 
     def weights(self) -> int:
         """The numbers in all tensors, from their shapes. To be called after `pairs`."""
@@ -220,6 +236,7 @@ class _Reader:
         if kind not in _SCALARS:
             self._bad(_UNKNOWN_TYPE, kind)
         start = self._skip(_SIZES[kind] * count)
+        self._numbers[self._key] = (kind, start, count)
         shown = min(count, _SHOWN_ITEMS)
         return {"items": count, "first": list(struct.unpack_from(f"<{shown}{_SCALARS[kind]}", self._data, start))}, None
 
