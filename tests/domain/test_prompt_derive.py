@@ -108,6 +108,18 @@ def test_what_a_format_cannot_say_keeps_the_template(sandbox: Sandbox) -> None:
     assert any(not check.same and check.wanted != check.got for check in derived.checks)
 
 
+def test_a_template_that_is_given_up_half_way_is_no_format(sandbox: Sandbox) -> None:
+    render, calls = renderer(sandbox, FAMILIES["chatml-bos"]), []
+
+    def tiring(conversation: Mapping[str, Any]) -> str | None:
+        calls.append(1)
+        return render(conversation) if len(calls) < 20 else None
+
+    derived = derive_template(tiring, jinja=FAMILIES["chatml-bos"].jinja)
+    assert derived.template is None
+    assert "too slow" in str(derived.why)
+
+
 @pytest.mark.parametrize("jinja", ["{{ messages[0].content", "{{ raise_exception('no') }}", "hello", "{{ x.y.z }}"])
 def test_a_template_that_makes_no_prompt_makes_no_format(jinja: str, sandbox: Sandbox) -> None:
     derived = derive(sandbox, Family(jinja))

@@ -70,7 +70,8 @@ def test_conversations_fare_on_their_own(sandbox: Sandbox) -> None:
     assert [a if isinstance(a, str) else a.kind for a in answers] == ["user", "raised", "assistant"]
 
 
-def test_after_an_overrun_the_rest_is_refused_at_once(sandbox: Sandbox) -> None:
+def test_after_an_overrun_the_rest_is_refused_at_once() -> None:
+    sandbox = Sandbox(per_render=0.2)
     endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     started = time.monotonic()
     answers = sandbox.render(endless, [CHAT] * 5)
@@ -83,6 +84,7 @@ def test_after_an_overrun_the_rest_is_refused_at_once(sandbox: Sandbox) -> None:
     assert time.monotonic() - started < 0.1
     assert render.refusal is not None
     assert sandbox.render("ok", [CHAT]) == ["ok"]
+    sandbox.close()
 
 
 def test_hostile_templates_are_survived(sandbox: Sandbox, hostile: Path) -> None:

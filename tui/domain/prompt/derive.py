@@ -76,11 +76,14 @@ def derive_template(
         stop=_stops(template, eos_token), detect=Detection(sha256=_hashes(jinja)),
     )
     checks = checks_of(template, model, probes)
+    if Model(render, model.variables).write(probes[0]) is None:
+        return Derived(None, False, Notice("The model's own template could not be tried to the end: it is too slow."))
     failed = [check.name for check in checks if check.required and not check.same]
     if failed:
         sentence = "The model's own template does what no prompt format can say ({names}), so it is run itself."
         why = notice(sentence, names=", ".join(failed))
-        return Derived(replace(template, jinja=jinja), False, why, checks)
+        modes = {name: template.modes.get(name, {}) for name in _told_apart(model)}
+        return Derived(replace(template, jinja=jinja, modes=modes), False, why, checks)
     count = sum(check.required for check in checks)
     sentence = "The format was read off the model's own template; both write {count} trial chats alike."
     return Derived(template, True, notice(sentence, count=count), checks)
@@ -275,12 +278,8 @@ def _modes(
     model: Model, probes: Sequence[Probe], tags: tuple[str, str], template: Template,
 ) -> dict[str, dict[str, Any]]:
     """Overrides for what the template does when told to think or not, where that can be said exactly."""
-    probe = Probe("", talk("suau"))
     found: dict[str, dict[str, Any]] = {}
-    for name, variables in MODES.items():
-        told = model.with_variables(variables)
-        if told.write(probe) == model.write(probe) or told.write(probe) is None:
-            continue
+    for name, told in _told_apart(model).items():
         other = _read(told, probes, tags)
         if other is None or not all(c.same for c in checks_of(other, told, probes) if c.required):
             continue
@@ -291,6 +290,13 @@ def _modes(
         if changed and all(c.same for c in checks_of(replace(template, **changed), told, probes) if c.required):
             found[name] = changed
     return found
+
+
+def _told_apart(model: Model) -> dict[str, Model]:
+    """The modes that change what the template writes."""
+    probe = Probe("", talk("uau"))
+    told = {name: model.with_variables(variables) for name, variables in MODES.items()}
+    return {name: other for name, other in told.items() if other.write(probe) not in (None, model.write(probe))}
 
 
 def _stops(template: Template, eos_token: str) -> tuple[str, ...]:

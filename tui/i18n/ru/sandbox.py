@@ -42,6 +42,8 @@ CATALOGUE: dict[str, str] = {
         "Шаблон чата самой модели пытается сделать то, что шаблонам запрещено: {reason}",
     "The model's own template makes no prompt of a plain chat.":
         "Собственный шаблон модели не может записать даже простой разговор.",
+    "The model's own template could not be tried to the end: it is too slow.":
+        "Собственный шаблон модели не удалось проверить до конца: он слишком медленный.",
     "The model's own template does what no prompt format can say ({names}), so it is run itself.":
         "Собственный шаблон модели делает то, чего формат промпта выразить не может ({names}), "
         "поэтому выполняется сам шаблон.",
