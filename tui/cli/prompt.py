@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--chat", required=True, metavar="ID")
     show.add_argument("--text", default="", help="as if this had been said")
     show.add_argument("--raw", action="store_true", help="the rendered text only")
+    show.add_argument(
+        "--kind", default="normal", choices=("normal", "continue", "impersonate", "swipe", "quiet"),
+        help="plan something else than a reply; quiet answers TEXT beside the story",
+    )
+    show.add_argument("--diff", action="store_true", help="where it departs from the last prompt that was sent")
     add_connect(show)
     add_json(show)
 
@@ -85,28 +90,68 @@ def _message(item: Any, file: str, number: int) -> ChatMessage:
 
 
 async def _show(session: Session, args: argparse.Namespace) -> int:
-    plan = await session.call("prompt.show", chat=args.chat, text=args.text)
+    plan = await session.call("prompt.show", chat=args.chat, text=args.text, kind=args.kind)
     if args.raw:
         exactly(plan["text"])
-        return 0
-    for segment in plan["segments"]:
-        if args.json:
-            json_line({"type": "segment", **segment, "why": sentence(segment["why"]) or None})
-        else:
-            mark = " " if segment["included"] else "-"
-            reused = "=" if segment["reused"] else " "
-            why = f"  ({sentence(segment['why'])})" if segment["why"] else ""
-            place = f"{segment['volatility']:8} {segment['role']:10} {segment['source']}"
-            line(f"{mark}{reused}{segment['tokens']:6}  {place}{why}")
-    for hit in plan["lore"]:
-        if args.json:
-            json_line({"type": "entry", **hit, "why": sentence(hit["why"]) or None})
-    summary = {k: plan[k] for k in ("tokens", "context", "reserve", "expected_reuse", "first_change", "template")}
-    if args.json:
-        json_line({"type": "plan", **summary})
+    elif args.json:
+        _as_json(plan)
+    elif args.diff:
+        _print_difference(plan["difference"])
     else:
-        line(tr("{tokens} of {context} tokens, {reserve} kept for the reply, {expected_reuse} expected in the cache",
-                **summary))
-    for told in plan["notices"]:
-        say_aside(sentence(told))
+        _print_plan(plan)
+    if not args.raw:
+        for told in plan["notices"]:
+            say_aside(sentence(told))
     return 0
+
+
+def _as_json(plan: dict[str, Any]) -> None:
+    for segment in plan["segments"]:
+        json_line({"type": "segment", **segment, "why": sentence(segment["why"]) or None})
+    for hit in plan["lore"]:
+        json_line({"type": "entry", **hit, "why": sentence(hit["why"]) or None})
+    for frozen in plan["frozen"]:
+        json_line({"type": "frozen", **frozen})
+    if plan["difference"]:
+        json_line({"type": "difference", **plan["difference"], "cause": sentence(plan["difference"]["cause"])})
+    facts = (
+        "tokens", "context", "reserve", "expected_reuse", "first_change", "template", "found_by", "mode", "rebase",
+        "moving", "stops", "variables",
+    )
+    json_line({"type": "plan", **{k: plan[k] for k in facts}})
+
+
+def _print_plan(plan: dict[str, Any]) -> None:
+    for segment in plan["segments"]:
+        mark = " " if segment["included"] else "-"
+        reused = "=" if segment["reused"] else " "
+        why = f"  ({sentence(segment['why'])})" if segment["why"] else ""
+        place = f"{segment['volatility']:8} {segment['role']:10} {segment['source']}"
+        line(f"{mark}{reused}{segment['tokens']:6}  {place}{why}")
+    for hit in plan["lore"]:
+        line(_lore_line(hit))
+    for frozen in plan["frozen"]:
+        line(tr("frozen in {place}: {macro} = {value}", **frozen))
+    line(tr("{tokens} of {context} tokens, {reserve} kept for the reply, {expected_reuse} expected in the cache",
+            **{k: plan[k] for k in ("tokens", "context", "reserve", "expected_reuse")}))
+    if plan["difference"]:
+        found = plan["difference"]
+        line(tr("It departs from the last prompt at token {token} ({source}): {cause}", token=found["token"],
+                source=found["source"], cause=sentence(found["cause"])))
+
+
+def _lore_line(hit: dict[str, Any]) -> str:
+    """One entry of the trace: whether it fired, through which key and where, or why not."""
+    found = tr("[{key}] in message {message}", key=hit["key"], message=hit["message"]) if hit["key"] else ""
+    parent = tr("from {parent}", parent=hit["parent"]) if hit["parent"] else ""
+    words = "  ".join(part for part in (found, parent, sentence(hit["why"])) if part)
+    return f"{'*' if hit['fired'] else ' '} lore {hit['book']}/{hit['uid']} {hit['comment']}  {hit['tokens']}  {words}"
+
+
+def _print_difference(found: dict[str, Any] | None) -> None:
+    if not found:
+        line(tr("It only goes on where the last prompt ended."))
+        return
+    line(sentence(found["cause"]))
+    for mark, text in found["lines"]:
+        line(f"{mark} {text}")
