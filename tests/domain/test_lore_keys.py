@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tui.core.stems import stem_word
 from tui.domain.lore_index import STRIKES, IndexedFinder
-from tui.domain.lore_keys import KeyFinder, KeySpec, PlainFinder
+from tui.domain.lore_keys import NOT_TRIED, KeyFinder, KeySpec, PlainFinder
 from tui.domain.notice import Notice
 from tui.domain.patterns import parse_pattern
 
@@ -179,6 +179,24 @@ def test_a_pattern_that_is_refused_again_and_again_is_left_alone() -> None:
         assert not finder.occurs(key, [f"aaaab {turn}"])
     assert len(asked) == STRIKES
     assert str(finder.refused(key)) == "It takes too long."
+
+
+    finder.prepare((key, spec("new")))                     # a change of keys is another chance
+    finder.hits(["aaaab again"])
+    assert len(asked) == STRIKES + 1
+
+
+def test_a_pattern_whose_turn_did_not_come_is_asked_again() -> None:
+    rounds = iter(range(100))
+
+    def busy(jobs: Sequence[tuple[str, str]]) -> list[bool | Notice]:
+        first = next(rounds) < 5
+        return [NOT_TRIED if first else True for _ in jobs]
+
+    finder, key = IndexedFinder(busy), spec("/a+b/")
+    finder.prepare((key,))
+    assert [finder.occurs(key, [f"ab {turn}"]) for turn in range(8)] == [False] * 5 + [True] * 3
+    assert finder.refused(key) is None
 
 
 LETTERS = "aAbeёЕЁ й\u0301\u0308\n\x01\x02_-./🙂中日iıİſsßΣς"

@@ -43,7 +43,7 @@ def test_keys_that_hang_are_named_and_the_others_work(matcher: Matcher) -> None:
     finder.prepare(keys)
     told = "a" * 36 + "! " + "x" * 35 + " DRAGON storm"
     longest = 0.0
-    for turn in range(8):
+    for turn in range(12):
         began = time.monotonic()
         found = finder.hits([f"{turn} {'0' * 30}b {told}", told])
         longest = max(longest, time.monotonic() - began)

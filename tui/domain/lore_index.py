@@ -15,6 +15,7 @@ from tui.domain.lore_forms import ASCII_WORD, EDGE, JS_SPACE, Stem, stem_line, s
 from tui.domain.lore_keys import (
     MARKER,
     NO_HELPER,
+    NOT_TRIED,
     KeySpec,
     Matcher,
     by_stem,
@@ -29,10 +30,14 @@ from tui.domain.notice import Notice
 from tui.domain.pattern_literals import PatternFacts, Reach, pattern_facts
 from tui.domain.patterns import parse_pattern
 
-#: What is known of texts is kept for this many of their characters altogether; the longest unused goes first.
+#: What is known of texts is kept for this many of their characters altogether, each text counted as so many more for
+#: what is noted with it; the longest unused goes first.
 REMEMBERED = 16_000_000
-#: A pattern that was refused this often in a row is not tried again.
+_NOTES = 2_000
+#: A pattern that was refused this often in a row is not tried again until the keys change; three times of not having
+#: come to its turn count as one.
 STRIKES = 3
+_WEIGHT = 3
 _WINDOWS = 64
 _LAYERS = 8
 
@@ -40,41 +45,41 @@ _LAYERS = 8
 @dataclass(slots=True, eq=False)
 class _Pattern:
     """A key that is a pattern, and what became of trying it. `specs` are those prepared now; `proven` if it was ever
-    tried to the end; `strikes` how often in a row it was refused."""
+    tried to the end; `weight` counts how often in a row it was refused."""
 
     key: str
     facts: PatternFacts
     why: Notice | None
     specs: set[KeySpec] = field(default_factory=set)
     proven: bool = False
-    strikes: int = 0
+    weight: int = 0
 
     @classmethod
     def of(cls, key: str) -> _Pattern:
         parsed = parse_pattern(key)
         assert parsed is not None
         made = cls(key, pattern_facts(parsed.source, parsed.flags), parsed.problem)
-        made.strikes = STRIKES if parsed.problem else 0
+        made.weight = STRIKES * _WEIGHT if parsed.problem else 0
         return made
 
     @property
     def open(self) -> bool:
         """Whether it is worth trying."""
-        return bool(self.specs) and self.strikes < STRIKES
+        return bool(self.specs) and self.weight < STRIKES * _WEIGHT
 
     def forgive(self) -> None:
         """Let it be tried again, for something has changed."""
         parsed = parse_pattern(self.key)
         if parsed is not None and parsed.problem is None:
-            self.strikes = 0
+            self.weight = 0
 
     def learn(self, answer: bool | Notice) -> None:
         if isinstance(answer, Notice):
             self.why = answer
-            self.strikes += 1
+            self.weight += 1 if answer == NOT_TRIED else _WEIGHT
         else:
             self.why = None
-            self.strikes = 0
+            self.weight = 0
             self.proven = True
 
 
@@ -82,19 +87,21 @@ class _Pattern:
 class _Tries:
     """Patterns and one text: those that wait to be tried on it, those that were, and of these those that match."""
 
-    waiting: set[_Pattern] = field(default_factory=set)
-    tried: set[_Pattern] = field(default_factory=set)
-    held: set[_Pattern] = field(default_factory=set)
+    waiting: dict[_Pattern, None] = field(default_factory=dict)
+    tried: dict[_Pattern, None] = field(default_factory=dict)
+    held: list[_Pattern] = field(default_factory=list)
 
     def add(self, pattern: _Pattern) -> None:
         if pattern not in self.tried:
-            self.waiting.add(pattern)
+            self.waiting[pattern] = None
 
     def settle(self, pattern: _Pattern, holds: bool) -> None:
-        self.waiting.discard(pattern)
-        self.tried.add(pattern)
+        if pattern in self.tried:                           # the same text may stand at several places
+            return
+        del self.waiting[pattern]
+        self.tried[pattern] = None
         if holds:
-            self.held.add(pattern)
+            self.held.append(pattern)
 
 
 #: A pattern to be tried on a text, and where the answer belongs.
@@ -112,7 +119,7 @@ class _Known:
     line: _Tries = field(default_factory=_Tries)
     message: _Tries = field(default_factory=_Tries)
     message_last: _Tries = field(default_factory=_Tries)
-    together: set[_Pattern] = field(default_factory=set)
+    together: dict[_Pattern, None] = field(default_factory=dict)
 
     def await_pattern(self, pattern: _Pattern) -> None:
         if pattern.facts.reach is Reach.LINE:
@@ -121,7 +128,7 @@ class _Known:
             self.message.add(pattern)
             self.message_last.add(pattern)
         else:
-            self.together.add(pattern)
+            self.together[pattern] = None
 
 
 class _Layer:
@@ -319,9 +326,9 @@ class IndexedFinder:
         known = self._texts.get(text)
         if known is None:
             known = self._texts[text] = _Known()
-            self._size += len(text)
+            self._size += len(text) + _NOTES
             while self._size > REMEMBERED and len(self._texts) > 1:
-                self._size -= len(self._texts.popitem(last=False)[0])
+                self._size -= len(self._texts.popitem(last=False)[0]) + _NOTES
         else:
             self._texts.move_to_end(text)
         if known.seen < self._number:
@@ -342,7 +349,7 @@ class IndexedFinder:
         for index, (text, one) in enumerate(zip(texts, known, strict=True)):
             tries.append((one.line, MARKER + text))
             tries.append((one.message_last, MARKER + text) if index == last else (one.message, MARKER + text + "\n"))
-        together = set().union(*(one.together for one in known))
+        together = {pattern: None for one in known for pattern in one.together}
         if together:
             tries.append((self._tries_of(texts, together), pattern_text(texts)))
         asked: dict[tuple[_Pattern, str], list[_Tries]] = {}
@@ -353,7 +360,7 @@ class IndexedFinder:
         self._try(asked)
         return set().union(*(one_try.held for one_try, _ in tries))
 
-    def _tries_of(self, texts: tuple[str, ...], patterns: set[_Pattern]) -> _Tries:
+    def _tries_of(self, texts: tuple[str, ...], patterns: Iterable[_Pattern]) -> _Tries:
         """What became of patterns tried on several texts together."""
         tries = self._together.setdefault(texts, _Tries())
         self._together.move_to_end(texts)
@@ -380,6 +387,6 @@ def _cautious(asked: list[_Job]) -> list[_Job]:
     and the others from either end in turn."""
     proven = [job for job in asked if job[0][0].proven]
     others = [job for job in asked if not job[0][0].proven]
-    if any(pattern.strikes % 2 for (pattern, _), _ in others):
+    if any(pattern.weight % 2 for (pattern, _), _ in others):
         others.reverse()
     return proven + others

@@ -32,6 +32,8 @@ Matcher = Callable[[Sequence[tuple[str, str]]], Sequence[bool | Notice]]
 #: Stands before each text that patterns are tried on, as in SillyTavern; the texts are joined with a line break.
 MARKER = "\x01"
 
+#: A matcher's answer where the time for all was used up before a pattern's turn came; it says nothing of the pattern.
+NOT_TRIED = Notice("The patterns took too long together; this one was not tried this time.")
 NO_HELPER = Notice("The key is a regular expression, and nothing here can try it.")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tui.domain.cleantext import clean_line
+from tui.domain.lore_keys import NOT_TRIED
 from tui.domain.notice import Notice, notice
 
 #: syntax: it is written wrongly; time, memory, output: a limit was met; raised: the template itself refuses this
@@ -72,7 +73,7 @@ def start_refusal(reason: str) -> Refusal:
 
 def together_refusal() -> Refusal:
     """The time of a whole call was used up before this job's turn came."""
-    return Refusal("time", Notice("The patterns took too long together; this one was not tried this time."))
+    return Refusal("time", NOT_TRIED)
 
 
 def _known(kind: str) -> RefusalKind:
