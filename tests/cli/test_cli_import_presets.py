@@ -129,6 +129,12 @@ def test_a_jinja_template_of_text_generation_webui_becomes_a_format(traktir: Com
     assert (fields["user_prefix"], fields["assistant_suffix"]) == ("<|user|>", "<|end|>")
     assert "jinja" not in fields
 
+    bad = tmp_path / "Bad.yaml"
+    bad.write_text("instruction_template: \"{{ ''.__class__.__mro__[1].__subclasses__() }}\"\n", "utf-8")
+    status, _, err = traktir("import", str(bad))
+    assert status == 1
+    assert "tries what no template may" in err
+
 
 def test_what_has_no_use_is_refused_in_a_sentence(traktir: Command, home: Path, tmp_path: Path) -> None:
     file = put(tmp_path / "Wide.json", {"name": "Wide", "movingUIState": {}})

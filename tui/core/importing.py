@@ -38,6 +38,7 @@ _Taken = dict[str, Any]
 _CONTAINERS = {
     "png": ".png", "json": ".json", "yaml": ".yaml", "charx": ".charx", "jpeg": ".jpg", "webp": ".webp",
 }
+_NEVER_RENDERS = ("syntax", "memory", "output", "security")
 _FOLDERS = {
     "card": "characters", "lorebook": "lorebooks", "template": "templates", "samplers": "samplers",
     "prompt": "prompts", "profile": "profiles",
@@ -184,10 +185,15 @@ def _unknown(base: str, data: bytes) -> BadInput:
 
 
 def _derived(jinja: str) -> Template | None:
-    """A prompt format read off a Jinja chat template, which a process of its own renders under limits."""
+    """A prompt format read off a Jinja chat template, which a process of its own renders under limits; None where it
+    is no such format. Raises BadInput for one that cannot be rendered at all."""
     sandbox = Sandbox()
     try:
-        return derive_template(sandbox.renderer(jinja), jinja=jinja).template
+        render = sandbox.renderer(jinja)
+        derived = derive_template(render, jinja=jinja)
+        if derived.template is None and render.refusal is not None and render.refusal.kind in _NEVER_RENDERS:
+            raise BadInput(render.refusal.why, "Nothing was made of it.")
+        return derived.template
     finally:
         sandbox.close()
 

@@ -17,6 +17,7 @@ CATALOGUE: dict[str, str] = {
     "Leave --format out; the preset leaves as YAML.": "Уберите --format: пресет выгрузится в YAML.",
     "Models, addresses and keys are never taken from a preset; left out: {names}.":
         "Модели, адреса и ключи из пресетов не берутся; пропущено: {names}.",
+    "Nothing was made of it.": "Ничего из него не сделано.",
     "NovelAI counts repetition_penalty ({value}) on a scale of its own; elsewhere it may be too strong.":
         "У NovelAI своя шкала для repetition_penalty ({value}); в других местах это может оказаться слишком сильно.",
     "SillyTavern's own fields are kept in this file; a prompt with mode: compatible follows them exactly.":
