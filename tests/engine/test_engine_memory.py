@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tui.domain.backend import Finish, Piece, Progress, Text
 from tui.domain.samplers import Samplers
-from tui.engine.memory import LEAST_MOVED, removed_block
+from tui.engine.memory import LEAST_MOVED, replaced_block
 from tui.engine.proxy import EmbeddedEngine
 from tui.engine.settings import EngineSettings
 
@@ -86,11 +86,11 @@ async def test_a_reply_ends_the_reading_ahead_at_once_and_loses_nothing(
     make_engine: Callable[..., EmbeddedEngine],
 ) -> None:
     engine = make_engine(settings=EngineSettings(n_ctx=8192, n_batch=32, n_ubatch=32, n_threads=1))
-    pieces = chat(*(story(n) for n in range(81)))
+    pieces = chat(*(story(n) for n in range(61)))
     total = (await engine.count_tokens([pieces]))[0]
-    assert total > 4000
+    assert total > 2500
     warming = asyncio.create_task(engine.warm(ask(pieces, id="w")))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.15)
     finish = await read(engine, "r1", pieces)
     held = await warming
     assert held is not None
@@ -100,21 +100,21 @@ async def test_a_reply_ends_the_reading_ahead_at_once_and_loses_nothing(
 
 async def test_called_off_it_stops_and_the_next_reading_takes_over(make_engine: Callable[..., EmbeddedEngine]) -> None:
     engine = make_engine(settings=EngineSettings(n_ctx=8192, n_batch=32, n_ubatch=32, n_threads=1))
-    pieces = chat(*(story(n) for n in range(81)))
+    pieces = chat(*(story(n) for n in range(61)))
     await engine.load()
     first = asyncio.create_task(engine.warm(ask(pieces, id="w")))
     await asyncio.sleep(0.2)
     second = asyncio.create_task(engine.warm(ask(pieces[:40], id="w2")))
     held = await first
     assert held is not None
-    assert held < 4000
+    assert held < 2500
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
     finish = await read(engine, "r1", chat("Hi!"))
     assert finish.reason in {"stop", "length"}
 
 
-async def test_a_removed_block_is_cut_out_and_the_rest_is_not_read_again(engine: EmbeddedEngine) -> None:
+async def test_a_replaced_block_is_cut_out_and_the_rest_is_not_read_again(engine: EmbeddedEngine) -> None:
     whole, without = talk(0, 12), (*talk(0, 2)[:6], *talk(4, 12)[3:])
     await read(engine, "r1", whole)
     events = await collect(engine, ask(without, id="r2", samplers=GREEDY, max_tokens=8, shift=True))
@@ -159,6 +159,32 @@ async def test_nothing_moves_unless_it_is_asked_for(make_engine: Callable[..., E
     assert cached[0][0] + LEAST_MOVED < cached[1][0]
 
 
+async def test_a_summary_in_the_place_of_a_block_is_all_that_is_read(
+    make_engine: Callable[..., EmbeddedEngine],
+) -> None:
+    engine = make_engine(settings=EngineSettings(cache_shift=True))
+    system, rest = chat()[:3], talk(0, 12)[18:]
+    summary = (Piece("<|im_start|>system\n", True), Piece("They spoke of old things."), Piece("<|im_end|>\n", True))
+    await read(engine, "r1", (*system, *talk(0, 12)[3:18], *rest))
+    with_summary = (*system, *summary, *rest)
+    events = await collect(engine, ask(with_summary, id="r2", samplers=GREEDY, max_tokens=8))
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    usage = finish.usage
+    assert usage.prompt_tokens is not None
+    assert usage.cached_tokens is not None
+    new = (await engine.count_tokens([summary]))[0]
+    assert usage.shifted >= LEAST_MOVED
+    assert new - 4 <= usage.prompt_tokens - usage.cached_tokens <= new + 1
+    assert [e.processed for e in events if isinstance(e, Progress)][-1] == usage.prompt_tokens
+    again, same = await reply(engine, ask(with_summary, id="r3", samplers=GREEDY, max_tokens=8))
+    assert (same.usage.cached_tokens, same.usage.shifted) == (usage.prompt_tokens - 1, 0)
+    assert again == "".join(e.text for e in events if isinstance(e, Text))
+    await read(engine, "r4", chat("Hi!"))
+    fresh, _ = await reply(make_engine(), ask(with_summary, id="r5", samplers=GREEDY, max_tokens=8))
+    assert fresh.split()[:1] == again.split()[:1]
+
+
 async def test_a_chat_goes_on_over_many_cuts(engine: EmbeddedEngine) -> None:
     """Positions stay right: each cut reads the new turn alone, and the model's window never overflows."""
     shifts = read_anew = 0
@@ -182,10 +208,46 @@ def test_the_block_is_found_wherever_it_was(head: list[int], block: list[int], d
     tail = [data.draw(st.integers(0, 50000)) for _ in range(8)] * (LEAST_MOVED // 8) + [7]
     have, want = [*head, *block, *tail], [*head, *tail]
     start = next((i for i, (a, b) in enumerate(zip(have, want, strict=False)) if a != b), len(want))
-    gone, moved = removed_block(have, want, start)
+    found = replaced_block(have, want, start)
     if len(want) - start >= LEAST_MOVED:
-        assert moved >= LEAST_MOVED
-        assert have[start + gone:start + gone + moved] == want[start:start + moved]
-        assert start + moved == len(want)
+        assert found is not None
+        assert found.inserted == 0
+        assert have[start + found.gone:start + found.gone + found.moved] == want[start:]
     else:
-        assert (gone, moved) == (0, 0)
+        assert found is None
+
+
+@given(st.integers(0, 300), st.integers(1, 900), st.integers(1, 900), st.integers(0, 700))
+def test_a_shorter_one_in_its_place_is_found_and_a_small_change_is_not(
+    head: int, gone: int, inserted: int, tail: int,
+) -> None:
+    kept, rest = list(range(head)), list(range(10_000, 10_000 + tail))
+    have, want = [*kept, *range(2000, 2000 + gone), *rest], [*kept, *range(5000, 5000 + inserted), *rest]
+    found = replaced_block(have, want, head)
+    if found is not None:
+        assert (found.gone, found.inserted, found.moved) == (gone, inserted, tail)
+    else:
+        assert gone < LEAST_MOVED or inserted >= gone or tail < LEAST_MOVED + LEAST_MOVED // 2
+
+
+async def test_a_move_that_is_called_off_leaves_a_memory_that_is_right(
+    make_engine: Callable[..., EmbeddedEngine],
+) -> None:
+    """While what replaces a block is read, the rest lies aside; a reply that comes then reads it again."""
+    small = EngineSettings(n_ctx=4096, n_batch=32, n_ubatch=32, n_threads=1, cache_shift=True)
+    engine, plain = make_engine(settings=small), make_engine(settings=replace(small, cache_shift=False))
+    block, instead, rest = (chat(*(story(n) for n in range(a, b)))[3:-1] for a, b in ((0, 36), (100, 118), (200, 212)))
+    system, opener = chat()[:3], chat()[3:]
+    await read(engine, "r1", (*system, *block, *rest, *opener))
+    after = (*system, *instead, *rest, *opener)
+    warming = asyncio.create_task(engine.warm(ask(after, id="w")))
+    await asyncio.sleep(0.15)
+    text, finish = await reply(engine, ask(after, id="r2", samplers=GREEDY, max_tokens=12))
+    held = await warming
+    assert finish.error is None
+    assert held is not None
+    assert finish.usage.prompt_tokens is not None
+    assert 0 < held < finish.usage.prompt_tokens
+    if not finish.usage.shifted:
+        fresh, _ = await reply(plain, ask(after, id="r3", samplers=GREEDY, max_tokens=12))
+        assert text.split()[:4] == fresh.split()[:4]

@@ -30,6 +30,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_memory_can_shift": ("ptr",),
     "llama_memory_clear": ("ptr", "c_bool"),
     "llama_memory_seq_add": ("ptr", "c_int", "c_int", "c_int", "c_int"),
+    "llama_memory_seq_cp": ("ptr", "c_int", "c_int", "c_int", "c_int"),
     "llama_memory_seq_pos_max": ("ptr", "c_int"),
     "llama_memory_seq_rm": ("ptr", "c_int", "c_int", "c_int"),
     "llama_model_chat_template": ("ptr", "c_char_p"),
@@ -87,7 +88,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "llama_context_params": (
         "n_ctx", "n_batch", "n_ubatch", "n_threads", "n_threads_batch", "flash_attn_type", "no_perf",
-        "swa_full",
+        "swa_full", "n_seq_max", "kv_unified",
     ),
     "llama_sampler_chain_params": ("no_perf",),
     "llama_logit_bias": ("token", "bias"),
@@ -95,6 +96,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 ATTR_UNKNOWN, ATTR_CONTROL, ATTR_LSTRIP, ATTR_RSTRIP = 1, 8, 128, 256
 FLASH = {"auto": -1, "off": 0, "on": 1}
+
+#: Sequences of a context: what the model sees, and what is aside.
+_MAIN, _ASIDE = 0, 1
 
 _library: Any = None
 
@@ -272,10 +276,11 @@ class Vocab:
 class Context:
     """The memory of one conversation: decode into it, take its tail back, sample from its last output."""
 
-    def __init__(self, handle: Any, model: Model) -> None:
+    def __init__(self, handle: Any, model: Model, *, has_aside: bool = False) -> None:
         self._lib = load_library()
         self.handle = handle
         self.model = model
+        self.has_aside = has_aside
         self.size = int(self._lib.llama_n_ctx_seq(handle))
         self.batch = int(self._lib.llama_n_batch(handle))
         self._memory = self._lib.llama_get_memory(handle)
@@ -284,8 +289,11 @@ class Context:
         self._tokens = (ctypes.c_int32 * self.batch)()
 
     @staticmethod
-    def create(model: Model, *, size: int, batch: int, ubatch: int, threads: int, flash: str) -> Context | None:
-        """A context of `size` tokens, or None when there is no memory for it."""
+    def create(
+        model: Model, *, size: int, batch: int, ubatch: int, threads: int, flash: str, aside: bool = False,
+    ) -> Context | None:
+        """A context of `size` tokens, or None when there is no memory for it. `aside`: part of what it holds can be
+        set aside while something else is read in its place; both share the `size` tokens."""
         lib = load_library()
         params = lib.llama_context_default_params()
         params.n_ctx = size
@@ -294,9 +302,11 @@ class Context:
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = FLASH[flash]
         params.no_perf = True
+        if aside and not model.recurrent:
+            params.n_seq_max, params.kv_unified = 2, True
         params.swa_full = True                    # all of a sliding window's past is kept, so that it can be cut
         handle = lib.llama_init_from_model(model.handle, params)
-        return Context(handle, model) if handle else None
+        return Context(handle, model, has_aside=params.n_seq_max == 2) if handle else None
 
     def decode(self, tokens: Sequence[int]) -> int:
         """Put at most `batch` tokens at the end of the memory. 0 done, 1 no room, 2 aborted, below 0 failed."""
@@ -320,6 +330,22 @@ class Context:
             return False
         self._lib.llama_memory_seq_add(self._memory, 0, start + count, -1, -count)
         return True
+
+    def set_aside(self, keep: int, start: int, end: int) -> None:
+        """Hold only the first `keep` tokens, and those from `start` to `end` aside, where nothing sees them."""
+        for sequence, first in ((_ASIDE, 0), (_MAIN, end)):
+            self._lib.llama_memory_seq_rm(self._memory, sequence, first, -1)
+        self._lib.llama_memory_seq_cp(self._memory, _MAIN, _ASIDE, start, end)
+        self._lib.llama_memory_seq_rm(self._memory, _MAIN, keep, -1)
+
+    def bring_back(self, delta: int) -> None:
+        """Put what is aside back, `delta` places further down; the next decode computes the new positions."""
+        self._lib.llama_memory_seq_add(self._memory, _ASIDE, 0, -1, delta)
+        self._lib.llama_memory_seq_cp(self._memory, _ASIDE, _MAIN, 0, -1)
+        self.drop_aside()
+
+    def drop_aside(self) -> None:
+        self._lib.llama_memory_seq_rm(self._memory, _ASIDE, 0, -1)
 
     def clear(self) -> None:
         self._lib.llama_memory_clear(self._memory, True)

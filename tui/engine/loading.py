@@ -142,7 +142,7 @@ def _open_context(
     while size >= min(wanted, LEAST_CONTEXT):
         context = Context.create(
             model, size=size, batch=batch, ubatch=settings.n_ubatch or batch, threads=threads,
-            flash=settings.flash_attn,
+            flash=settings.flash_attn, aside=settings.cache_shift,
         )
         if context is not None:
             if size < wanted:

@@ -24,7 +24,7 @@ class Aborted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """Tokens of a prompt that the memory had: all of them, and those among them that had to be moved."""
+    """Tokens of a prompt that the memory had: all of them, and those among them that were moved."""
 
     tokens: int
     moved: int = 0
@@ -50,13 +50,14 @@ class Memory:
         The last token goes alone: so a repeated prompt computes its first output exactly as before, and the
         same seed gives the same reply whether the prompt was reused or not.
         """
-        moved = self._move_up(prompt[:-1]) if shift else 0
-        reused = self._keep(_common(self.tokens, prompt[:-1]))
-        tell(reused, len(prompt), reused)
-        self._append(prompt[:-1], len(prompt), reused, tell)
+        moved = self._move_up(prompt[:-1], len(prompt), tell) if shift else Reused(0)
+        held = self._keep(_common(self.tokens, prompt[:-1]))
+        reused = moved if moved.moved else Reused(held)
+        tell(held, len(prompt), reused.tokens)
+        self._append(prompt[:-1], len(prompt), reused.tokens, tell)
         self.decode(prompt[-1:])
-        tell(len(prompt), len(prompt), reused)
-        return Reused(reused, min(moved, reused))
+        tell(len(prompt), len(prompt), reused.tokens)
+        return reused
 
     def warm(self, prompt: Sequence[int], *, shift: bool = False) -> int:
         """Read `prompt` ahead, but for its last token, which `read` decodes. Returns how many of its tokens the
@@ -64,10 +65,10 @@ class Memory:
         behind them, is left alone. Raises EngineError."""
         wanted = prompt[:-1]
         if _common(self.tokens, wanted) < len(wanted):
-            if shift:
-                self._move_up(wanted)
-            reused = self._keep(_common(self.tokens, wanted))
             with contextlib.suppress(Aborted):    # what was read by then is kept
+                if shift:
+                    self._move_up(wanted, len(prompt), lambda *_: None)
+                reused = self._keep(_common(self.tokens, wanted))
                 self._append(wanted, len(prompt), reused, lambda *_: None)
         return _common(self.tokens, prompt)
 
@@ -117,30 +118,70 @@ class Memory:
                 self.forget()
         return len(self.tokens)
 
-    def _move_up(self, wanted: Sequence[int]) -> int:
-        """Where `wanted` is what is held with one block gone, take the block out. Returns the tokens that moved."""
+    def _move_up(self, wanted: Sequence[int], total: int, tell: TellProgress) -> Reused:
+        """Where `wanted` is what is held with one block gone, or a shorter one in its place: take the block out, read
+        what replaces it, move the rest up. Returns what was kept so; nothing where it is not like that."""
         start = _common(self.tokens, wanted)
-        gone, moved = removed_block(self.tokens, wanted, start)
-        if not gone or not self.context.cut_out(start, gone):
-            return 0
+        block = replaced_block(self.tokens, wanted, start)
+        if block is None or not self.context.can_shift or (block.inserted and not self.context.has_aside):
+            return Reused(0)
+        end = start + block.inserted + block.moved
+        if block.inserted:
+            self.context.set_aside(start, start + block.gone, start + block.gone + block.moved)
+            del self.tokens[start:]
+            try:
+                self._append(wanted[:start + block.inserted], total, start, tell)
+            except BaseException:
+                self.context.drop_aside()
+                raise
+            self.context.bring_back(block.inserted - block.gone)
+        elif self.context.cut_out(start, block.gone):
+            self.context.cut_back(end)
+        else:
+            return Reused(0)
         self._moved = True
-        del self.tokens[start:start + gone]
-        return moved
+        self.tokens = list(wanted[:end])
+        return Reused(start + block.moved, block.moved)
 
 
-def removed_block(have: Sequence[int], want: Sequence[int], start: int) -> tuple[int, int]:
-    """The block that is gone from `have` at `start`, up to which both are equal: its length, and how many tokens
-    behind it `want` goes on with (at least LEAST_MOVED); (0, 0) where there is none. Of several the longest match."""
-    needle = array("i", want[start:start + LEAST_MOVED])
-    if len(needle) < LEAST_MOVED:
-        return 0, 0
-    hay, pattern, width = array("i", have[start:]).tobytes(), needle.tobytes(), needle.itemsize
-    best = (0, 0)
-    at = hay.find(pattern)
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a prompt lost at one place: `gone` tokens, for which it has `inserted` others; then `moved` are the same."""
+
+    gone: int
+    inserted: int
+    moved: int
+
+
+def replaced_block(have: Sequence[int], want: Sequence[int], start: int) -> Block | None:
+    """How `want` differs from `have` at `start`, up to which both are equal; None where less than LEAST_MOVED tokens
+    are the same after it, or where more came than went. A change of a few words is none: what follows was read with
+    the old ones. Of several places where `have` goes on so, the one with the longest match."""
+    hay, width = array("i", have[start:]).tobytes(), array("i").itemsize
+    for offset in range(0, len(want) - start - LEAST_MOVED + 1, LEAST_MOVED // 2):
+        found = _longest(hay, width, have[start:], want[start + offset:])
+        if found is None:
+            continue
+        gone, moved = found
+        inserted = offset
+        while inserted and gone and have[start + gone - 1] == want[start + inserted - 1]:
+            gone, inserted, moved = gone - 1, inserted - 1, moved + 1
+        if inserted and (gone < LEAST_MOVED or inserted >= gone):
+            return None
+        return Block(gone, inserted, moved) if gone else None
+    return None
+
+
+def _longest(hay: bytes, width: int, have: Sequence[int], want: Sequence[int]) -> tuple[int, int] | None:
+    """Where `have` (`hay` are its bytes) goes on as `want` begins, for LEAST_MOVED tokens or more, and for how many."""
+    needle = array("i", want[:LEAST_MOVED]).tobytes()
+    best: tuple[int, int] | None = None
+    at = hay.find(needle)
     while at >= 0:
-        if at % width == 0 and (moved := _common(have[start + at // width:], want[start:])) > best[1]:
-            best = (at // width, moved)
-        at = hay.find(pattern, at + 1)
+        if at % width == 0:
+            moved = _common(have[at // width:], want)
+            best = (at // width, moved) if best is None or moved > best[1] else best
+        at = hay.find(needle, at + 1)
     return best
 
 

@@ -46,8 +46,9 @@ class EngineSettings:
     """Flash attention: `auto` lets llama.cpp decide."""
 
     cache_shift: bool = False
-    """Whether a block that left the prompt is cut out of the memory and the rest moved up, instead of reading the
-    rest again. The rest was read with the block before it, so replies come close to what they would be, not equal."""
+    """Whether a block that left the prompt, or gave way to something shorter (a summary), is cut out of the memory
+    and the rest moved up, instead of reading the rest again. The rest was read with the block before it, so replies
+    come close to what they would be, not equal."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
