@@ -117,3 +117,13 @@ def test_no_format_is_derived_from_hostile_templates(sandbox: Sandbox, hostile: 
         assert time.monotonic() - started < 2, file.name
         assert derived.template is None
         assert not derived.exact
+
+
+def test_a_long_chat_is_given_longer() -> None:
+    box = Sandbox(per_render=0.02)
+    slow = "{% for m in messages %}{% for i in range(400) %}{% set x = i %}{% endfor %}{{ m.content }}{% endfor %}"
+    long = {"messages": [{"role": "user", "content": "x"}] * 2_000}
+    try:
+        assert box.render(slow, [long]) == ["x" * 2_000]
+    finally:
+        box.close()

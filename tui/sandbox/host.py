@@ -18,6 +18,8 @@ _START = 20.0
 #: A longer template, in characters, is no chat template.
 _TEMPLATE_MAX = 2**20
 _REMEMBERED = 10_000
+#: For every so many messages a rendering may take its time once more.
+_MESSAGES = 100
 #: Texts and patterns that go to the process in one round, in characters.
 _ROUND = 4_000_000
 _NO_PATTERN = Refusal("syntax", Notice("This is no pattern: it is not of the form /…/."))
@@ -28,7 +30,7 @@ class Sandbox:
     nothing: what cannot be had is a Refusal.
 
     `deadline` is what one call may take, in seconds of wall-clock time; `per_pattern` and `per_render` what one
-    search and one rendering may, in seconds of processor time.
+    search and one rendering may, in seconds of processor time. Long chats are given longer.
     """
 
     def __init__(self, *, deadline: float = 2.0, per_pattern: float = 0.2, per_render: float = 1.0) -> None:
@@ -77,7 +79,7 @@ class Sandbox:
                 if self._child is None or not self._child.running:
                     self.discard()
                     self._child = Child()
-                self._child.send({**request, "work": self.deadline})
+                self._child.send({"work": self.deadline, **request})
                 self._child.read(time.monotonic() + _START)
                 return self._child
             except (Gone, TimeoutError):
@@ -104,12 +106,15 @@ class Sandbox:
 
     def _render(self, template: str, conversations: Sequence[Mapping[str, Any]]) -> list[str | Refusal]:
         out: list[str | Refusal] = []
-        child = self.ask(
-            {"op": "render", "template": template, "conversations": list(conversations), "each": self.per_render}
-        )
+        longest = max((len(conversation.get("messages", ())) for conversation in conversations), default=0)
+        patience = 1 + longest / _MESSAGES                  # an honest template works longer on a longer chat
+        child = self.ask({
+            "op": "render", "template": template, "conversations": list(conversations),
+            "each": self.per_render * patience, "work": self.deadline * patience,
+        })
         if isinstance(child, Refusal):
             return [child] * len(conversations)
-        until = time.monotonic() + self.deadline
+        until = time.monotonic() + self.deadline * patience
         try:
             while "done" not in (answer := child.read(until)):
                 told = answer.get("text")
