@@ -143,7 +143,7 @@ def test_real_files(file: str, wanted: str | None, by: str) -> None:
 def test_marks_are_believed_only_where_the_format_writes_what_the_template_writes() -> None:
     plain = JINJA + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     loud = plain.replace("{{ m.content }}", "!{{ m.content }}")
-    wild = plain.replace("{{ m.content }}", "{{ m.content[::-1] if loop.index == 3 else m.content }}{{ loop.index }}")
+    wild = plain.replace("{{ m.content }}", "{{ loop.index }}: {{ m.content }}")
     sandbox = Sandbox()
     try:
         found = {text: resolve_template(SHIPPED, ModelFacts(text), render=sandbox.renderer(text))

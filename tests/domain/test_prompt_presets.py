@@ -88,7 +88,8 @@ def test_every_family_that_the_guide_names_has_its_format() -> None:
     families = (
         "alpaca", "vicuna", "stable-beluga", "airoboros", "wizardlm", "chronos", "llama-2", "llama-3", "llama-3.1",
         "llama-4", "pygmalion", "metharme", "mpt", "falcon", "mistral-v1", "mistral-v3", "mistral-v7", "mixtral",
-        "miqu", "qwen", "yi", "solar", "command-r", "aya", "phi-3", "grok", "gemma", "openchat", "saiga", "deepseek", "glm-4",
+        "miqu", "qwen",
+        "yi", "solar", "command-r", "aya", "phi-3", "grok", "gemma", "openchat", "saiga", "deepseek", "glm-4",
         "gpt-oss", "granite", "olmo", "tulu", "zephyr", "orion", "exaone", "seed-oss", "kimi", "yandexgpt", "gigachat",
         "minicpm", "smollm3", "megrez", "rwkv", "synthia",
     )

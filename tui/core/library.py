@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from tui import resources
+from tui import paths, resources
 from tui.domain.card import Card
 from tui.domain.errors import NotFound
 from tui.domain.lore import Lorebook
@@ -41,7 +41,8 @@ class Library:
             "lorebooks": Folder(config / "none", config / "lorebooks", "lorebooks"),
         }
         for kind in PRESET_KINDS:
-            self.folders[kind] = Folder(shipped / kind, config / "presets" / kind, kind)
+            decoded = paths.data_dir() / "cache" / "templates.json" if kind == "templates" else None
+            self.folders[kind] = Folder(shipped / kind, config / "presets" / kind, kind, decoded)
         self._locks = {kind: asyncio.Lock() for kind in self.folders}
         self._read: set[str] = set()
 

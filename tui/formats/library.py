@@ -21,6 +21,7 @@ from tui.domain.errors import BadInput, NotFound, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.formats import presets
 from tui.formats.card_read import CardFile, read_card
+from tui.formats.decoded import DecodedTemplates
 from tui.formats.files import FILE_LIMIT, PRESET_LIMIT, read_bounded, safe_id, shown_name, slug, write_atomic
 from tui.formats.lore_read import read_lorebook
 
@@ -106,8 +107,10 @@ FILE_COUNT = 20_000
 class Library:
     """One kind of files in two folders, `shipped` (read only) and `own`. Threads may share it."""
 
-    def __init__(self, shipped: Path, own: Path, kind: LibraryKind) -> None:
+    def __init__(self, shipped: Path, own: Path, kind: LibraryKind, decoded: Path | None = None) -> None:
+        """`decoded` is a file of the program's own, in which prompt formats are kept as they were decoded."""
         self._shipped, self._own = shipped, own
+        self._decoded = DecodedTemplates(decoded) if decoded is not None and kind == "templates" else None
         self._kind = _KINDS[kind]
         self._seen: dict[Path, _Seen] = {}
         self._items: dict[str, Item] | None = None
@@ -125,6 +128,8 @@ class Library:
             found = [("shipped", path, stamp) for path, stamp in self._files(self._shipped)]
             found += [("own", path, stamp) for path, stamp in self._files(self._own)]
             self._seen = {path: self._look(path, stamp) for _, path, stamp in found}
+            if self._decoded is not None:
+                self._decoded.save(set(self._seen))
             items: dict[str, Item] = {}
             for source, path, _ in found:
                 seen, name = self._seen[path], item_id(path)
@@ -223,9 +228,15 @@ class Library:
         last = self._seen.get(path)
         if last is not None and last.stamp == stamp:
             return last
+        kept = self._decoded.get(path) if self._decoded is not None and last is None else None
+        if kept is not None:
+            return _Seen(stamp, kept, None)
         try:
             data = read_bounded(path, self._kind.limit)
-            return _Seen(stamp, self._kind.read(data, path), None)
+            value = self._kind.read(data, path)
+            if self._decoded is not None:
+                self._decoded.put(path, value)
+            return _Seen(stamp, value, None)
         except TraktirError as error:
             return _Seen(stamp, last.value if last else None, error.what)
 
