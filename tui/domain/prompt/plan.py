@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
+from tui.domain.lore_output import joined, lore_output
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
@@ -96,6 +97,8 @@ def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner 
     wrapping = Wrapping(turn, count, count_markup)
     memory, summarised = memory_segments(texts, count, rebase)
     lore = scan_turn(turn, texts, count, scan, rebase)
+    outlets = lore_output([hit for hit in lore.hits if hit.fired]).outlets
+    texts.with_outlets({name: joined(hits) for name, hits in outlets.items()})
     history = read_history(turn, summarised, wrapping, lore.standing)
     head = head_segments(texts, lore.hits, count)
     template = Segment("template", "system", "", wrapping.fixed(bool(head or memory)), "head", name=turn.template.id)
@@ -194,7 +197,7 @@ def _finish(turn: Turn, draft: _Draft, fit: Fit, rebase: bool) -> Plan:
         last.segments, _next_state(turn, draft, fit, last.rendered), draft.lore.hits, stops_of(turn),
         _tokens(s for s in last.segments if s.included), last.reuse, cut,
         tuple(_notices(turn, draft, fit, cut, moving)), last.first_change,
-        rebase=rebase or _rebased(turn, draft.history, fit), moving=moving,
+        rebase=rebase or _rebased(turn, draft.history, fit), moving=moving, globals=draft.texts.globals(),
     )
 
 
@@ -242,6 +245,9 @@ def _notices(turn: Turn, draft: _Draft, fit: Fit, cut: Sequence[str], moving: in
         ))
     if any(s.why == _SUMMARY_LEFT for s in draft.memory):
         out.append(Notice("Not all summaries fit into the prompt; shorten them or use a larger context."))
+    if banned := draft.texts.banned():
+        words = ", ".join(banned)[:200]
+        out.append(notice("A text asks that words not be written ({words}); no backend is told so yet.", words=words))
     if moving and not turn.cuttable:
         out.append(notice(
             "This model's cache cannot be cut in the middle: what stands at a depth has the whole prompt processed "

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from tui.domain.card import Card
 from tui.domain.chat import Node
-from tui.domain.macros import Frozen, MacroContext, expand
+from tui.domain.macros import Collected, Frozen, MacroContext, Variables, expand
+from tui.domain.prompt.facts import idle_since, turn_facts
 from tui.domain.prompt.types import Cast, Turn
 
 _FROZEN_DICE = re.compile(r"\|\{\{\s*(?:random|roll|pick)\b", re.IGNORECASE)
@@ -40,11 +41,14 @@ class Texts:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.frozen = Frozen(turn.state.frozen)
+        self._variables = Variables(dict(turn.state.variables), dict(turn.globals))
+        self._collected = Collected()
         card = turn.card
         self.base = MacroContext(
             user=turn.user, char=card.display_name, clock=turn.clock, seed=turn_seed(turn),
             last_message=newest_text(turn.path), last_user_message=newest_text(turn.path, "user"),
-            last_char_message=newest_text(turn.path, "assistant"),
+            last_char_message=newest_text(turn.path, "assistant"), pick_seed=turn.seed, idle_since=idle_since(turn),
+            greetings=card.greetings, facts=turn_facts(turn), variables=self._variables, collected=self._collected,
         )
         # A field's own text knows names only, so `{{description}}` in the description ends there.
         self.description = self._field("description", lambda c: c.description)
@@ -99,7 +103,19 @@ class Texts:
 
     def variables(self) -> Mapping[str, str]:
         """The chat's macro variables after this turn's texts."""
-        return dict(self.turn.state.variables)
+        return dict(self._variables.local)
+
+    def globals(self) -> Mapping[str, str] | None:
+        """The variables of all chats, where this turn's texts changed them."""
+        return dict(self._variables.shared) if self._variables.changed(shared=True) else None
+
+    def banned(self) -> tuple[str, ...]:
+        """Words that the texts ask not to be written."""
+        return tuple(self._collected.banned)
+
+    def with_outlets(self, outlets: Mapping[str, str]) -> None:
+        """What `{{outlet::NAME}}` stands for from now on."""
+        self.base = replace(self.base, outlets=outlets)
 
     def of_card(self, card: Card, text: str, place: str) -> str:
         """A text of another member's card: there `{{char}}` is that member."""

@@ -43,5 +43,7 @@ CATALOGUE: dict[str, str] = {
         "Расходится с прошлым промптом на токене {token} ({source}): {cause}",
     "It only goes on where the last prompt ended.": "Он лишь продолжает прошлый промпт.",
     "[{key}] in message {message}": "[{key}] в сообщении {message}",
+    "A text asks that words not be written ({words}); no backend is told so yet.":
+        "Текст просит не писать слова ({words}); движкам это пока не передаётся.",
     "from {parent}": "из {parent}",
 }
