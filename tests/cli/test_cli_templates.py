@@ -98,7 +98,7 @@ def server() -> Iterator[str]:
     """A llama-server that tells its template, with the NUL that some versions leave at its end."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             told = {
                 "/props": {"chat_template": UNSEEN + "\0", "default_generation_settings": {"n_ctx": 512},
                            "total_slots": 1, "model_path": "/models/x.gguf", "build_info": "b1"},
@@ -111,7 +111,7 @@ def server() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_error(404)
 

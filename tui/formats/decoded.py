@@ -18,7 +18,8 @@ from tui.formats.files import write_atomic
 
 _LIMIT = 16 * 2**20
 _NESTED: Mapping[str, type[Any]] = {"trim": Trim, "reasoning": ReasoningTags, "detect": Detection}
-_SHAPE = [__version__, *(f.name for kind in (Template, *_NESTED.values()) for f in dataclasses.fields(kind))]
+_KINDS: tuple[type[Any], ...] = (Template, Trim, ReasoningTags, Detection)
+_SHAPE = [__version__, *(f.name for kind in _KINDS for f in dataclasses.fields(kind))]
 
 
 class DecodedTemplates:
