@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -150,6 +151,14 @@ def test_where_a_key_stands_is_told_with_what_stands_around_it() -> None:
             assert index == 1
             assert "in the cellar stood a LAMP of brass" in snippet
             assert len(snippet) <= 80
+
+
+def test_a_letter_under_a_heap_of_accents_takes_no_time() -> None:
+    finder = IndexedFinder()
+    finder.prepare((spec("lamp"), spec("sea", whole=True)))
+    began = time.process_time()
+    assert finder.hits(["a" + "\u0300\u0316" * 100_000 + " lamp"]) == {spec("lamp")}
+    assert time.process_time() - began < 2.0
 
 
 def test_why_a_pattern_is_not_tried_is_said() -> None:

@@ -18,11 +18,18 @@ EDGE = "\x02"
 #: White space as JavaScript knows it, which SillyTavern trims keys of and splits them at.
 JS_SPACE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
+#: More combining marks in a row than any script has. The time to compose them grows with their square, so in long texts
+#: the others are left out.
+_HEAP = 32
+_LONG = 1_000
+
 ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
 def compose(text: str) -> str:
     """The text with its accents composed, upper and lower case kept."""
+    if len(text) > _LONG and _mark().search(text[::_HEAP]):         # so many in a row have one at such a place
+        text = _heap_of_marks().sub(r"\1", text)
     return unicodedata.normalize("NFC", text).replace(EDGE, "")
 
 
@@ -32,9 +39,8 @@ def fold(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def word_pattern() -> re.Pattern[str]:
-    """Takes words, as its one group. Built when first asked for: to collect the marks of all scripts takes some
-    milliseconds."""
+def _marks() -> str:
+    """The combining marks of all scripts, as ranges for a class. To collect them takes some milliseconds."""
     planes = (range(0x300, 0x20000), range(0xE0000, 0xE0200))
     marks = [code for plane in planes for code in plane if unicodedata.category(chr(code))[0] == "M"]
     runs: list[list[int]] = []
@@ -43,8 +49,23 @@ def word_pattern() -> re.Pattern[str]:
             runs[-1][1] = code
         else:
             runs.append([code, code])
-    ranges = "".join(f"{chr(first)}-{chr(last)}" for first, last in runs)
-    return re.compile(rf"([\w{ranges}]+)")
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in runs)
+
+
+@lru_cache(maxsize=1)
+def word_pattern() -> re.Pattern[str]:
+    """Takes words, as its one group."""
+    return re.compile(rf"([\w{_marks()}]+)")
+
+
+@lru_cache(maxsize=1)
+def _mark() -> re.Pattern[str]:
+    return re.compile(f"[{_marks()}]")
+
+
+@lru_cache(maxsize=1)
+def _heap_of_marks() -> re.Pattern[str]:
+    return re.compile(f"([{_marks()}]{{{_HEAP}}})[{_marks()}]+")
 
 
 def words_of(text: str) -> list[str]:

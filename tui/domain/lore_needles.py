@@ -15,6 +15,8 @@ from tui.domain.lore_forms import ASCII_WORD, EDGE, Stem, compose, cut, fold, st
 from tui.domain.pattern_literals import fold_for_patterns
 
 _GRAM = 4
+#: Up to so many runs of characters it is quicker to look for each than to cut the text into all of its own.
+_FEW = 32
 Owner = TypeVar("Owner")
 
 
@@ -132,7 +134,9 @@ class NeedleIndex(Generic[Owner]):
         if self._by_word:
             _look(self._by_word, forms.words(self.form), line, found)
         for size, buckets in self._by_gram.items():
-            _look(buckets, forms.grams(self.form, size), line, found)
+            few = len(buckets) <= _FEW
+            grams = [gram for gram in buckets if gram in line] if few else forms.grams(self.form, size)
+            _look(buckets, grams, line, found)
         return found
 
 
