@@ -16,7 +16,8 @@ from tui.domain.card import Card
 from tui.domain.chat import Node, Revision, Role
 from tui.domain.lore import LorePosition
 from tui.domain.profile import PromptPreset
-from tui.domain.prompt.compatible.plan import compatible_pieces, make_compatible_plan
+from tui.domain.prompt.compatible.plan import make_compatible_plan
+from tui.domain.prompt.compatible.render import compatible_pieces
 from tui.domain.prompt.types import Budget, Cast, Injection, LoreHit, Turn
 from tui.domain.prompt.types import Plan as Plan
 from tui.domain.template import Template
@@ -25,13 +26,18 @@ from tui.formats.card_read import read_card
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 GOLD = DATA / "sillytavern"
 STORY = (
-    "{{#if anchorBefore}}{{anchorBefore}}\n{{/if}}{{#if system}}{{system}}\n{{/if}}{{#if wiBefore}}{{wiBefore}}\n{{/if}}"
+    "{{#if anchorBefore}}{{anchorBefore}}\n{{/if}}{{#if system}}{{system}}\n{{/if}}"
+    "{{#if wiBefore}}{{wiBefore}}\n{{/if}}"
     "{{#if description}}{{description}}\n{{/if}}{{#if personality}}{{personality}}\n{{/if}}"
     "{{#if scenario}}{{scenario}}\n{{/if}}{{#if wiAfter}}{{wiAfter}}\n{{/if}}{{#if persona}}{{persona}}\n{{/if}}"
     "{{#if anchorAfter}}{{anchorAfter}}\n{{/if}}{{trim}}"
 )
 CONTEXT: Mapping[str, Any] = {"story_string": STORY, "story_string_position": "0", "always_force_name2": "true"}
-SYSTEM = "Write {{char}}'s next reply in a fictional chat between {{char}} and {{user}}."
+#: The recordings' system prompt, read from one of their presets where those are at hand.
+_PRESET = DATA / "presets" / "st_openai_Default.json"
+SYSTEM = (
+    str(json.loads(_PRESET.read_text("utf-8"))["prompts"][0]["content"]) if _PRESET.is_file() else "Write as {{char}}."
+)
 
 
 def _tags(user: str, model: str, system: str, end: str, stop: str, **more: Any) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import compatible_kit as kit
 import pytest
 
-import compatible_kit as kit
-from tui.domain.prompt.compatible.plan import compatible_messages, make_compatible_plan
+from tui.domain.prompt.compatible.plan import make_compatible_plan
+from tui.domain.prompt.compatible.render import compatible_messages
 
 
 @pytest.mark.parametrize(("case", "file"), kit.cases("gold1.json", "gold2.json", "gold2b.json"))

@@ -29,7 +29,7 @@ class Assembly:
 
     @staticmethod
     def of(turn: Turn, settings: CompatibleSettings, lore: Sequence[LoreHit], rewrite: Rewrite | None) -> Assembly:
-        filling = Filling(turn, settings.switches.collapse_newlines)
+        filling = Filling(turn, settings, lore)
         fields = CardFields.of(turn, settings, filling)
         cast = () if turn.cast is None else tuple(card.display_name for card in turn.cast.members)
         return Assembly(

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from tui.domain.chat import Role
 from tui.domain.errors import PromptTooLong
-from tui.domain.notice import Notice, notice
 from tui.domain.prompt.compatible.assembly import Assembly
 from tui.domain.prompt.compatible.chat_messages import (
     EXAMPLE_ASSISTANT,
@@ -57,6 +56,7 @@ class _ChatPlan:
         self._count = count
         self._group = assembly.turn.group or assembly.turn.cast is not None
         self._left = self._turn.budget.context - self._turn.budget.reserve - REPLY_OPENER
+        self._placed: list[Message] = []
         self._shown: set[str] = set()
 
     def plan(self) -> Plan:
@@ -208,7 +208,7 @@ class _ChatPlan:
 
     def _of_item(self, item: Item) -> Message:
         """A message of the chat, with its speaker's name where the preset wants it."""
-        names, user = self._preset.names, self._turn.user
+        names, user = self._texts.names, self._turn.user
         foreign = item.name not in (user, self._turn.card.display_name, self._turn.card.name)
         shown = names == NAMES_CONTENT and item.role != "system"
         if names == NAMES_DEFAULT and item.name != user:
@@ -268,26 +268,24 @@ class _ChatPlan:
 
     def _spend(self, messages: Sequence[Message], needed: bool = False) -> bool:
         """Whether there is room for the messages, which is then taken. Raises PromptTooLong if it is `needed`."""
-        cost = sum(self._count(m.text) + PER_MESSAGE for m in messages if m.text)
+        cost = sum(map(self._cost, messages))
         if cost > self._left:
             if needed:
-                raise self._too_long(cost)
+                raise self._too_long(messages)
             return False
         self._left -= cost
+        self._placed += messages
         return True
 
-    def _too_long(self, missing: int) -> PromptTooLong:
-        budget = self._turn.budget
-        needed = budget.context - budget.reserve - self._left + missing
-        return PromptTooLong(
-            notice(
-                "The prompt does not fit: its fixed part and the newest message take {needed} tokens, and {reserve} "
-                "are kept for the reply, but the model's window is {context} tokens.",
-                needed=needed, reserve=budget.reserve, context=budget.context,
-            ),
-            Notice("Shorten its largest part (F5 lists them), set a shorter reply length, or use a larger context."),
-            segments=[], needed=needed, context=budget.context, reserve=budget.reserve,
-        )
+    def _too_long(self, more: Sequence[Message]) -> PromptTooLong:
+        """The refusal: what was placed so far, and what did not fit any more."""
+        sheet = Sheet(self._turn, self._count, self._all.settings.switches.collapse_newlines)
+        for one in (*self._placed, *more):
+            sheet.chat_message(one)
+        return sheet.too_long(sum(map(self._cost, (*self._placed, *more))) + REPLY_OPENER)
+
+    def _cost(self, one: Message) -> int:
+        return self._count(one.text) + PER_MESSAGE if one.text else 0
 
     def _written(self, messages: Sequence[Message]) -> Plan:
         if self._texts.squash_system_messages:
@@ -298,4 +296,4 @@ class _ChatPlan:
         for one in messages:
             sheet.chat_message(one)
         stops = tuple(dict.fromkeys(self._filling.macros(s, "stops") for s in self._all.settings.custom_stops))
-        return sheet.plan(self._all.lore, stops)
+        return sheet.plan(self._all.lore, stops, self._filling)

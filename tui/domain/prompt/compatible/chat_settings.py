@@ -22,7 +22,7 @@ NAMES_NONE, NAMES_DEFAULT, NAMES_FIELD, NAMES_CONTENT = -1, 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class PromptEntry:
-    """One prompt of the list. `absolute`: it stands in the chat, at `depth`, those of higher `order` first."""
+    """One prompt of the list. `absolute`: it stands in the chat, at `depth`, those of higher `order` last."""
 
     identifier: str
     role: Role = "system"
@@ -36,10 +36,10 @@ class PromptEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChatTexts:
-    """The preset's texts and switches, by SillyTavern's names. The nudges have words of our own until a preset brings
-    its own."""
+    """The preset's texts and switches, by SillyTavern's names (but `names`). The nudges have words of our own until a
+    preset brings its own."""
 
-    names_behavior: str = "0"
+    names: int = 0                                # where speakers' names stand; SillyTavern's `names_behavior`
     send_if_empty: str = ""
     impersonation_prompt: str = ""
     new_chat_prompt: str = "[Start a new Chat]"
@@ -68,7 +68,7 @@ class ChatPreset:
     def of(turn: Turn) -> ChatPreset:
         """The imported preset of a turn's prompt, or one that says what our own prompt preset says."""
         raw = turn.prompt.sillytavern
-        texts = read_fields(ChatTexts, {**raw, "names_behavior": str(as_whole(raw.get("names_behavior"), 0))})
+        texts = read_fields(ChatTexts, {**raw, "names": raw.get("names_behavior")})
         if not texts.impersonation_prompt:
             texts = replace(texts, impersonation_prompt=turn.prompt.impersonate_prompt)
         known = {entry.identifier: entry for entry in _entries(raw.get("prompts"), turn)}
@@ -83,10 +83,6 @@ class ChatPreset:
             if (enabled and (name not in known or _triggered(raw.get("prompts"), name, turn.kind))) or name == "main"
         )
         return ChatPreset(texts, prompts, disabled)
-
-    @property
-    def names(self) -> int:
-        return as_whole(self.texts.names_behavior, NAMES_DEFAULT)
 
 
 def _entries(value: Any, turn: Turn) -> list[PromptEntry]:

@@ -104,7 +104,7 @@ def formatted_examples(
         text = _START.sub("-", block.text, count=1).replace("\r", "")
         messages = block_messages(text, speakers, in_group)
         if messages and line:
-            out.append((Run(line, block.source, True),))
+            out.append((Run(line, block.source),))
         out.extend(_formatted(m, block.source, speakers, in_group, instruct, filling) for m in messages)
     return out or [_plain(block, line) for block in blocks]
 

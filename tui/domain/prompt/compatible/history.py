@@ -17,6 +17,8 @@ from tui.domain.prompt.types import Turn
 #: depth with 0 for the newest message) to text.
 Rewrite = Callable[[str, str, int], str]
 CONTINUED = "continued"
+#: More characters than this no vocabulary puts into one token on average: what lies beyond cannot fit.
+CHARS_PER_TOKEN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Item:
 def chat_items(turn: Turn, settings: CompatibleSettings, filling: Filling, rewrite: Rewrite | None) -> list[Item]:
     """The visible messages, oldest first, thoughts added to the newest replies; the one that is to be continued is
     the last."""
-    nodes = [node for node in turn.path if not node.hidden]
+    nodes = _near(turn)
     continued = turn.kind == "continue"
     first = turn.path[0].id if turn.path else ""
     items = []
@@ -52,6 +54,19 @@ def chat_items(turn: Turn, settings: CompatibleSettings, filling: Filling, rewri
         char = turn.card.display_name
         items.append(Item("assistant", char, (Run(turn.prefill, "prefill"),), CONTINUED))
     return _with_thoughts(turn, settings, filling, nodes, items, rewrite, last)
+
+
+def _near(turn: Turn) -> list[Node]:
+    """The visible messages, without the older ones of a long chat that could not fit by any count."""
+    room = max(1, turn.budget.context - turn.budget.reserve) * CHARS_PER_TOKEN
+    out: list[Node] = []
+    for node in reversed(turn.path):
+        if not node.hidden:
+            out.append(node)
+            room -= len(node.text) + 1
+            if room < 0:
+                break
+    return out[::-1]
 
 
 def _with_thoughts(
@@ -155,12 +170,11 @@ class Writer:
             after = (Run("\n", markup=True),)
         said = item.runs
         if self._named(item):
-            said = (Run(f"{item.name}: ", item.runs[0].source if item.runs else "template"), *said)
+            said = (Run(f"{item.name}: "), *said)
         return wrapped(before, said, after if suffix else (), instruct.wrap)
 
     def _bare(self, item: Item, suffix: bool) -> Runs:
-        named = item.name and item.role != "system"
-        name = (Run(f"{item.name}: ", item.runs[0].source),) if named and item.runs else ()
+        name = (Run(f"{item.name}: "),) if item.name and item.role != "system" else ()
         return (*name, *item.runs, *((Run("\n", markup=True),) if suffix else ()))
 
     def _named(self, item: Item) -> bool:

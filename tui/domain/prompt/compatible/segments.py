@@ -8,11 +8,13 @@ from itertools import groupby
 
 from tui.domain.backend import Piece
 from tui.domain.chat import Role
-from tui.domain.notice import Notice
+from tui.domain.errors import PromptTooLong
+from tui.domain.notice import Notice, notice
 from tui.domain.prompt.compatible.chat_messages import Message
+from tui.domain.prompt.compatible.filling import Filling
 from tui.domain.prompt.compatible.history import Formatted
 from tui.domain.prompt.compatible.runs import Flow, Run, Runs
-from tui.domain.prompt.forecast import forecast
+from tui.domain.prompt.forecast import forecast, moving_tokens
 from tui.domain.prompt.types import Counter, LoreHit, Plan, Segment, Turn, Volatility
 
 LEFT_OUT = Notice("Left out to make room; the oldest messages leave one by one.")
@@ -73,17 +75,35 @@ class Sheet:
         """What follows the last message."""
         self._add(runs, "user" if self._turn.kind == "impersonate" else "assistant", "tail")
 
-    def plan(self, lore: tuple[LoreHit, ...], stops: tuple[str, ...]) -> Plan:
-        """All of it as a plan. Its state is the turn's, with where history now begins."""
+    def too_long(self, needed: int) -> PromptTooLong:
+        """The refusal of a prompt that does not fit; the segments so far are what it cannot do without."""
+        budget = self._turn.budget
+        return PromptTooLong(
+            notice(
+                "The prompt does not fit: its fixed part and the newest message take {needed} tokens, and {reserve} "
+                "are kept for the reply, but the model's window is {context} tokens.",
+                needed=needed, reserve=budget.reserve, context=budget.context,
+            ),
+            Notice("Shorten its largest part (F5 lists them), set a shorter reply length, or use a larger context."),
+            segments=[s.to_json() for s in self._segments], needed=needed, context=budget.context,
+            reserve=budget.reserve,
+        )
+
+    def plan(self, lore: tuple[LoreHit, ...], stops: tuple[str, ...], filling: Filling) -> Plan:
+        """All of it as a plan. Its state is the turn's, with where history now begins and what macros set."""
         state = self._turn.state
         last = forecast(self._segments, state.rendered)
         gone = set(self._dropped)
         at = next((n for n, node in enumerate(self._turn.path) if node.id == state.anchor), 0)
         cut = tuple(node.id for node in self._turn.path[at:] if node.id in gone)
-        after = replace(state, anchor=self._anchor, frozen={}, examples=self._examples, rendered=last.rendered)
+        after = replace(
+            state, anchor=self._anchor, frozen={}, examples=self._examples, rendered=last.rendered,
+            variables=filling.variables,
+        )
         tokens = sum(s.tokens for s in last.segments if s.included)
         return Plan(
-            last.segments, after, lore, stops, tokens, last.reuse, cut, (), last.first_change, rebase=bool(cut)
+            last.segments, after, lore, stops, tokens, last.reuse, cut, tuple(_told(filling)), last.first_change,
+            rebase=bool(cut), globals=filling.globals, moving=moving_tokens(last.segments, self._turn.cuttable),
         )
 
     def _add(self, runs: Sequence[Run], role: Role, volatility: Volatility, name: str = "", block: str = "") -> None:
@@ -94,17 +114,26 @@ class Sheet:
                 Piece(text, run.markup) for run in part if (text := self._flow.passed(run.text))
             )
             if pieces:
-                text = "" if source == "template" else "".join(run.text for run in part if run.source == source)
+                text = "".join(run.text for run in part if run.source != "template")
                 tokens = self._count("".join(piece.text for piece in pieces))
                 self._segments.append(Segment(source, role, text, tokens, volatility, name, block, pieces=pieces))
 
 
+def _told(filling: Filling) -> list[Notice]:
+    if not filling.banned:
+        return []
+    words = ", ".join(filling.banned)[:200]
+    return [notice("A text asks that words not be written ({words}); no backend is told so yet.", words=words)]
+
+
 def _by_source(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
-    """The runs by neighbours of one source; the format's literals belong to a neighbour."""
+    """The runs by neighbours of one source; the format's literals and the line ends of a story belong to a
+    neighbour."""
     out: list[tuple[str, list[Run]]] = []
     for source, group in groupby(runs, key=lambda run: run.source):
         part = list(group)
-        if out and (source == "template" or out[-1][0] == source):
+        glue = source == "template" or (source == "story" and not "".join(run.text for run in part).strip())
+        if out and (glue or out[-1][0] == source):
             out[-1][1].extend(part)
         elif out and out[-1][0] == "template":
             out[-1] = (source, [*out[-1][1], *part])

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 from tui.domain.chat import Role
 from tui.domain.profile import ExampleMode, PromptPreset
+from tui.domain.prompt.render import with_mode
 from tui.domain.prompt.types import Turn
 from tui.domain.template import Template
 
@@ -152,16 +153,31 @@ class CompatibleSettings:
 
 def settings_of(turn: Turn) -> CompatibleSettings:
     """The settings of a turn: imported presets where its format and its prompt carry them, else ours."""
-    raw = turn.prompt.sillytavern
-    instruct, context = turn.template.sillytavern, raw if "story_string" in raw else None
-    tags = turn.template.reasoning
+    raw, template = turn.prompt.sillytavern, with_mode(turn.template, turn.mode)
+    context = raw if "story_string" in raw else None
+    tags = template.reasoning
     reasoning = raw.get("reasoning")
     return CompatibleSettings(
-        InstructPreset.from_fields(instruct) if instruct else InstructPreset.from_template(turn.template),
+        _instruct_of(template, own_story=context is None),
         ContextPreset.from_prompt(turn.prompt) if context is None else ContextPreset.from_fields(context),
         read_fields(ReasoningPreset, reasoning) if isinstance(reasoning, Mapping)
         else ReasoningPreset(f"{tags.start}\n", f"\n{tags.end}") if tags.start and tags.end else ReasoningPreset(),
         read_fields(Switches, raw), turn.prompt.examples, _stop_list(raw.get("custom_stopping_strings")), raw,
+    )
+
+
+def _instruct_of(template: Template, own_story: bool) -> InstructPreset:
+    """The imported preset of a format, or its own literals. Presets from before they wrapped the story left that to
+    the context's; with a story of ours they wrap it as a system turn."""
+    if not template.sillytavern:
+        return InstructPreset.from_template(template)
+    preset = InstructPreset.from_fields(template.sillytavern)
+    if not own_story or "story_string_prefix" in template.sillytavern:
+        return preset
+    as_user = preset.system_same_as_user
+    return replace(
+        preset, story_string_prefix=preset.input_sequence if as_user else preset.system_sequence,
+        story_string_suffix=preset.input_suffix if as_user else preset.system_suffix,
     )
 
 

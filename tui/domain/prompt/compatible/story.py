@@ -49,7 +49,7 @@ def render_story(
         raise BadInput(
             notice("The story string of {preset} cannot be read: the block {block} is not opened and closed properly.",
                    preset=turn.prompt.label or turn.prompt.id, block=str(wrong)),
-            "Each {{#if …}} needs its {{/if}}. Mend the preset, or choose another one.",
+            "Each #if and #unless needs its end (/if, /unless). Mend the preset, or choose another one.",
             field="story_string",
         ) from None
     own_text = [part for run in runs for part in (_own(run, filling) if run.markup else (run,))]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.domain.errors import PromptTooLong
-from tui.domain.notice import Notice, notice
+from tui.domain.notice import Notice
 from tui.domain.prompt.compatible.assembly import Assembly
 from tui.domain.prompt.compatible.examples import formatted_examples, heading, plain_examples
 from tui.domain.prompt.compatible.filling import Filling
@@ -20,10 +19,6 @@ from tui.domain.prompt.compatible.story import IN_CHAT, render_story, wrapped_st
 from tui.domain.prompt.types import Counter, Plan, Turn
 
 _EXAMPLES_LEFT = Notice("Example dialogue leaves line by line, from its end, when the conversation needs its room.")
-_TOO_LONG = (
-    "The prompt does not fit: its fixed part and the newest message take {needed} tokens, and {reserve} are "
-    "kept for the reply, but the model's window is {context} tokens."
-)
 
 
 def make_text_plan(assembly: Assembly, count: Counter) -> Plan:
@@ -53,7 +48,7 @@ def make_text_plan(assembly: Assembly, count: Counter) -> Plan:
         text = continued_text(parts.cycle, turn.card.display_name, settings.instruct.enabled)
         sheet.message(Formatted(continued, text))
     sheet.examples_left(parts.examples[room.examples :], _EXAMPLES_LEFT)
-    return sheet.plan(assembly.lore, compatible_stops(turn, settings, assembly.filling))
+    return sheet.plan(assembly.lore, compatible_stops(turn, settings, assembly.filling), assembly.filling)
 
 
 def _parts(assembly: Assembly, writer: Writer, opener: Opener) -> tuple[Parts, Item | None]:
@@ -79,12 +74,16 @@ def _parts(assembly: Assembly, writer: Writer, opener: Opener) -> tuple[Parts, I
     if settings.examples == "never":
         examples = []
     parts = Parts(
-        () if in_chat else wrapped_story(story, settings, filling),
-        (Run(filling.macros(start + "\n", "chat_start"), markup=True),) if start else (),
+        (*_preamble(settings), *(() if in_chat else wrapped_story(story, settings, filling))),
+        filling.sequence(start + "\n") if start else (),
         _alignment(turn, settings, filling, writer), tuple(messages), tuple(examples), settings.examples == "always",
         text_of_runs(opener.after("")), continued.runs if continued is not None else (),
     )
     return parts, continued.item if continued is not None else None
+
+
+def _preamble(settings: CompatibleSettings) -> Runs:
+    return (Run(settings.instruct.preamble, markup=True),) if settings.instruct.preamble else ()
 
 
 def _alignment(turn: Turn, settings: CompatibleSettings, filling: Filling, writer: Writer) -> Runs:
@@ -92,7 +91,7 @@ def _alignment(turn: Turn, settings: CompatibleSettings, filling: Filling, write
     text = settings.instruct.user_alignment_message
     if not text or not settings.instruct.enabled:
         return ()
-    said = (Run(filling.macros(text, "user_alignment_message"), markup=True),)
+    said = (Run(filling.macros(text, "user_alignment_message")),)
     return writer.message(Item("user", turn.user, said), "first")
 
 
@@ -114,14 +113,13 @@ def _write_chat(assembly: Assembly, sheet: Sheet, opener: Opener, messages: Sequ
 
 def _must_fit(assembly: Assembly, parts: Parts, room: Room, count: Counter) -> None:
     """Refuse a prompt without the newest message: the model could not answer it."""
-    turn = assembly.turn
     newest = next((at for at in range(len(parts.messages) - 1, -1, -1) if not parts.messages[at].item.injected), None)
     if newest is None or newest in room.kept:
         return
+    sheet = Sheet(assembly.turn, count, assembly.settings.switches.collapse_newlines)
+    sheet.story(parts.story)
+    sheet.template(parts.start)
+    sheet.message(parts.messages[newest])
+    sheet.template(parts.cycle)
     fixed = "".join(map(text_of_runs, (parts.story, parts.start, parts.messages[newest].runs, parts.cycle)))
-    needed, budget = count(fixed + parts.opener), turn.budget
-    raise PromptTooLong(
-        notice(_TOO_LONG, needed=needed, reserve=budget.reserve, context=budget.context),
-        Notice("Shorten its largest part (F5 lists them), set a shorter reply length, or use a larger context."),
-        segments=[], needed=needed, context=budget.context, reserve=budget.reserve,
-    )
+    raise sheet.too_long(count(fixed + parts.opener))
