@@ -47,9 +47,10 @@ class Fate:
 
 def spend(fired: Sequence[Fate], settings: ScanSettings, count: Counter) -> None:
     """Keep what the budgets allow, ours and each book's own; the first that does not fit ends its kind."""
-    def rank(fate: Fate) -> tuple[bool, int]:
-        entry = fate.item.entry
-        return (not fate.item.always, -(fate.item.order if entry.priority is None else entry.priority))
+    def rank(fate: Fate) -> tuple[bool, bool, int]:
+        entry, marks = fate.item.entry, fate.item.marks
+        weight = fate.item.order if entry.priority is None else entry.priority
+        return (marks.first_to_go, not fate.item.always, -weight)
 
     left = settings.limit
     own = {f.item.book.id: f.item.book.token_budget for f in fired if (f.item.book.token_budget or 0) > 0}

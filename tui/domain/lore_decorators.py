@@ -27,6 +27,9 @@ class Decorators:
     only_every: int | None = None
     additional_keys: tuple[tuple[str, ...], ...] = ()
     exclude_keys: tuple[str, ...] = ()
+    stays: bool = False                           # once it fired, it fires on every later turn
+    once: bool = False                            # once it fired, it never does again
+    first_to_go: bool = False                     # when the budget is short
 
 
 _NONE = Decorators()
@@ -133,6 +136,9 @@ def _exclude(found: Decorators, value: str) -> Decorators | None:
 _READERS: dict[str, Callable[[Decorators, str], Decorators | None]] = {
     "activate": lambda found, _: replace(found, activate=True),
     "dont_activate": lambda found, _: replace(found, dont_activate=True),
+    "keep_activate_after_match": lambda found, _: replace(found, stays=True),
+    "dont_activate_after_match": lambda found, _: replace(found, once=True),
+    "ignore_on_max_context": lambda found, _: replace(found, first_to_go=True),
     "depth": _depth,
     "scan_depth": _number("scan_depth", 0),
     "activate_only_after": _number("only_after", 0),

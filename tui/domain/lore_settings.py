@@ -14,6 +14,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.prompt.types import LoreTimer
 
 _WRONG_KIND = Notice("The entry is not meant for this kind of reply.")
+_ONCE = Notice("It fired before, and a decorator lets it fire only once.")
 _OTHER_CHARACTER = Notice("The entry is not meant for this character.")
 
 
@@ -91,6 +92,8 @@ def closed_to(item: Item, settings: ScanSettings, timers: RunningTimers) -> Noti
         return _OTHER_CHARACTER
     if entry.delay > timers.length:
         return notice("It waits until the chat has {count} messages.", count=entry.delay)
+    if item.key in timers.cooldown and item.marks.once:
+        return _ONCE
     if item.key in timers.cooldown and item.key not in timers.sticky:
         left = timers.cooldown[item.key].end - timers.length
         return notice("It fired a short while ago and rests for {count} more messages.", count=left)

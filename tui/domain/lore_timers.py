@@ -15,6 +15,8 @@ from tui.domain.prompt.types import LoreTimer
 
 Kind = Literal["sticky", "cooldown"]
 _Key = tuple[str, str]
+#: Messages: more than any chat has.
+_FOR_GOOD = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,10 @@ class RunningTimers:
 
     def left(self, item: Item) -> dict[str, int]:
         """The messages that are left of each effect of an entry, its delay among them."""
-        out = {}
-        if (timer := self.sticky.get(item.key)) is not None:
-            out["sticky"] = timer.end - self.length
-        if (timer := self.cooldown.get(item.key)) is not None:
-            out["cooldown"] = timer.end - self.length
+        out: dict[str, int] = {}
+        for timer in (self.sticky.get(item.key), self.cooldown.get(item.key)):
+            if timer is not None and timer.end < _FOR_GOOD:
+                out[timer.kind] = timer.end - self.length
         if item.entry.delay > self.length:
             out["delay"] = item.entry.delay - self.length
         return out
@@ -68,7 +69,7 @@ def running_timers(
             else:
                 cooldown[item.key] = timer
     for item in followed:
-        if item.entry.cooldown > 0:
+        if _span(item, "cooldown") > 0:
             cooldown[item.key] = _timer(item, "cooldown", length, protected=True)
     return RunningTimers(length, sticky, cooldown, tuple(absent))
 
@@ -77,9 +78,9 @@ def timers_after(running: RunningTimers, active: Iterable[Item]) -> RunningTimer
     """The effects after a scan: those that run, and those that the entries which entered start."""
     sticky, cooldown = dict(running.sticky), dict(running.cooldown)
     for item in active:
-        if item.entry.sticky > 0 and item.key not in sticky:
+        if _span(item, "sticky") > 0 and item.key not in sticky:
             sticky[item.key] = _timer(item, "sticky", running.length)
-        if item.entry.cooldown > 0 and item.key not in cooldown:
+        if _span(item, "cooldown") > 0 and item.key not in cooldown:
             cooldown[item.key] = _timer(item, "cooldown", running.length)
     return RunningTimers(running.length, sticky, cooldown, running.absent)
 
@@ -90,6 +91,11 @@ def _timer(item: Item, kind: Kind, length: int, protected: bool = False) -> Lore
 
 
 def _span(item: Item, kind: Kind) -> int:
+    """How many messages an effect lasts; decorators that hold for good beat the entry's numbers."""
+    if item.marks.once:
+        return 0 if kind == "sticky" else _FOR_GOOD
+    if item.marks.stays:
+        return _FOR_GOOD if kind == "sticky" else 0
     return item.entry.sticky if kind == "sticky" else item.entry.cooldown
 
 
