@@ -117,3 +117,13 @@ def test_text_of_people_is_not_markup_in_any_shipped_format() -> None:
         _, pieces = render_messages(template, messages)
         assert not any("«" in p.text or "»" in p.text for p in pieces if p.markup)
         assert sum(p.text.count("«") for p in pieces if not p.markup) == 4
+
+
+def test_what_stands_before_the_system_text_is_not_written_again_before_a_note() -> None:
+    turns = (("system", "Qs"), ("user", "Qu"), ("system", "Qn"), ("user", "Q"))
+    talk = [ChatMessage(role, text) for role, text in turns]
+    for name, once in (("llama-3.1", "Cutting Knowledge Date"), ("command-a", "# System Preamble")):
+        bos, pieces = render_messages(shipped()[name], talk, clock="2025-01-15")
+        text = text_of(pieces, bos)
+        assert text.count(once) == 1
+        assert "Qn" in text

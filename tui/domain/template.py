@@ -86,6 +86,7 @@ class Template:
     name_format: str = "{{name}}: "
     other_members: Literal["assistant", "user"] = "assistant"
     note_role: Literal["system", "user", "inline"] = "system"
+    note_prefix: str | None = None                # before a later system text; None: the same as system_prefix
     detect: Detection = Detection()
     jinja: str = ""                               # the model's own template, run (sandboxed) where fields cannot say it
     sillytavern: Mapping[str, Any] = field(default_factory=dict)  # the instruct preset it was made of, for that mode

@@ -267,7 +267,8 @@ class _Writer:
         if role == "user":
             return form.user_prefix, form.user_suffix, form.trim.user
         if role == "system":
-            return form.system_prefix, form.system_suffix, form.trim.system
+            prefix = form.system_prefix if form.note_prefix is None else form.note_prefix
+            return prefix, form.system_suffix, form.trim.system
         return form.assistant_prefix, form.assistant_suffix, form.trim.assistant
 
     def _continued(self, turn: ChatMessage) -> None:

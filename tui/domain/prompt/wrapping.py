@@ -24,7 +24,8 @@ class Wrapping:
         if form.note_role != "system" or form.system_placement != "turn":
             self.note_cost = max(self._turns["user"], self._cost(form.join))
         else:
-            self.note_cost = self._turns["system"]
+            prefix = form.system_prefix if form.note_prefix is None else form.note_prefix
+            self.note_cost = self._cost(prefix, form.system_suffix)
 
     def turn(self, role: str, name: str = "") -> int:
         """Tokens around a turn of `role`, name line included."""
