@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from engine_help import ask, chat, collect, reply
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tui.domain.backend import Finish, Piece, Progress, Text
 from tui.domain.samplers import Samplers
-from tui.engine.memory import LEAST_MOVED, replaced_block
+from tui.engine.memory import LEAST_MOVED, kept_stretches
 from tui.engine.proxy import EmbeddedEngine
 from tui.engine.settings import EngineSettings
 
@@ -208,26 +209,59 @@ def test_the_block_is_found_wherever_it_was(head: list[int], block: list[int], d
     tail = [data.draw(st.integers(0, 50000)) for _ in range(8)] * (LEAST_MOVED // 8) + [7]
     have, want = [*head, *block, *tail], [*head, *tail]
     start = next((i for i, (a, b) in enumerate(zip(have, want, strict=False)) if a != b), len(want))
-    found = replaced_block(have, want, start)
+    found = kept_stretches(have, want, start)
     if len(want) - start >= LEAST_MOVED:
-        assert found is not None
-        assert found.inserted == 0
-        assert have[start + found.gone:start + found.gone + found.moved] == want[start:]
+        assert [(s.place, s.place_end) for s in found] == [(start, len(want))]
+        assert have[found[0].start:found[0].end] == want[start:]
     else:
-        assert found is None
+        assert found == []
 
 
-@given(st.integers(0, 300), st.integers(1, 900), st.integers(1, 900), st.integers(0, 700))
-def test_a_shorter_one_in_its_place_is_found_and_a_small_change_is_not(
-    head: int, gone: int, inserted: int, tail: int,
-) -> None:
-    kept, rest = list(range(head)), list(range(10_000, 10_000 + tail))
-    have, want = [*kept, *range(2000, 2000 + gone), *rest], [*kept, *range(5000, 5000 + inserted), *rest]
-    found = replaced_block(have, want, head)
-    if found is not None:
-        assert (found.gone, found.inserted, found.moved) == (gone, inserted, tail)
-    else:
-        assert gone < LEAST_MOVED or inserted >= gone or tail < LEAST_MOVED + LEAST_MOVED // 2
+sizes = st.integers(0, 900)
+
+
+@given(st.integers(0, 300), st.lists(st.tuples(sizes, sizes, sizes), min_size=1, max_size=4))
+def test_all_that_can_be_kept_is_found_in_order(head: int, parts: list[tuple[int, int, int]]) -> None:
+    have, want = list(range(head)), list(range(head))
+    fresh = iter(range(10_000, 10_000_000))
+    for gone, inserted, kept in parts:
+        have += [next(fresh) for _ in range(gone)]
+        want += [next(fresh) for _ in range(inserted)]
+        same = [next(fresh) for _ in range(kept)]
+        have, want = have + same, want + same
+    start = next((i for i, (a, b) in enumerate(zip(have, want, strict=False)) if a != b), min(len(have), len(want)))
+    found = kept_stretches(have, want, start)
+    for before, after in pairwise(found):
+        assert before.end <= after.start
+        assert before.place_end <= after.place
+    for stretch in found:
+        assert start <= stretch.place <= stretch.start
+        assert stretch.length >= LEAST_MOVED
+        assert have[stretch.start:stretch.end] == want[stretch.place:stretch.place_end]
+    gone, inserted, kept = parts[0]
+    if len(parts) == 1 and gone >= LEAST_MOVED + inserted and kept >= 2 * LEAST_MOVED:
+        assert [s.length for s in found] == [kept]
+    if len(parts) == 1 and inserted and gone < LEAST_MOVED:
+        assert found == []
+
+
+async def test_several_places_may_change_at_once(make_engine: Callable[..., EmbeddedEngine]) -> None:
+    """A cut may take a block, an old summary and an old entry, and bring a new summary, all in one."""
+    engine = make_engine(settings=EngineSettings(cache_shift=True, n_ctx=4096))
+    system, opener = chat()[:3], chat()[3:]
+    one, two, three, gone = (chat(*(story(n) for n in range(a, a + 8)))[3:-1] for a in (100, 200, 300, 0))
+    short = (Piece("<|im_start|>system\n", True), Piece("A short word."), Piece("<|im_end|>\n", True))
+    await read(engine, "r1", (*system, *one, *gone, *two, *short, *three, *opener))
+    after = (*system, *short, *one, *short, *two, *three, *opener)
+    text, finish = await reply(engine, ask(after, id="r2", samplers=GREEDY, max_tokens=8))
+    assert finish.usage.prompt_tokens is not None
+    again, same = await reply(engine, ask(after, id="r3", samplers=GREEDY, max_tokens=8))
+    assert (same.usage.cached_tokens, again) == (finish.usage.prompt_tokens - 1, text)
+    last = (*system, *one[6:], *two, *three[6:], *opener)
+    moved = await read(engine, "r4", last)
+    assert moved.usage.shifted >= LEAST_MOVED
+    assert moved.usage.prompt_tokens is not None
+    assert moved.usage.prompt_tokens - (moved.usage.cached_tokens or 0) < 150
 
 
 async def test_a_move_that_is_called_off_leaves_a_memory_that_is_right(

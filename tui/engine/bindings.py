@@ -338,11 +338,14 @@ class Context:
         self._lib.llama_memory_seq_cp(self._memory, _MAIN, _ASIDE, start, end)
         self._lib.llama_memory_seq_rm(self._memory, _MAIN, keep, -1)
 
-    def bring_back(self, delta: int) -> None:
-        """Put what is aside back, `delta` places further down; the next decode computes the new positions."""
-        self._lib.llama_memory_seq_add(self._memory, _ASIDE, 0, -1, delta)
-        self._lib.llama_memory_seq_cp(self._memory, _ASIDE, _MAIN, 0, -1)
-        self.drop_aside()
+    def bring_back(self, start: int, end: int, place: int) -> None:
+        """Put what is aside from `start` to `end` back, now from `place` on, which is not behind `start`; what was
+        aside before it is dropped. The next decode computes the new positions."""
+        self._lib.llama_memory_seq_rm(self._memory, _ASIDE, 0, start)
+        if place != start:
+            self._lib.llama_memory_seq_add(self._memory, _ASIDE, start, end, place - start)
+        self._lib.llama_memory_seq_cp(self._memory, _ASIDE, _MAIN, place, place + end - start)
+        self._lib.llama_memory_seq_rm(self._memory, _ASIDE, place, place + end - start)
 
     def drop_aside(self) -> None:
         self._lib.llama_memory_seq_rm(self._memory, _ASIDE, 0, -1)

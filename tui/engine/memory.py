@@ -119,62 +119,88 @@ class Memory:
         return len(self.tokens)
 
     def _move_up(self, wanted: Sequence[int], total: int, tell: TellProgress) -> Reused:
-        """Where `wanted` is what is held with one block gone, or a shorter one in its place: take the block out, read
-        what replaces it, move the rest up. Returns what was kept so; nothing where it is not like that."""
+        """Where `wanted` is what is held with blocks gone, or shorter ones in their place: take the blocks out, read
+        what replaces them, move the rest up. Returns what was kept so; nothing where it is not like that."""
         start = _common(self.tokens, wanted)
-        block = replaced_block(self.tokens, wanted, start)
-        if block is None or not self.context.can_shift or (block.inserted and not self.context.has_aside):
+        stretches = kept_stretches(self.tokens, wanted, start)
+        if not stretches or not self.context.can_shift:
             return Reused(0)
-        end = start + block.inserted + block.moved
-        if block.inserted:
-            self.context.set_aside(start, start + block.gone, start + block.gone + block.moved)
-            del self.tokens[start:]
-            try:
-                self._append(wanted[:start + block.inserted], total, start, tell)
-            except BaseException:
-                self.context.drop_aside()
-                raise
-            self.context.bring_back(block.inserted - block.gone)
-        elif self.context.cut_out(start, block.gone):
-            self.context.cut_back(end)
+        if len(stretches) == 1 and stretches[0].place == start:
+            if not self.context.cut_out(start, stretches[0].start - start):
+                return Reused(0)
+            self._moved = True
+            self.tokens = list(wanted[:stretches[0].place_end])
+            self.context.cut_back(len(self.tokens))
+        elif self.context.has_aside:
+            self._assemble(wanted, stretches, start, total, tell)
         else:
             return Reused(0)
-        self._moved = True
-        self.tokens = list(wanted[:end])
-        return Reused(start + block.moved, block.moved)
+        moved = sum(s.length for s in stretches)
+        return Reused(start + moved, moved)
+
+    def _assemble(
+        self, wanted: Sequence[int], stretches: Sequence[Stretch], start: int, total: int, tell: TellProgress,
+    ) -> None:
+        """Behind `start` put each stretch in its new place, and read what comes between them."""
+        self.context.set_aside(start, stretches[0].start, stretches[-1].end)
+        del self.tokens[start:]
+        try:
+            for stretch in stretches:
+                self._append(wanted[:stretch.place], total, start, tell)
+                self.context.bring_back(stretch.start, stretch.end, stretch.place)
+                self._moved = True
+                self.tokens += wanted[stretch.place:stretch.place_end]
+        finally:
+            self.context.drop_aside()
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """What a prompt lost at one place: `gone` tokens, for which it has `inserted` others; then `moved` are the same."""
+class Stretch:
+    """Tokens that a new prompt has as well: where they begin in the memory, where in the prompt (never further down),
+    and how many they are."""
 
-    gone: int
-    inserted: int
-    moved: int
+    start: int
+    place: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
+
+    @property
+    def place_end(self) -> int:
+        return self.place + self.length
 
 
-def replaced_block(have: Sequence[int], want: Sequence[int], start: int) -> Block | None:
-    """How `want` differs from `have` at `start`, up to which both are equal; None where less than LEAST_MOVED tokens
-    are the same after it, or where more came than went. A change of a few words is none: what follows was read with
-    the old ones. Of several places where `have` goes on so, the one with the longest match."""
-    hay, width = array("i", have[start:]).tobytes(), array("i").itemsize
-    for offset in range(0, len(want) - start - LEAST_MOVED + 1, LEAST_MOVED // 2):
-        found = _longest(hay, width, have[start:], want[start + offset:])
-        if found is None:
+def kept_stretches(have: Sequence[int], want: Sequence[int], start: int) -> list[Stretch]:
+    """What `want` has of `have` behind `start`, up to which both are equal, in stretches of LEAST_MOVED or more, in
+    order. Empty where nothing was, or where new text came though no block of LEAST_MOVED went: what follows a change
+    of a few words was read with the old ones, and is read again."""
+    found: list[Stretch] = []
+    have_at = want_at = offset = start
+    while offset + LEAST_MOVED <= len(want):
+        match = _longest(have[have_at:], want[offset:])
+        if match is None:
+            offset += LEAST_MOVED // 2
             continue
-        gone, moved = found
-        inserted = offset
-        while inserted and gone and have[start + gone - 1] == want[start + inserted - 1]:
-            gone, inserted, moved = gone - 1, inserted - 1, moved + 1
-        if inserted and (gone < LEAST_MOVED or inserted >= gone):
-            return None
-        return Block(gone, inserted, moved) if gone else None
-    return None
+        at, place, length = have_at + match[0], offset, match[1]
+        while at > have_at and place > want_at and have[at - 1] == want[place - 1]:
+            at, place, length = at - 1, place - 1, length + 1
+        if place > at:
+            break
+        found.append(Stretch(at, place, length))
+        have_at, want_at = at + length, place + length
+        offset = want_at
+    if not found:
+        return []
+    read_between = found[-1].place - start - sum(s.length for s in found[:-1])
+    went = found[-1].start - found[-1].place
+    return found if went and (not read_between or went >= LEAST_MOVED) else []
 
 
-def _longest(hay: bytes, width: int, have: Sequence[int], want: Sequence[int]) -> tuple[int, int] | None:
-    """Where `have` (`hay` are its bytes) goes on as `want` begins, for LEAST_MOVED tokens or more, and for how many."""
-    needle = array("i", want[:LEAST_MOVED]).tobytes()
+def _longest(have: Sequence[int], want: Sequence[int]) -> tuple[int, int] | None:
+    """Where `have` goes on as `want` begins, for LEAST_MOVED tokens or more, and for how many."""
+    hay, needle, width = array("i", have).tobytes(), array("i", want[:LEAST_MOVED]).tobytes(), array("i").itemsize
     best: tuple[int, int] | None = None
     at = hay.find(needle)
     while at >= 0:
