@@ -79,6 +79,21 @@ def test_the_trace_reads_in_prompt_order(capsys: pytest.CaptureFixture[str], boo
     assert "  second/1" in out
 
 
+def test_macros_stand_for_the_names_given(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    book, card = tmp_path / "b.json", tmp_path / "mira.json"
+    book.write_text(json.dumps({"entries": {
+        "0": {"uid": 0, "key": ["{{char}}"], "content": "{{user}} met {{char}}."},
+        "1": {"uid": 1, "key": ["sea"], "content": "x", "characterFilter": {"names": ["mira"], "isExclude": True}},
+        "2": {"uid": 2, "key": ["salt"], "content": "y", "matchScenario": True},
+    }}))
+    card.write_text(json.dumps({"spec": "chara_card_v2", "data": {
+        "name": "Mira", "first_mes": "Hi.", "scenario": "A salt mine.", "description": "", "mes_example": ""
+    }}))
+    hits = scan(capsys, [str(book)], "--text", "Mira, the sea", "--card", str(card), "--user", "Alex")
+    assert [hits[f"b/{n}"]["fired"] for n in range(3)] == [True, False, True]
+    assert "Mira" in told(capsys, "--book", str(book), "--text", "Mira", "--card", str(card))
+
+
 def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], books: list[str]) -> None:
     with pytest.raises(BadInput, match="first=king"):
         told(capsys, "--book", *books, "--text", "x", "--source", "first=king")

@@ -20,6 +20,7 @@ from tui.i18n import tr
 if TYPE_CHECKING:
     from tui.domain.card import Card
     from tui.domain.lore_scan import LoreScan, ScanSettings
+    from tui.domain.macro_context import MacroContext
     from tui.sandbox import Sandbox
 
 
@@ -58,6 +59,7 @@ def _add_turn(test: argparse.ArgumentParser) -> None:
     test.add_argument("--seed", type=int, default=0, metavar="N", help="decides all chances")
     test.add_argument("--kind", choices=get_args(TurnKind), default="normal", help="what kind of reply is asked for")
     test.add_argument("--card", type=Path, metavar="FILE", help="the speaking character, for filters and further texts")
+    test.add_argument("--user", default="User", metavar="NAME", help="the person's name, for macros")
     test.add_argument("--persona", default="", metavar="TEXT", help="the person's description")
     test.add_argument(
         "--source", action="append", default=[], metavar="BOOK=KIND",
@@ -67,6 +69,7 @@ def _add_turn(test: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from tui.cli.prompt import _messages
+    from tui.domain.macro_context import MacroContext
     from tui.formats.files import read_bounded
     from tui.formats.lore_read import read_lorebook
 
@@ -75,21 +78,27 @@ def run(args: argparse.Namespace) -> int:
     said = [("", args.text)] if args.text is not None else [(m.name, m.content) for m in _messages(args.messages)]
     names = settings.lore.include_names
     texts = [f"{name}: {text}" if name and names else text for name, text in said]
-    scanned = _scan(books, texts, settings)
+    scanned = _scan(books, texts, settings, MacroContext(
+        args.user, settings.characters[1] if settings.characters else "Character", args.persona, seed=args.seed,
+    ))
     _show(scanned, args)
     return 0
 
 
-def _scan(books: Sequence[Any], texts: Sequence[str], settings: ScanSettings) -> LoreScan:
+def _scan(books: Sequence[Any], texts: Sequence[str], settings: ScanSettings, names: MacroContext) -> LoreScan:
     from tui.core.stems import stem_word
     from tui.domain.lore_index import IndexedFinder
     from tui.domain.lore_scan import scan_lore
+    from tui.domain.macros import expand
     from tui.sandbox import Sandbox
 
     sandbox = Sandbox()
     try:
         finder = IndexedFinder(_matcher(sandbox), stem_word)
-        return scan_lore(books, texts, estimate_tokens, settings=settings, finder=finder)
+        return scan_lore(
+            books, texts, estimate_tokens, settings=settings, finder=finder,
+            resolve=lambda text, place: expand(text, replace(names, place=place)),
+        )
     finally:
         sandbox.close()
 
