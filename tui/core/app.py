@@ -23,6 +23,7 @@ from tui.core.lore_scans import LoreScans
 from tui.core.memory import Memory
 from tui.core.methods import register
 from tui.core.planning import Planner
+from tui.core.prompt_formats import PromptFormats
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
 from tui.core.turns import Turns
@@ -62,11 +63,12 @@ class Core:
         self.store = store
         self.settings = Settings(config)
         self.library = Library(config, self._tell_problems)
-        self.connection = Connection(self.library, self.settings, self.events, store)
+        self.sandbox = Sandbox()
+        self.formats = PromptFormats(self.library, self.settings, self.sandbox)
+        self.connection = Connection(self.library, self.settings, self.events, self.formats, store)
         self.chats = Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
-        self.sandbox = Sandbox()
-        self.planner = Planner(self.gatherer, LoreScans(self.sandbox))
+        self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats)
         self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)
         self.sent = SentPrompts(store)
         self.warming = Warming(

@@ -14,13 +14,13 @@ from tui.core.counting import Shelf, TokenCounts
 from tui.core.events import EventHub
 from tui.core.library import Library
 from tui.core.places import EmbeddedModel, Place, Places, StatusListener
+from tui.core.prompt_formats import Format, PromptFormats, pin_name
 from tui.core.settings import Settings
 from tui.domain.backend import Backend, Capabilities, Finish
 from tui.domain.endpoint import Endpoint
-from tui.domain.errors import BackendError, BadInput, NotFound, Refused, TraktirError
+from tui.domain.errors import BackendError, BadInput, NotFound
 from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
-from tui.domain.prompt.detect import choose_template
 from tui.domain.template import Template
 from tui.engine.settings import EngineSettings
 
@@ -46,9 +46,11 @@ class Connection:
     """Opens backends when they are first needed and keeps them; an embedded model gives way to another."""
 
     def __init__(
-        self, library: Library, settings: Settings, events: EventHub, shelf: Shelf | None = None,
+        self, library: Library, settings: Settings, events: EventHub, formats: PromptFormats,
+        shelf: Shelf | None = None,
     ) -> None:
         self._library = library
+        self._formats = formats
         self._settings = settings
         self._events = events
         self.environment: dict[str, str] = dict(os.environ)
@@ -71,7 +73,7 @@ class Connection:
         if template_id:
             template, found_by = self._library.template(str(template_id)), "chat"
         else:
-            template, found_by = self._template(profile, place.capabilities)
+            template, found_by = await self._template(profile, place.capabilities)
         return Link(
             profile, place.backend, place.capabilities, template, found_by,
             self._context(profile, place.capabilities), place.counts, place,
@@ -141,7 +143,7 @@ class Connection:
         self._library.template(template_id)
         capabilities = (await self._ready(self.profile_of(), None)).capabilities
         assert capabilities is not None
-        pins = {**self._settings.get("template_pins"), _pin_name(capabilities): template_id}
+        pins = {**self._settings.get("template_pins"), pin_name(capabilities): template_id}
         self._settings.set("template_pins", pins)
         self._tell()
 
@@ -154,11 +156,13 @@ class Connection:
             "capabilities": capabilities.to_json(), "model": capabilities.model,
             "context": self._context(profile, capabilities),
         }
-        try:
-            template, found_by = self._template(profile, capabilities)
-            facts["template"] = {"id": template.id, "label": template.label or template.id, "found_by": found_by}
-        except TraktirError as error:
-            facts |= {"notice": error.what.to_json(), "ask_template": True}
+        found = self._formats.known(profile, capabilities)
+        if isinstance(found, Format):
+            facts["template"] = {
+                "id": found.template.id, "label": found.template.label or found.template.id,
+                "found_by": found.found_by, "why": found.why.to_json(),
+                "findings": [finding.to_json() for finding in found.findings],
+            }
         return facts
 
     async def _ready(self, profile: Profile, on_status: StatusListener | None) -> Place:
@@ -202,23 +206,17 @@ class Connection:
                 raise BadInput(notice("The key file {file} cannot be read.", file=name), file=name) from error
         return ""
 
-    def _template(self, profile: Profile, capabilities: Capabilities) -> tuple[Template, str]:
-        pinned = self._settings.get("template_pins").get(_pin_name(capabilities))
-        if pinned:
-            return self._library.template(str(pinned)), "pinned"
-        if profile.template != "auto":
-            return self._library.template(profile.template), "profile"
-        choice = choose_template(
-            self._library.templates(), jinja=capabilities.chat_template, name=capabilities.model
-        )
-        if choice.template is not None:
-            return choice.template, choice.found_by
-        if capabilities.chat_completion and not capabilities.text_completion:
-            return self._library.template("chatml"), "server"
-        raise Refused(
-            choice.why, notice("Choose one with /template NAME; the choice is kept for this model."),
-            kind="template_unknown", model=capabilities.model,
-        )
+    async def _template(self, profile: Profile, capabilities: Capabilities) -> tuple[Template, str]:
+        """The format of a model. What was made of its own template, and what is wrong, is told when it is found."""
+        found, fresh = await self._formats.find(profile, capabilities)
+        if fresh:
+            if found.found_by in ("derived", "jinja"):
+                self._events.tell(found.why)
+            for finding in found.findings:
+                if finding.severity == "error":
+                    self._events.tell(finding.what, "warning")
+            self._tell()
+        return found.template, found.found_by
 
     @staticmethod
     def _context(profile: Profile, capabilities: Capabilities) -> int:
@@ -253,10 +251,6 @@ def _state(place: Place | None) -> str:
 
 def _key(spec: Mapping[str, Any]) -> str:
     return repr(sorted((k, str(v)) for k, v in spec.items()))
-
-
-def _pin_name(capabilities: Capabilities) -> str:
-    return capabilities.model or capabilities.dialect
 
 
 def _model_name(profile: Profile) -> str:

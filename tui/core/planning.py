@@ -14,12 +14,13 @@ from tui.core.connection import Link
 from tui.core.counting import TokenCounts
 from tui.core.gathering import Asked, Gatherer
 from tui.core.lore_scans import LoreScans
-from tui.domain.backend import ChatMessage, CompletionRequest, Piece
+from tui.core.prompt_formats import PromptFormats, Written
+from tui.domain.backend import CompletionRequest, Piece
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import PromptTooLong
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.plan import make_plan
-from tui.domain.prompt.render import plan_messages, plan_prefill, render_plan
+from tui.domain.prompt.render import plan_prefill
 from tui.domain.prompt.summary import SideJob, plan_summary
 from tui.domain.prompt.types import Counter, Plan, Turn
 from tui.domain.samplers import Samplers
@@ -41,26 +42,30 @@ class Prepared:
     plan: Plan
     samplers: Samplers
     link: Link
-    bos: str
-    pieces: tuple[Piece, ...]
-    messages: tuple[ChatMessage, ...]
+    written: Written
     prompt_tokens: int
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The prompt after its BOS."""
+        return self.written.pieces
 
     def request(self, request_id: str) -> CompletionRequest:
         return CompletionRequest(
             id=request_id, pieces=self.pieces, samplers=self.samplers, max_tokens=self.samplers.max_tokens,
-            stop=(*self.plan.stops, *self.samplers.stop), messages=self.messages, prefill=plan_prefill(self.plan),
-            bos=self.bos,
+            stop=(*self.plan.stops, *self.samplers.stop), messages=self.written.messages,
+            prefill=plan_prefill(self.plan), bos=self.written.bos,
         )
 
 
 class Planner:
     """Makes plans of what was gathered, counts them, and verifies that they fit."""
 
-    def __init__(self, gatherer: Gatherer, lore: LoreScans) -> None:
+    def __init__(self, gatherer: Gatherer, lore: LoreScans, formats: PromptFormats) -> None:
         self._gatherer = gatherer
         self._lore = lore
+        self._formats = formats
         self._locks: WeakKeyDictionary[TokenCounts, asyncio.Lock] = WeakKeyDictionary()
 
     async def prepare(
@@ -73,7 +78,8 @@ class Planner:
         """
         samplers, told = _fitting(self._gatherer.samplers(chat), link)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link) + spare, asked, clock)
-        return replace(await self._settle(chat.id, turn, samplers, link), notices=told)
+        prepared = await self._settle(chat.id, turn, samplers, link)
+        return replace(prepared, notices=(*told, *prepared.notices))
 
     async def summary(
         self, chat: Chat, path: Sequence[Node], first: str, last: str, link: Link, *, clock: datetime.datetime
@@ -91,11 +97,11 @@ class Planner:
         scan = self._lore.scanner(chat, turn.books)
         while True:
             plan = await self._counted(link, partial(make_plan, turn, scan=scan))
-            bos, pieces = render_plan(plan, turn)
-            exact = (await link.backend.count_tokens([pieces]))[0] + 1          # and BOS
+            written = await asyncio.to_thread(self._formats.write, plan, turn, link.capabilities)
+            exact = (await link.backend.count_tokens([written.pieces]))[0] + 1          # and BOS
             over = exact + turn.budget.reserve - link.context
             if over <= 0:
-                return Prepared(turn, plan, samplers, link, bos, pieces, plan_messages(plan, turn), exact)
+                return Prepared(turn, plan, samplers, link, written, exact, written.notices)
             turn = replace(turn, budget=replace(turn.budget, context=turn.budget.context - over))
 
     async def _counted(self, link: Link, make: Callable[[Counter, Counter], T]) -> T:

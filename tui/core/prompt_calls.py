@@ -65,7 +65,7 @@ class PromptCalls:
             # Parts are counted each by itself, so their sum may pass the whole, which cannot be.
             "expected_reuse": min(plan.expected_reuse, prepared.prompt_tokens),
             "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)], "template": link.template.id,
-            "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.bos), "difference": departs,
+            "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.written.bos), "difference": departs,
             "frozen": _frozen(plan.state.frozen), "variables": dict(plan.state.variables),
             "mode": prepared.turn.prompt.mode, "rebase": plan.rebase, "moving": plan.moving,
         }
