@@ -35,11 +35,14 @@ def _list(args: argparse.Namespace) -> int:
 
 def _info(args: argparse.Namespace) -> int:
     from tui.cli.local import library
-    from tui.domain.prompt.detect import choose_template
+    from tui.domain.prompt.detect import ModelFacts, choose_for
     from tui.engine.gguf import read_metadata
 
     info = read_metadata(args.file)
-    choice = choose_template(library().templates(), jinja=info.chat_template, name=info.name or args.file.stem)
+    choice = choose_for(library().templates(), ModelFacts(
+        info.chat_template, info.name or args.file.stem, info.architecture, info.control_tokens, info.bos_token,
+        info.eos_token,
+    ))
     data = {
         "path": str(args.file), "name": info.name, "architecture": info.architecture, "size": info.size_bytes,
         "quantisation": info.quantisation, "context_length": info.context_length, "parameters": info.parameters,

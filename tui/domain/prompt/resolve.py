@@ -87,7 +87,9 @@ def _derived(found: Resolved, facts: ModelFacts, render: Render, derived_id: str
         why = notice(sentence, template=found.template.label or found.template.id)
     bare = replace(made.template, jinja="")
     differences = compare(bare, render, bos_token=bos, eos_token=eos)
-    return Resolved(made.template, "derived" if made.exact else "jinja", why, differences)
+    # No vendor's format has speakers' names; a group needs them, as in the formats that ship.
+    template = replace(made.template, names="group")
+    return Resolved(template, "derived" if made.exact else "jinja", why, differences)
 
 
 def _token_names(near: Template | None, facts: ModelFacts) -> tuple[str, str]:
