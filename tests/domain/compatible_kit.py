@@ -14,7 +14,8 @@ import pytest
 
 from tui.domain.card import Card
 from tui.domain.chat import Node, Revision, Role
-from tui.domain.lore import LorePosition
+from tui.domain.lore import LoreSettings
+from tui.domain.lore_scan import ScanSettings, scan_lore
 from tui.domain.profile import PromptPreset
 from tui.domain.prompt.compatible.plan import make_compatible_plan
 from tui.domain.prompt.compatible.render import compatible_pieces
@@ -22,6 +23,7 @@ from tui.domain.prompt.types import Budget, Cast, Injection, LoreHit, Turn
 from tui.domain.prompt.types import Plan as Plan
 from tui.domain.template import Template
 from tui.formats.card_read import read_card
+from tui.formats.lore_read import read_lorebook
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 GOLD = DATA / "sillytavern"
@@ -129,22 +131,18 @@ def prompt_of(of: Turn, lore: Sequence[LoreHit] = ()) -> tuple[Plan, str]:
     return plan, bos + "".join(p.text for p in pieces)
 
 
-POSITIONS: tuple[LorePosition, ...] = (
-    "before_char", "after_char", "note_top", "note_bottom", "at_depth", "examples_top", "examples_bottom", "outlet",
-)
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+#: SillyTavern's settings of World Info as they come.
+LORE = LoreSettings(scan_depth=2, recursive=True, whole_words=True, ascii_words=True, book_recursion=False)
 
 
-def world(name: str) -> list[LoreHit]:
-    """The constant entries of a recorded world as a scan would hand them over: as sorted for the scan."""
-    entries = json.loads((GOLD / "fixtures" / "worlds" / f"{name}.json").read_text("utf-8"))["entries"].values()
-    return [
-        LoreHit(
-            name, str(e["uid"]), e["comment"], True, position=POSITIONS[e["position"]], depth=e["depth"],
-            order=e["order"], text=e["content"], role=ROLES[e["role"] or 0],
-        )
-        for e in sorted(entries, key=lambda e: -e["order"])
-    ]
+def scanned(of: Turn, worlds: Sequence[str]) -> list[LoreHit]:
+    """What fires of recorded worlds in a turn."""
+    if not worlds:
+        return []
+    books = [read_lorebook((GOLD / "fixtures" / "worlds" / f"{name}.json").read_bytes(), name) for name in worlds]
+    said = [f"{n.name}: {n.text}" for n in of.path if not n.hidden]
+    return list(scan_lore(books, said, quarter, settings=ScanSettings(lore=LORE, exact=True)).active)
 
 
 _ASSIGNMENT = re.compile(r"(?:window\.__(\w+)|\b(i))\.([\w.]+)=('(?:[^'\\]|\\.)*'|[\w.-]+)")
@@ -182,10 +180,11 @@ def scenario(case: Mapping[str, Any], file: str) -> tuple[Turn, list[LoreHit]]:
         path.pop()
     if cfg["text"]:
         path.append(node(901, "user", "Alex", cfg["text"]))
-    return turn(path, _instruct(cfg, changes), card=card(cfg["char"]), kind=cfg["type"], injections=injections,
-                instruction=(cfg["opts"] or {}).get("quiet_prompt", ""), **_common(changes, meta)), [
-        hit for name in cfg["worlds"] for hit in world(name)
-    ]
+    made = turn(
+        path, _instruct(cfg, changes), card=card(cfg["char"]), kind=cfg["type"], injections=injections,
+        instruction=(cfg["opts"] or {}).get("quiet_prompt", ""), **_common(changes, meta),
+    )
+    return made, scanned(made, cfg["worlds"])
 
 
 def _instruct(cfg: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,9 +222,8 @@ def chat_scenario(case: Mapping[str, Any]) -> tuple[Turn, list[LoreHit]]:
     asked = case["messages"][-1]["content"].replace("Alex", "{{user}}").replace("Mira", "{{char}}")
     common = _common({}, meta)
     common["context"] = {**changes, "impersonation_prompt": asked}
-    return turn(path, card=card(cfg["char"]), kind=cfg["type"], as_messages=True, **common), [
-        hit for name in cfg["worlds"] for hit in world(name)
-    ]
+    made = turn(path, card=card(cfg["char"]), kind=cfg["type"], as_messages=True, **common)
+    return made, scanned(made, cfg["worlds"])
 
 
 def group_scenario(case: Mapping[str, Any]) -> list[Turn]:

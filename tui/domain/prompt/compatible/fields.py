@@ -55,8 +55,10 @@ class CardFields:
             join = _Join(turn, cast, filling)
             description = join.field("Description", lambda c: c.description)
             personality = join.field("Personality", lambda c: c.personality)
-            scenario = (turn.scenario or "").strip() or join.field("Scenario", lambda c: c.scenario)
-            examples = (turn.mes_example or "").strip() or join.field("Example Messages", _started)
+            if not (turn.scenario or "").strip():
+                scenario = join.field("Scenario", lambda c: c.scenario)
+            if not (turn.mes_example or "").strip():
+                examples = join.field("Example Messages", _started)
         filling.know(description, personality, scenario, persona)
         return CardFields(
             description, personality, scenario, persona, examples, _system(turn, settings, filling),

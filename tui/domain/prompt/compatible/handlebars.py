@@ -16,10 +16,8 @@ from tui.domain.prompt.compatible.runs import Run, Runs, text_of_runs
 MAX_DEPTH = 50
 #: What `{{trim}}` leaves in the story: line ends on both sides of it go.
 TRIM = Run("", "trim")
-_TAG = re.compile(
-    r"\{\{!--.*?--\}\}|\{\{![^}]*\}\}|\{\{(?P<left>~?)\{?[ \t\r\n]*(?P<body>[^{}]*?)[ \t\r\n]*\}?(?P<right>~?)\}\}",
-    re.DOTALL,
-)
+_COMMENT, _COMMENT_END = "{{!--", "--}}"
+_TAG = re.compile(r"\{\{\{?([^{}]*)\}\}\}?")
 _BLOCK = re.compile(r"#\s*(if|unless)\s+(\S+)")
 _ELSE = re.compile(r"(?:\^|else)(?:\s+(if|unless)\s+(\S+))?")
 
@@ -74,13 +72,22 @@ def _parse(story: str) -> list[_Node]:
     bodies: list[list[_Node]] = [[]]
     stack: list[_Node] = []
     at = 0
-    for tag in _TAG.finditer(story):
-        _add_text(bodies[-1], story[at : tag.start()])
-        at = tag.end()
-        if tag["body"] is None:
+    while (start := story.find("{{", at)) >= 0:
+        tag = _TAG.match(story, start)
+        if story.startswith(_COMMENT, start):
+            end = story.find(_COMMENT_END, start)
+            if end < 0:
+                raise BadStory(_COMMENT)
+            _add_text(bodies[-1], story[at:start])
             bodies[-1].append(_Node("comment"))
+            at = end + len(_COMMENT_END)
+        elif tag is None:
+            _add_text(bodies[-1], story[at : start + 2])
+            at = start + 2
         else:
-            _take(tag["body"], (bool(tag["left"]), bool(tag["right"])), bodies, stack)
+            _add_text(bodies[-1], story[at:start])
+            _take(tag[1], bodies, stack)
+            at = tag.end()
     if stack:
         raise BadStory(stack[-1].text)
     _add_text(bodies[-1], story[at:])
@@ -88,13 +95,19 @@ def _parse(story: str) -> list[_Node]:
 
 
 def _add_text(body: list[_Node], text: str) -> None:
+    if text and body and body[-1].kind == "text":
+        text = body.pop().text + text
     if text:
         body.append(_Node("text", text, text))
 
 
-def _take(body: str, strip: tuple[bool, bool], bodies: list[list[_Node]], stack: list[_Node]) -> None:
+def _take(tag: str, bodies: list[list[_Node]], stack: list[_Node]) -> None:
     """One tag into the tree."""
-    if match := _BLOCK.fullmatch(body):
+    strip = (tag.startswith("~"), tag.endswith("~"))
+    body = tag.removeprefix("~").removesuffix("~").strip()
+    if body.startswith("!"):
+        bodies[-1].append(_Node("comment"))
+    elif match := _BLOCK.fullmatch(body):
         _open(_Node("block", match[2], negated=match[1] == "unless", strips={"open": strip}), bodies, stack)
     elif match := _ELSE.fullmatch(body):
         if not stack or stack[-1].other is not None:
