@@ -302,6 +302,11 @@ def test_decorators_that_hold_for_good() -> None:
     assert at("dont_activate_after_match") == [2]
 
 
+def test_an_entry_of_one_greeting() -> None:
+    items, ours = [entry("a", "k", content="@@is_greeting 1\nText.")], {"exact": False, "lore": LoreSettings()}
+    assert [fired(items, "k", greeting=n, **ours) for n in (None, 0, 1)] == [set(), set(), {"a"}]
+
+
 def test_what_is_to_go_first_goes_before_others() -> None:
     items = [entry("a", "k", content="@@ignore_on_max_context\nText.", order=9), entry("b", "k", content="Text.")]
     assert fired(items, "k", exact=False, lore=LoreSettings(), budget=3) == {"b"}

@@ -30,6 +30,7 @@ class Decorators:
     stays: bool = False                           # once it fired, it fires on every later turn
     once: bool = False                            # once it fired, it never does again
     first_to_go: bool = False                     # when the budget is short
+    greeting: int | None = None                   # the greeting that the chat must have begun with, 0 the first
 
 
 _NONE = Decorators()
@@ -136,6 +137,7 @@ def _exclude(found: Decorators, value: str) -> Decorators | None:
 _READERS: dict[str, Callable[[Decorators, str], Decorators | None]] = {
     "activate": lambda found, _: replace(found, activate=True),
     "dont_activate": lambda found, _: replace(found, dont_activate=True),
+    "is_greeting": _number("greeting", 0),
     "keep_activate_after_match": lambda found, _: replace(found, stays=True),
     "dont_activate_after_match": lambda found, _: replace(found, once=True),
     "ignore_on_max_context": lambda found, _: replace(found, first_to_go=True),

@@ -210,7 +210,7 @@ def _conditions(entry: LoreEntry, marks: Decorators) -> bool:
     """Whether something beside keys keeps the entry out of some turns."""
     return bool(
         entry.triggers or entry.characters or entry.character_tags or entry.delay > 0 or marks.only_after
-        or marks.only_every or marks.once
+        or marks.only_every or marks.once or marks.greeting is not None
     )
 
 

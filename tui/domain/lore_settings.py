@@ -15,6 +15,7 @@ from tui.domain.prompt.types import LoreTimer
 
 _WRONG_KIND = Notice("The entry is not meant for this kind of reply.")
 _ONCE = Notice("It fired before, and a decorator lets it fire only once.")
+_OTHER_GREETING = Notice("The entry belongs to another greeting of the character.")
 _OTHER_CHARACTER = Notice("The entry is not meant for this character.")
 
 
@@ -25,7 +26,9 @@ class ScanSettings:
     `budget`: tokens for all books (None: no limit); `lore.budget_cap` may lower it. `exact`: SillyTavern's rules to
     the letter (its words, its two decorators, its budget, in which constant entries have no privilege and a book's
     own settings do not count); otherwise ours. `seed` decides all chances. `replies`: messages that the character
-    has written, for decorators. `chat_length`: messages of the chat, for timers (None: as many as are given).
+    has written; `greeting`: with which of the card's greetings the chat began (0 the first message, 1 the first
+    alternate one; None: with none, or it is not known); both for decorators. `chat_length`: messages of the chat, for
+    timers (None: as many as are given).
     `sources`: where books (by id) come from; one that is not named is global. `characters`: the names by which
     filters may know the speaking character (display name, name of its file); `tags`: its tags (None: it has none on
     record, which SillyTavern takes for a match). `fields`: texts beside the chat that entries may ask for.
@@ -37,6 +40,7 @@ class ScanSettings:
     exact: bool = False
     seed: int = 0
     replies: int = 0
+    greeting: int | None = None
     chat_length: int | None = None
     sources: Mapping[str, LoreSource] = field(default_factory=dict)
     kind: TurnKind = "normal"
@@ -100,7 +104,7 @@ def closed_to(item: Item, settings: ScanSettings, timers: RunningTimers) -> Noti
     marks = item.marks
     if settings.replies < (marks.only_after or 0) or (marks.only_every and settings.replies % marks.only_every):
         return NOT_NOW
-    return None
+    return _OTHER_GREETING if marks.greeting is not None and marks.greeting != settings.greeting else None
 
 
 def _other_character(item: Item, settings: ScanSettings) -> bool:

@@ -75,7 +75,8 @@ def _settings(turn: Turn, texts: Texts) -> ScanSettings:
     window = max(0, turn.budget.context - turn.budget.reserve)
     return ScanSettings(
         lore, lore_budget(lore, window), seed=turn_seed(turn),
-        replies=sum(1 for n in turn.path if n.role == "assistant"), sources=turn.sources, kind=turn.kind,
+        replies=sum(1 for n in turn.path if n.role == "assistant"), greeting=_greeting(turn),
+        sources=turn.sources, kind=turn.kind,
         characters=tuple(dict.fromkeys((card.name, card.display_name, turn.character))), tags=card.tags,
         fields={
             "persona": texts.persona, "description": texts.description, "personality": texts.personality,
@@ -85,3 +86,11 @@ def _settings(turn: Turn, texts: Texts) -> ScanSettings:
         injections=tuple(i.text for i in turn.injections if i.scan),
     )
 
+
+def _greeting(turn: Turn) -> int | None:
+    """With which of the card's greetings the chat began: they are its first message's versions, in their order."""
+    first = turn.path[0] if turn.path else None
+    if first is None or first.parent is not None or first.role != "assistant" or first.name != turn.card.display_name:
+        return None
+    given = [at for at, text in enumerate((turn.card.first_mes, *turn.card.alternate_greetings)) if text.strip()]
+    return given[first.seq] if 0 <= first.seq < len(given) else None

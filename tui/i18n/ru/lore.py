@@ -7,6 +7,7 @@ CATALOGUE: dict[str, str] = {
     "The entry is not meant for this character.": "Запись не предназначена для этого персонажа.",
     "It fired before, and a decorator lets it fire only once.":
         "Запись уже срабатывала, а декоратор разрешает это только один раз.",
+    "The entry belongs to another greeting of the character.": "Запись относится к другому приветствию персонажа.",
     "It waits until the chat has {count} messages.": "Запись ждёт, пока в чате наберётся сообщений: {count}.",
     "It fired a short while ago and rests for {count} more messages.":
         "Запись недавно сработала и отдыхает; осталось сообщений: {count}.",
