@@ -190,6 +190,11 @@ def test_names_by_force_mark_others_than_the_two() -> None:
         assert kit.prompt_of(turn)[1] == want
 
 
+def test_who_greets_is_the_character_whatever_the_card_is_called_now() -> None:
+    form = {**TAGS, "names_behavior": "force"}
+    assert chat(("a", "b", "c"), form, card=Card("Mira, renamed")) == "<a>a|<u>b|<a>c|<a>"
+
+
 def test_the_blank_of_the_usual_opener_is_put_before_the_name() -> None:
     form = {**TAGS, "output_sequence": "[A] ", "last_output_sequence": "[LAST]", "names_behavior": "always"}
     assert chat(("a",), form).endswith("[LAST] Mira:")

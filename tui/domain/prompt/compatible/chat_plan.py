@@ -27,7 +27,7 @@ from tui.domain.prompt.compatible.chat_settings import (
 )
 from tui.domain.prompt.compatible.examples import block_messages
 from tui.domain.prompt.compatible.extras import MEMORY_KEY, NOTE_KEY, Extra, lore_runs
-from tui.domain.prompt.compatible.history import Item
+from tui.domain.prompt.compatible.history import Item, own_names
 from tui.domain.prompt.compatible.runs import Run, Runs, joined_runs, stripped, text_of_runs
 from tui.domain.prompt.compatible.segments import Sheet
 from tui.domain.prompt.compatible.settings import ROLES
@@ -55,6 +55,7 @@ class _ChatPlan:
         self._turn, self._filling = assembly.turn, assembly.filling
         self._count = count
         self._group = assembly.turn.group or assembly.turn.cast is not None
+        self._own_names = own_names(assembly.turn)
         self._left = self._turn.budget.context - self._turn.budget.reserve - REPLY_OPENER
         self._placed: list[Message] = []
         self._shown: set[str] = set()
@@ -209,7 +210,7 @@ class _ChatPlan:
     def _of_item(self, item: Item) -> Message:
         """A message of the chat, with its speaker's name where the preset wants it."""
         names, user = self._texts.names, self._turn.user
-        foreign = item.name not in (user, self._turn.card.display_name, self._turn.card.name)
+        foreign = item.name not in self._own_names or (item.role == "user" and item.name != user)
         shown = names == NAMES_CONTENT and item.role != "system"
         if names == NAMES_DEFAULT and item.name != user:
             shown = self._group or (foreign and item.role != "system")

@@ -126,6 +126,13 @@ def with_post_history(items: Sequence[Item], text: str, turn: Turn) -> list[Item
     return [*items[:-1], item, *items[-1:]] if turn.kind == "continue" else [*items, item]
 
 
+def own_names(turn: Turn) -> frozenset[str]:
+    """Names under which the person and the character speak; others are guests. Who greets is the character, whatever
+    the card is called today."""
+    greeter = next((node.name for node in turn.path if node.role == "assistant"), "")
+    return frozenset((turn.user, turn.card.display_name, turn.card.name, greeter))
+
+
 @dataclass(frozen=True, slots=True)
 class Formatted:
     """A message as it stands in the prompt."""
@@ -140,9 +147,8 @@ class Writer:
     def __init__(self, turn: Turn, settings: CompatibleSettings, filling: Filling) -> None:
         self._turn, self._instruct, self._filling = turn, settings.instruct, filling
         self._char = turn.card.display_name
-        cast = turn.cast.members if turn.cast is not None else (turn.card,)
         self._group = turn.group or turn.cast is not None
-        self._known = {turn.user, *(c.display_name for c in cast), *(c.name for c in cast)}
+        self._known = own_names(turn)
 
     def chat(self, items: Sequence[Item]) -> list[Formatted]:
         """All messages, oldest first; the first and the last have sequences of their own."""
