@@ -103,9 +103,10 @@ class Table:
 
     async def use_server(self, url: str, **backend: Any) -> None:
         """Make a server the default, by a profile of the person's own."""
+        template = backend.pop("template", "chatml" if backend.get("kind") != "llamacpp" else "auto")
         lines = {"kind": "auto", "url": url, **backend}
         text = "backend:\n" + "".join(f"  {key}: {value}\n" for key, value in lines.items())
-        text += "template: chatml\n" if backend.get("kind") != "llamacpp" else ""
+        text += f"template: {template}\n"
         await self.call("presets.save", kind="profiles", id="server", text=text)
         await self.call("profiles.use", id="server")
 

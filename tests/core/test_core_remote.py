@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from core_table import Speaker, Table, speaks
-from scripted import SSE, ScriptedServer, answer, chat_chunk, play
+from scripted import SSE, ScriptedServer, answer, chat_chunk, play, text_chunk
 
 from tui.domain.errors import BackendError
 from tui.domain.operations import node_from_json
@@ -192,17 +192,41 @@ async def test_a_slow_reply_is_on_disk_within_a_second(table: Table, scripted_se
     await table.call("turn.stop", chat=chat)
 
 
-async def test_a_format_that_is_not_known_is_asked_for_and_the_answer_is_kept(
+def forget_marks(table: Table) -> None:
+    """Give every format a copy that is recognised by nothing."""
+    folder = table.core.library.folders["templates"].own
+    folder.mkdir(parents=True, exist_ok=True)
+    for item in table.core.library.items("templates"):
+        lines = item.text().splitlines()
+        start = next((n for n, line in enumerate(lines) if line.startswith("detect:")), len(lines))
+        end = next((n for n in range(start + 1, len(lines)) if lines[n][:1] not in (" ", "#", "")), len(lines))
+        (folder / f"{item.id}.yaml").write_text("\n".join([*lines[:start], *lines[end:]]) + "\n", "utf-8")
+
+
+async def test_a_format_that_nobody_has_is_read_off_the_models_own_template(
     table: Table, llama_server: LlamaServer
 ) -> None:
     await table.use_server(llama_server[0], kind="llamacpp")
-    folder = table.core.library.folders["templates"].own
-    folder.mkdir(parents=True, exist_ok=True)
-    for item in table.core.library.items("templates"):    # nothing is recognised any more
-        lines = [line for line in item.text().splitlines()]
-        start = next(n for n, line in enumerate(lines) if line.startswith("detect:"))
-        end = next((n for n in range(start + 1, len(lines)) if lines[n][:1] not in (" ", "#", "")), len(lines))
-        (folder / f"{item.id}.yaml").write_text("\n".join([*lines[:start], *lines[end:]]) + "\n", "utf-8")
+    forget_marks(table)
+    chat = await table.new_chat()
+    reply, done = await table.say(chat, "Hello!")
+    assert (done["error"], done["template"]) == (None, "derived")
+    record = node_from_json(await table.node(chat, reply)).revision.generation
+    assert record["template_found_by"] == "derived"
+    told = (await table.call("connection.get"))["template"]
+    assert (told["found_by"], told["findings"]) == ("derived", [])
+    assert any(e["type"] == "notice" and e["notice"] == told["why"] for e in table.heard)
+    text = (await table.call("prompt.show", chat=chat))["text"]
+    assert text.startswith("<|im_start|>system\n")
+    assert text.endswith("<|im_start|>assistant\n")
+
+
+async def test_a_format_that_is_not_known_is_asked_for_and_the_answer_is_kept(
+    table: Table, scripted_server: ScriptedServer
+) -> None:
+    scripted_server.on("GET /v1/models", answer({"data": [{"id": "nameless"}]}))
+    scripted_server.on("POST /v1/completions", play(SSE, text_chunk("Hello."), text_chunk("", "stop")))
+    await table.use_server(scripted_server.url, kind="openai", mode="text", template="auto")
     chat = await table.new_chat()
     _, done = await table.say(chat, "Hello!")
     assert done["error"]["details"]["kind"] == "template_unknown"

@@ -163,6 +163,8 @@ class Connection:
                 "found_by": found.found_by, "why": found.why.to_json(),
                 "findings": [finding.to_json() for finding in found.findings],
             }
+        elif found is not None:
+            facts |= {"notice": found.what.to_json(), "ask_template": True}
         return facts
 
     async def _ready(self, profile: Profile, on_status: StatusListener | None) -> Place:

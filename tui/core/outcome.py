@@ -14,6 +14,14 @@ from tui.domain.prompt.types import Plan
 OFFER_SHARE = 0.85
 
 
+def prepared_to_json(prepared: Prepared) -> dict[str, Any]:
+    """The plan of a reply as it is stored and shown, and how its tokens were counted."""
+    return plan_to_json(prepared.plan) | {
+        "counts": prepared.counts, "count_error": prepared.count_error, "mode": prepared.turn.prompt.mode,
+        "variables": dict(prepared.plan.state.variables),
+    }
+
+
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     return {
         "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
@@ -54,7 +62,7 @@ def outcome(prepared: Prepared, finish: Finish, error: TraktirError | None, *, s
         "ttft_ms": finish.ttft_ms, "lore": sum(1 for h in plan.lore if h.fired), "dropped": list(finish.dropped),
         "clamped": dict(finish.clamped), "miss": cache_miss(prepared, finish), "cut": len(plan.cut),
         "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)],
-        "model": link.capabilities.model, "template": link.template.id,
+        "model": link.capabilities.model, "template": link.template.id, "counts": prepared.counts,
         "offer": offer(prepared) if near or plan.cut else None,
     }
 

@@ -44,6 +44,8 @@ class Prepared:
     link: Link
     written: Written
     prompt_tokens: int
+    counts: str                                   # "exact" or "estimate"
+    count_error: float | None                     # relative; None when exact
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -98,10 +100,11 @@ class Planner:
         while True:
             plan = await self._counted(link, partial(make_plan, turn, scan=scan))
             written = await asyncio.to_thread(self._formats.write, plan, turn, link.capabilities)
-            exact = (await link.backend.count_tokens([written.pieces]))[0] + 1          # and BOS
+            exact = await link.counts.whole(link.backend, written.pieces) + 1           # and BOS
             over = exact + turn.budget.reserve - link.context
             if over <= 0:
-                return Prepared(turn, plan, samplers, link, written, exact, written.notices)
+                counts = link.counts
+                return Prepared(turn, plan, samplers, link, written, exact, counts.kind, counts.error, written.notices)
             turn = replace(turn, budget=replace(turn.budget, context=turn.budget.context - over))
 
     async def _counted(self, link: Link, make: Callable[[Counter, Counter], T]) -> T:

@@ -10,7 +10,7 @@ from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection
 from tui.core.dispatch import Handler
 from tui.core.gathering import Asked, Gatherer, fresh_key
-from tui.core.outcome import plan_to_json
+from tui.core.outcome import prepared_to_json
 from tui.core.planning import Planner, Prepared
 from tui.core.sent import SentPrompts
 from tui.domain.backend import Piece
@@ -60,14 +60,13 @@ class PromptCalls:
             prepared = await self._planner.prepare(tree, path, link, asked=asked, clock=clock)
             departs = await self._difference(chat, prepared)
         plan = prepared.plan
-        return plan_to_json(plan) | {
+        return prepared_to_json(prepared) | {
             "tokens": prepared.prompt_tokens, "context": link.context, "reserve": prepared.turn.budget.reserve,
             # Parts are counted each by itself, so their sum may pass the whole, which cannot be.
             "expected_reuse": min(plan.expected_reuse, prepared.prompt_tokens),
             "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)], "template": link.template.id,
             "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.written.bos), "difference": departs,
-            "frozen": _frozen(plan.state.frozen), "variables": dict(plan.state.variables),
-            "mode": prepared.turn.prompt.mode, "rebase": plan.rebase, "moving": plan.moving,
+            "frozen": _frozen(plan.state.frozen),
         }
 
     async def thaw(self, chat: str) -> dict[str, Any]:
@@ -95,7 +94,7 @@ class PromptCalls:
         if found is None:
             return None
         same = _beginning(prepared.pieces, found.offset)
-        token = (await prepared.link.backend.count_tokens([same]))[0] if same else 0
+        token = await prepared.link.counts.whole(prepared.link.backend, same) if same else 0
         return found.to_json() | {"token": token}
 
 

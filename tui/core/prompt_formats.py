@@ -64,16 +64,15 @@ class PromptFormats:
     async def find(self, profile: Profile, capabilities: Capabilities) -> tuple[Format, bool]:
         """The format of a model, and whether it was found just now. Raises Refused when a person must choose."""
         key = self._key(profile, capabilities)
-        fresh = key not in self._known
-        if fresh:
-            self._known[key] = await asyncio.to_thread(self._found, profile, capabilities)
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        found = self._known[key]
+        known = self._known.get(key)
+        if isinstance(known, Format):
+            return known, False
+        found = self._known[key] = await asyncio.to_thread(self._found, profile, capabilities)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
         if isinstance(found, Refused):
-            del self._known[key]                  # a format may be added, and a name be given, at any time
             raise found
-        return found, fresh
+        return found, True
 
     def write(self, plan: Plan, turn: Turn, capabilities: Capabilities) -> Written:
         """A plan written out. Blocks while the model's own template runs. Raises BadInput where that refuses."""
@@ -98,10 +97,10 @@ class PromptFormats:
         facts = facts_of(capabilities)
         render = self._renderer(facts.jinja, capabilities) if facts.has_template else None
         if chosen is not None:
-            return self._checked(chosen, by, _CHOSEN, facts, render)
+            return self._checked(chosen, by, _CHOSEN, capabilities, render)
         found = resolve_template(self._library.templates(), facts, render=render)
         if found.template is not None:
-            return self._checked(found.template, found.found_by, found.why, facts, render, found)
+            return self._checked(found.template, found.found_by, found.why, capabilities, render, found)
         if capabilities.chat_completion and not capabilities.text_completion:
             return Format(self._library.template("chatml"), "server", _SERVERS)
         broken = render.refusal if render is not None else None
@@ -121,14 +120,16 @@ class PromptFormats:
 
     @staticmethod
     def _checked(
-        template: Template, by: str, why: Notice, facts: ModelFacts, render: Renderer | None,
+        template: Template, by: str, why: Notice, capabilities: Capabilities, render: Renderer | None,
         found: Resolved | None = None,
     ) -> Format:
         """The format with what is doubtful about it. Where the model's own template is run, there is nothing to
-        compare it with."""
+        compare it with. Only the embedded engine tells the whole vocabulary."""
         own = None if found is not None and found.found_by == "jinja" else render
+        vocabulary = capabilities.special_tokens if capabilities.dialect == "embedded" else ()
         findings = lint(
-            template, render=own, bos_token=facts.bos, eos_token=facts.eos, vocabulary=facts.tokens,
+            template, render=own, bos_token=capabilities.bos_token, eos_token=capabilities.eos_token,
+            vocabulary=vocabulary,
         )
         return Format(template, by, why, tuple(f for f in findings if f.severity != "note"))
 

@@ -17,7 +17,7 @@ from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
 from tui.core.gathering import Asked, Gatherer
 from tui.core.library import Library
-from tui.core.outcome import outcome, plan_to_json, record
+from tui.core.outcome import outcome, prepared_to_json, record
 from tui.core.planning import Planner, Prepared
 from tui.core.shaping import ReplyShaper, WholeCharacters
 from tui.core.writing import GrowingReply, ReplyPlace
@@ -225,7 +225,7 @@ class Turns:
     async def _finish(self, reply: _Reply, prepared: Prepared, growing: GrowingReply, finish: Finish) -> None:
         if growing.placed:
             made = record(prepared, finish, time.monotonic() - reply.started)
-            plan = plan_to_json(prepared.plan) | {"difference": reply.difference}
+            plan = prepared_to_json(prepared) | {"difference": reply.difference}
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
             said = growing.text[len(reply.place.base or ""):]
             await self._afterwards.reply(reply.place.chat, prepared, said, finish)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
-from tui.domain.lore_output import joined, lore_output
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
@@ -97,8 +96,7 @@ def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner 
     wrapping = Wrapping(turn, count, count_markup)
     memory, summarised = memory_segments(texts, count, rebase)
     lore = scan_turn(turn, texts, count, scan, rebase)
-    outlets = lore_output([hit for hit in lore.hits if hit.fired]).outlets
-    texts.with_outlets({name: joined(hits) for name, hits in outlets.items()})
+    texts.with_outlets(lore.outlets)
     history = read_history(turn, summarised, wrapping, lore.standing)
     head = head_segments(texts, lore.hits, count)
     template = Segment("template", "system", "", wrapping.fixed(bool(head or memory)), "head", name=turn.template.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from tui.domain.lore_keys import KeyFinder, PlainFinder
+from tui.domain.lore_output import joined, lore_output
 from tui.domain.lore_prepare import PreparedBooks
 from tui.domain.lore_scan import ScanSettings, lore_budget, scan_lore
 from tui.domain.notice import Notice
@@ -23,12 +25,13 @@ class LoreScanner:
 
 @dataclass(frozen=True, slots=True)
 class TurnLore:
-    """`hits` one an entry; `standing` is the lore in history."""
+    """`hits` one an entry; `standing` is the lore in history; `outlets` are texts by name."""
 
     hits: tuple[LoreHit, ...] = ()
     standing: tuple[Anchored, ...] = ()
     timers: tuple[LoreTimer, ...] = ()
     notices: tuple[Notice, ...] = ()
+    outlets: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, source: str, why: Notice) -> TurnLore:
         """The same without one entry (`lore:BOOK:UID`), for a reason."""
@@ -58,10 +61,11 @@ def scan_turn(
         scan.books if scan else turn.books, said, count, settings=_settings(turn, texts),
         finder=scan.finder if scan else PlainFinder(), resolve=texts.stable,
     )
+    outlets = {name: joined(hits) for name, hits in lore_output(scanned.active).outlets.items()}
     if turn.side_job:
-        return TurnLore(scanned.hits, stood)
+        return TurnLore(scanned.hits, stood, outlets=outlets)
     found = anchor_lore(turn, scanned.hits, texts.stable)
-    return TurnLore(found.hits, (*found.standing, *note), scanned.timers, scanned.notices)
+    return TurnLore(found.hits, (*found.standing, *note), scanned.timers, scanned.notices, outlets)
 
 
 def _stood(turn: Turn) -> tuple[Anchored, ...]:

@@ -8,8 +8,6 @@ CATALOGUE: dict[str, str] = {
     "The entry is switched off.": "Запись выключена.",
     "The entry has no keys.": "У записи нет ключей.",
     "A decorator of the entry keeps it out of this turn.": "Декоратор записи не пускает её в этот ход.",
-    "Its keys are regular expressions, which could not be tried here.":
-        "Её ключи — регулярные выражения, здесь их нельзя было проверить.",
     "It fired, but entries before it have spent the lore budget.":
         "Запись сработала, но бюджет лора уже истрачен другими.",
     "The entry has no text.": "В записи нет текста.",

@@ -106,8 +106,6 @@ CATALOGUE: dict[str, str] = {
     "The book has {count} entries; only the first {limit} are used.":
         "Записей в книге: {count}; используются только первые {limit}.",
     "Entry {number} is not an entry; it was left out.": "Запись {number} — не запись; она пропущена.",
-    "Entries that belong to an outlet are switched off: outlets are not known here.":
-        "Записи для outlet выключены: outlet здесь не поддерживается.",
     "Import it as a character.": "Импортируйте его как персонажа.",
     "{file} is a card without a lorebook.": "{file} — карточка без книги знаний.",
     "Traktir reads SillyTavern worlds, V3 lorebooks, cards with a book, NovelAI, Agnai, RisuAI and AI Dungeon.": (

@@ -45,5 +45,7 @@ CATALOGUE: dict[str, str] = {
     "[{key}] in message {message}": "[{key}] в сообщении {message}",
     "A text asks that words not be written ({words}); no backend is told so yet.":
         "Текст просит не писать слова ({words}); движкам это пока не передаётся.",
+    "The profile names this prompt format.": "Этот формат промпта назван в профиле.",
+    "The server writes the prompt itself, from messages.": "Сервер сам составляет промпт из сообщений.",
     "from {parent}": "из {parent}",
 }
