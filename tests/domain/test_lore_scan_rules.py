@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui.domain.lore import SILLYTAVERN_LORE as SILLYTAVERN
 from tui.domain.lore import Lorebook, LoreEntry, LoreSettings
 from tui.domain.lore_keys import PlainFinder
 from tui.domain.lore_output import joined, lore_output
 from tui.domain.lore_scan import LoreScan, ScanSettings, lore_budget, prepare_books, scan_lore
 from tui.domain.prompt.types import LoreHit, LoreTimer
-from tui.formats.lore_settings import SILLYTAVERN
 
 
 def quarter(text: str) -> int:

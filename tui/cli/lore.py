@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tui.cli.output import add_json, json_line, line, say_aside, sentence
 from tui.domain.backend import estimate_tokens
 from tui.domain.errors import BadInput
-from tui.domain.lore import LoreSettings, LoreSource, TurnKind
+from tui.domain.lore import SILLYTAVERN_LORE, LoreSettings, LoreSource, TurnKind
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.types import LoreHit
 from tui.i18n import tr
@@ -133,9 +133,9 @@ def _settings(args: argparse.Namespace) -> ScanSettings:
 
 
 def _lore(args: argparse.Namespace) -> LoreSettings:
-    from tui.formats.lore_settings import SILLYTAVERN, lore_settings
+    from tui.formats.lore_settings import lore_settings
 
-    lore = SILLYTAVERN if args.sillytavern else LoreSettings()
+    lore = SILLYTAVERN_LORE if args.sillytavern else LoreSettings()
     if args.settings:
         lore = lore_settings(_object(args.settings))
     chosen = {

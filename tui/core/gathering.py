@@ -31,6 +31,7 @@ class Asked:
     kind: TurnKind = "normal"
     prefill: str = ""
     instruction: str = ""
+    node: str = ""                                # the reply that is gone on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Gatherer:
             as_messages=not link.capabilities.text_completion,
             globals=await self._store.get_value(GLOBALS) or {}, state=state, sibling=sibling,
         )
+        if turn.prompt.mode == "compatible" and asked.node in chat.nodes:
+            turn = replace(turn, path=(*path, chat.nodes[asked.node]), prefill="")   # continued in its place
         return replace(turn, **_of_chat(fields))
 
     async def _states(self, chat: Chat, path: Sequence[Node]) -> tuple[PlanState, PlanState | None]:

@@ -80,7 +80,7 @@ class PromptCalls:
         if kind in ("impersonate", "quiet"):
             return path, Asked("quiet" if kind == "quiet" else "impersonate", instruction=text)
         if kind == "continue" and path and path[-1].role == "assistant":
-            return path[:-1], Asked("continue", prefill=path[-1].text)
+            return path[:-1], Asked("continue", prefill=path[-1].text, node=path[-1].id)
         if text.strip():
             parent = path[-1].id if path else None
             who = self._gatherer.user_name(tree)

@@ -77,7 +77,7 @@ class PromptFormats:
     def write(self, plan: Plan, turn: Turn, capabilities: Capabilities) -> Written:
         """A plan written out. Blocks while the model's own template runs. Raises BadInput where that refuses."""
         messages = plan_messages(plan, turn)
-        if not turn.template.jinja:
+        if not turn.template.jinja or turn.prompt.mode == "compatible":
             bos, pieces = render_plan(plan, turn)
             return Written(bos, pieces, messages)
         continues = bool(plan.segments) and plan.segments[-1].source == "prefill"

@@ -259,7 +259,7 @@ class Turns:
 def _asked(tree: Chat, place: ReplyPlace) -> Asked:
     """What kind of turn this is: lore may be limited to some."""
     if place.base is not None:
-        return Asked("continue", prefill=place.base)
+        return Asked("continue", prefill=place.base, node=place.node)
     others = [n for n in tree.children(place.parent) if n.role == "assistant" and n.id != place.node]
     return Asked("swipe" if others else "normal")
 

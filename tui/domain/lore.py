@@ -114,3 +114,10 @@ class LoreSettings:
     strategy: Literal["evenly", "character_first", "global_first"] = "character_first"
     stem: bool = False
     anchored: bool = False
+
+
+#: What a fresh SillyTavern sets.
+SILLYTAVERN_LORE = LoreSettings(
+    scan_depth=2, recursive=True, book_recursion=False, whole_words=True, ascii_words=True,
+    strategy="character_first",
+)

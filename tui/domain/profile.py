@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tui.domain.lore import LoreSettings
 
+_LORE = LoreSettings()
 PromptMode = Literal["stable", "compatible"]
 ExampleMode = Literal["gradual", "always", "never"]
 
@@ -41,7 +42,7 @@ class PromptPreset:
     history_share: float = 0.7
     mode: PromptMode = "stable"
     examples: ExampleMode = "gradual"
-    lore: LoreSettings = LoreSettings()
+    lore: LoreSettings = _LORE
     impersonate_prompt: str = (
         "Write {{user}}'s next message in this roleplay, from {{user}}'s point of view and in {{user}}'s style. "
         "Write nothing for {{char}}."

@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from tui.domain.lore import LoreSettings
+from tui.domain.lore import SILLYTAVERN_LORE, LoreSettings
 from tui.formats.coerce import flag, whole
 
-#: What a fresh SillyTavern sets.
-SILLYTAVERN = LoreSettings(
-    scan_depth=2, recursive=True, book_recursion=False, whole_words=True, ascii_words=True,
-    strategy="character_first",
-)
 _STRATEGIES: tuple[Literal["evenly", "character_first", "global_first"], ...] = (
     "evenly", "character_first", "global_first",
 )
@@ -32,7 +27,7 @@ def lore_settings(values: Mapping[str, Any]) -> LoreSettings:
         return flag(found.get(f"world_info_{name}"), default)
 
     return replace(
-        SILLYTAVERN,
+        SILLYTAVERN_LORE,
         scan_depth=number("depth", 2, 1000), budget_share=number("budget", 25, 100) / 100,
         budget_cap=number("budget_cap", 0, 10_000_000), min_activations=number("min_activations", 0, 10_000),
         min_activations_depth=number("min_activations_depth_max", 0, 10_000),

@@ -62,5 +62,6 @@ def _head_last(segments: Sequence[Segment], included: Sequence[int]) -> list[int
 
 
 def _digest(segment: Segment) -> str:
-    text = f"{segment.role}\x00{segment.name}\x00{segment.block}\x00{segment.text}"
+    pieces = "\x01".join(piece.text for piece in segment.pieces)
+    text = f"{segment.role}\x00{segment.name}\x00{segment.block}\x00{segment.text}\x00{pieces}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

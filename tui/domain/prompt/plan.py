@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
+from tui.domain.lore_scan import LoreScan
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
+from tui.domain.prompt.compatible.plan import make_compatible_plan
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
 from tui.domain.prompt.forecast import Rendered, forecast, moving_tokens
 from tui.domain.prompt.head import example_segments, head_segments, memory_segments
@@ -19,7 +21,7 @@ from tui.domain.prompt.history import Fit, History, cut_before, fit_history, rea
 from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
 from tui.domain.prompt.texts import Texts, without_moments
-from tui.domain.prompt.turn_lore import LoreScanner, TurnLore, scan_turn
+from tui.domain.prompt.turn_lore import LoreScanner, TurnLore, scan_exactly, scan_turn
 from tui.domain.prompt.types import Anchored, Counter, Plan, PlanState, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
@@ -44,6 +46,8 @@ def make_plan(
     When the beginning of history moves, everything that waited for this moment enters with it: the plan is made again
     with summaries that the program made, and with the time macros of the head resolved anew.
     """
+    if turn.prompt.mode == "compatible":
+        return _compatible(turn, count, count_markup, scan)
     if turn.fresh_macros:
         turn = replace(turn, state=replace(turn.state, frozen={}), fresh_macros=False)
     plan = _plan(turn, count, count_markup or count, scan, rebase=False)
@@ -51,6 +55,16 @@ def make_plan(
         return plan
     settled = replace(turn, state=replace(turn.state, frozen=without_moments(turn.state.frozen)))
     return _plan(settled, count, count_markup or count, scan, rebase=True)
+
+
+def _compatible(
+    turn: Turn, count: Counter, count_markup: Counter | None, scan: LoreScanner | None
+) -> Plan:
+    """SillyTavern's assembly, with the trace and the timers of its scan."""
+    lore = scan_exactly(turn, count, scan) if turn.books else LoreScan(())
+    plan = make_compatible_plan(turn, count, count_markup, lore.active)
+    state = replace(plan.state, timers=lore.timers)
+    return replace(plan, lore=lore.hits, state=state, notices=(*plan.notices, *lore.notices))
 
 
 def _waiting(turn: Turn, plan: Plan) -> bool:

@@ -15,6 +15,7 @@ from tui.domain.backend import ChatMessage, Piece
 from tui.domain.clock import format_date
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
+from tui.domain.prompt.compatible.render import compatible_messages, compatible_pieces
 from tui.domain.prompt.types import Plan, Segment, Turn
 from tui.domain.template import ReasoningTags, Template, Trim, TrimRule
 
@@ -57,6 +58,8 @@ def render_messages(
 def plan_messages(plan: Plan, turn: Turn) -> tuple[ChatMessage, ...]:
     """The plan as messages: system text first, notes in their places as the format takes them, a started reply last.
     The same messages serve chat-completion servers."""
+    if turn.prompt.mode == "compatible":
+        return compatible_messages(plan, turn)
     form = with_mode(turn.template, turn.mode)
     blocks: list[list[Segment]] = []
     for segment in plan.segments:
@@ -79,6 +82,8 @@ def _block_text(block: Sequence[Segment]) -> str:
 
 def render_plan(plan: Plan, turn: Turn) -> tuple[str, tuple[Piece, ...]]:
     """Literal BOS and the prompt in the turn's format, opener or started reply at the end."""
+    if turn.prompt.mode == "compatible":
+        return compatible_pieces(plan, turn)
     return render_messages(
         turn.template, plan_messages(plan, turn), continue_last=_continues(plan), mode=turn.mode,
         clock=plan.state.frozen.get(TEMPLATE_CLOCK, turn.clock), char=turn.card.display_name, user=turn.user,

@@ -65,6 +65,8 @@ class _Counts:
 def _shared(turn: Turn, nodes: Sequence[Node], end: int, counts: _Counts) -> SideJob | None:
     """Head and history as the chat's prompts have them, up to the end of the range, then the instruction; None when
     history begins elsewhere than the range, or does not fit."""
+    if turn.prompt.mode == "compatible":          # its beginning is another on every turn, so nothing is won
+        return None
     instruction = Texts(turn).fresh(turn.prompt.summary_prompt, "summary_prompt")
     cost = counts.text(instruction) + Wrapping(turn, counts.text, counts.markup).turn("user")
     budget = replace(turn.budget, reserve=turn.budget.reserve + cost)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tui.domain.lore_keys import KeyFinder, PlainFinder
+from tui.domain.lore import SILLYTAVERN_LORE, LoreSettings
+from tui.domain.lore_keys import KeyFinder
 from tui.domain.lore_output import joined, lore_output
-from tui.domain.lore_prepare import PreparedBooks
-from tui.domain.lore_scan import ScanSettings, lore_budget, scan_lore
+from tui.domain.lore_prepare import MAX_SCAN, PreparedBooks
+from tui.domain.lore_scan import LoreScan, ScanSettings, lore_budget, scan_lore
 from tui.domain.notice import Notice
 from tui.domain.prompt.anchoring import anchor_lore, anchor_note
 from tui.domain.prompt.texts import Texts, turn_seed
@@ -54,18 +55,39 @@ def scan_turn(
     stood = _stood(turn) if turn.side_job else note
     if not turn.books:
         return TurnLore(standing=stood)
-    lore = turn.prompt.lore
-    seen = [n for n in turn.path if not n.hidden and n.text.strip()]
-    said = [f"{n.name}: {n.text}" if n.name and lore.include_names else n.text for n in seen]
     scanned = scan_lore(
-        scan.books if scan else turn.books, said, count, settings=_settings(turn, texts),
-        finder=scan.finder if scan else PlainFinder(), resolve=texts.stable,
+        scan.books if scan else turn.books, _said(turn), count, settings=_settings(turn, texts),
+        finder=scan.finder if scan else None, resolve=texts.stable,
     )
     outlets = {name: joined(hits) for name, hits in lore_output(scanned.active).outlets.items()}
     if turn.side_job:
         return TurnLore(scanned.hits, stood, outlets=outlets)
     found = anchor_lore(turn, scanned.hits, texts.stable)
     return TurnLore(found.hits, (*found.standing, *note), scanned.timers, scanned.notices, outlets)
+
+
+def scan_exactly(turn: Turn, count: Counter, scan: LoreScanner | None) -> LoreScan:
+    """The scan of the compatible mode: SillyTavern's rules, and its settings where the preset sets none."""
+    lore = SILLYTAVERN_LORE if turn.prompt.lore == LoreSettings() else turn.prompt.lore
+    texts = Texts(replace(turn, prompt=replace(turn.prompt, lore=lore)))
+    settings = replace(_settings(texts.turn, texts), exact=True, tags=turn.card.tags or None)
+    said = _said(texts.turn)
+    return scan_lore(
+        scan.books if scan else turn.books, said, count, settings=settings, finder=scan.finder if scan else None,
+        resolve=texts.fresh,
+    )
+
+
+def _said(turn: Turn) -> list[str]:
+    """The newest visible messages, oldest first, each with its speaker's name where names are looked at. No scan goes
+    further back."""
+    out: list[str] = []
+    for node in reversed(turn.path):
+        if len(out) >= MAX_SCAN:
+            break
+        if not node.hidden and (text := node.text).strip():
+            out.append(f"{node.name}: {text}" if node.name and turn.prompt.lore.include_names else text)
+    return out[::-1]
 
 
 def _stood(turn: Turn) -> tuple[Anchored, ...]:
@@ -86,7 +108,7 @@ def _settings(turn: Turn, texts: Texts) -> ScanSettings:
             "persona": texts.persona, "description": texts.description, "personality": texts.personality,
             "scenario": texts.scenario, "character_note": card.depth_prompt, "creator_notes": card.creator_notes,
         },
-        timers=turn.state.timers,
+        timers=turn.state.timers, chat_length=sum(1 for n in turn.path if not n.hidden),
         injections=tuple(i.text for i in turn.injections if i.scan),
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 CATALOGUE: dict[str, str] = {
     "A preset can be exported as yaml or sillytavern, not {value}.":
         "Пресет выгружается как yaml или sillytavern, а не {value}.",
-    "Fields that mean nothing here were left out: {names}.": "Поля, которые здесь ничего не значат, пропущены: {names}.",
+    "Fields that mean nothing here were left out: {names}.":
+        "Поля, которые здесь ничего не значат, пропущены: {names}.",
     "It needs <|user-message|> and, after it, <|bot-message|>.":
         "В нём должны быть <|user-message|> и после него <|bot-message|>.",
     "It takes character cards, lorebooks, chats and presets: Traktir's own and those of SillyTavern, "
