@@ -74,11 +74,14 @@ def card_from_json(data: Mapping[str, Any]) -> Card:
 
 
 def _book_from_json(data: Mapping[str, Any]) -> Lorebook:
-    entries = tuple(
-        LoreEntry(**{**_known(LoreEntry, e), "keys": tuple(e["keys"]), "secondary_keys": tuple(e["secondary_keys"])})
-        for e in data["entries"]
-    )
+    entries = tuple(_entry_from_json(e) for e in data["entries"])
     return Lorebook(**{**_known(Lorebook, data), "entries": entries})
+
+
+def _entry_from_json(data: Mapping[str, Any]) -> LoreEntry:
+    """JSON knows neither tuples nor sets."""
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in _known(LoreEntry, data).items()}
+    return LoreEntry(**{**values, "match_fields": frozenset(values.get("match_fields") or ())})
 
 
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,4 +37,6 @@ def load(text: str | None, default: Any = None) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
     raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
