@@ -80,7 +80,9 @@ def _book_from_json(data: Mapping[str, Any]) -> Lorebook:
 
 def _entry_from_json(data: Mapping[str, Any]) -> LoreEntry:
     """JSON knows neither tuples nor sets."""
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in _known(LoreEntry, data).items()}
+    values: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in _known(LoreEntry, data).items()
+    }
     return LoreEntry(**{**values, "match_fields": frozenset(values.get("match_fields") or ())})
 
 
