@@ -290,7 +290,10 @@ def test_a_servers_own_template_is_recognised(traktir: Traktir) -> None:
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
-    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
 
     class Server(BaseHTTPRequestHandler):
         server_version = "llama.cpp"

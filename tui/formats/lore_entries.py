@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from tui.domain.lore import LoreEntry, LorePosition, MatchField
@@ -40,6 +39,7 @@ MATCH_NAMES: dict[MatchField, str] = {
     "personality": "match_character_personality", "character_note": "match_character_depth_prompt",
     "scenario": "match_scenario", "creator_notes": "match_creator_notes",
 }
+_MATCHED = [(found, name, camel(name)) for found, name in MATCH_NAMES.items()]
 #: Under this name in `extensions` stands what only this program knows.
 OWN = "traktir"
 
@@ -87,18 +87,16 @@ def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreE
         return None
     ext = mapping(item.get("extensions"))
 
-    def pick(*names: str) -> Any:
-        for name in names:
-            for source in (item, ext):
-                if source.get(name) is not None:
-                    return source[name]
-        return None
+    values = {k: v for k, v in ext.items() if v is not None} | {k: v for k, v in item.items() if v is not None}
+
+    def pick(name: str, other: str = "") -> Any:
+        return values[name] if name in values else values.get(other)
 
     keys = read_keys(pick("key", "keys"), "keys", repairs)
     secondary = read_keys(pick("keysecondary", "secondary_keys"), "secondary_keys", repairs)
     titles = (plain_name(repairs.text(pick(name), name), 200) for name in ("comment", "name"))
     has_chance = flag(pick("useProbability", "use_probability"), True)
-    entry = LoreEntry(
+    return LoreEntry(
         uid=uid, keys=keys, secondary_keys=secondary, content=repairs.text(pick("content"), "content"),
         comment=next(filter(None, titles), ""),
         enabled=not flag(item["disable"], False) if item.get("disable") is not None else flag(pick("enabled"), True),
@@ -115,29 +113,28 @@ def standard_entry(item: Mapping[str, Any], uid: str, repairs: Repairs) -> LoreE
         probability=whole(pick("probability"), 100, 0, 100) if has_chance else 100,
         ignore_budget=flag(pick("ignoreBudget", "ignore_budget"), False),
         outlet=repairs.text(pick("outletName", "outlet_name"), "outletName")[:200],
-        extra=_extra(pick),
+        extra=_extra(pick), **_group(pick, repairs), **_timing(pick), **_own(ext), **_filters(pick, repairs),
     )
-    return _with_filters(_with_own(_with_timing(_with_group(entry, pick, repairs), pick), ext), pick, repairs)
 
 
 _Pick = Callable[..., Any]
 
 
-def _with_group(entry: LoreEntry, pick: _Pick, repairs: Repairs) -> LoreEntry:
+def _group(pick: _Pick, repairs: Repairs) -> dict[str, Any]:
     names = repairs.text(pick("group"), "group").split(",")
-    return replace(
-        entry, groups=tuple(dict.fromkeys(name.strip() for name in names[:100] if name.strip())),
+    return dict(
+        groups=tuple(dict.fromkeys(name.strip() for name in names[:100] if name.strip())),
         group_override=flag(pick("groupOverride", "group_override"), False),
         group_weight=whole(pick("groupWeight", "group_weight"), 100, 0, 1_000_000),
         group_scoring=maybe_flag(pick("useGroupScoring", "use_group_scoring")),
     )
 
 
-def _with_timing(entry: LoreEntry, pick: _Pick) -> LoreEntry:
+def _timing(pick: _Pick) -> dict[str, Any]:
     level = pick("delayUntilRecursion", "delay_until_recursion")
     number = maybe_whole(level, 0, 1000)
-    return replace(
-        entry, sticky=whole(pick("sticky"), 0, 0, 1_000_000), cooldown=whole(pick("cooldown"), 0, 0, 1_000_000),
+    return dict(
+        sticky=whole(pick("sticky"), 0, 0, 1_000_000), cooldown=whole(pick("cooldown"), 0, 0, 1_000_000),
         delay=whole(pick("delay"), 0, 0, 1_000_000),
         exclude_recursion=flag(pick("excludeRecursion", "exclude_recursion"), False),
         prevent_recursion=flag(pick("preventRecursion", "prevent_recursion"), False),
@@ -145,21 +142,21 @@ def _with_timing(entry: LoreEntry, pick: _Pick) -> LoreEntry:
     )
 
 
-def _with_filters(entry: LoreEntry, pick: _Pick, repairs: Repairs) -> LoreEntry:
+def _filters(pick: _Pick, repairs: Repairs) -> dict[str, Any]:
     found = mapping(pick("characterFilter", "character_filter"))
-    return replace(
-        entry, triggers=tuple(repairs.texts(pick("triggers"), "triggers"))[:100],
+    return dict(
+        triggers=tuple(repairs.texts(pick("triggers"), "triggers"))[:100],
         characters=tuple(repairs.texts(found.get("names"), "characterFilter")),
         character_tags=tuple(repairs.texts(found.get("tags"), "characterFilter")),
         characters_exclude=flag(found.get("isExclude"), False),
-        match_fields=frozenset(f for f, name in MATCH_NAMES.items() if flag(pick(camel(name), name), False)),
+        match_fields=frozenset(f for f, own, worlds in _MATCHED if flag(pick(worlds, own), False)),
     )
 
 
-def _with_own(entry: LoreEntry, ext: Mapping[str, Any]) -> LoreEntry:
-    """With what only this program knows: `extensions.traktir.stem` and `.anchored`, of an entry or of a book."""
+def _own(ext: Mapping[str, Any]) -> dict[str, Any]:
+    """What only this program knows: `extensions.traktir.stem` and `.anchored`, of an entry or of a book."""
     own = mapping(ext.get(OWN))
-    return replace(entry, stem=maybe_flag(own.get("stem")), anchored=maybe_flag(own.get("anchored")))
+    return {name: maybe_flag(own.get(name)) for name in ("stem", "anchored")}
 
 
 def _is_folder(item: Mapping[str, Any]) -> bool:
