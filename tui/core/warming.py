@@ -53,11 +53,17 @@ class Warming:
         self._settings = settings
         self._busy = busy
         self._task: asyncio.Task[None] | None = None
+        self._reading = ""                        # the chat that is being read ahead for
+        self._again = False
         self._done: tuple[str, str | None] | None = None
 
     def soon(self, chat: str) -> None:
-        """Read ahead for `chat` when nothing else has been asked for a moment."""
+        """Read ahead for `chat` when nothing else has been asked for a moment. What is being read for it already goes
+        on: keys that are pressed meanwhile do not begin it anew."""
         if not self._settings.get("read_ahead"):
+            return
+        if self._reading == chat:
+            self._again = True
             return
         if self._task is not None:
             self._task.cancel()
@@ -71,12 +77,15 @@ class Warming:
 
     async def _wait(self, chat: str) -> None:
         await asyncio.sleep(_PATIENCE)
-        if self._busy():
-            return
+        self._reading, self._again = chat, True
         try:
-            await self._read_ahead(chat)
+            while self._again and not self._busy():
+                self._again = False
+                await self._read_ahead(chat)
         except TraktirError as error:             # nobody waits for this; the turn itself will say what is wrong
             _log.info("reading ahead: %s", error)
+        finally:
+            self._reading = ""
 
     async def _read_ahead(self, chat: str) -> None:
         tree = await self._chats.get(chat)
