@@ -176,6 +176,27 @@ async def _template(app: App[Any], rest: str) -> None:
     _say(app, "The prompt format is now {name}.", name=template)
 
 
+async def _instructions(app: App[Any], rest: str) -> None:
+    """A prompt preset for this chat; “profile” takes the profile's again."""
+    from tui.ui.screens.presets import prompt_words
+
+    if not rest:
+        host(app).open_screen("presets", kind="prompts")
+        return
+    back = rest.casefold() in ("profile", "профиль") or latin_word(rest) == "profile"
+    preset = "" if back else await _preset_id(app, "prompts", rest)
+    await link(app).call("chats.set", id=open_chat_of(app).id, field="prompt", value=preset or None)
+    host(app).say_notice(Notice(prompt_words(preset).replace("{", "(").replace("}", ")")))
+
+
+async def _scenario(app: App[Any], rest: str) -> None:
+    if not rest:
+        host(app).open_screen("note")
+        return
+    await link(app).call("chats.set", id=open_chat_of(app).id, field="scenario", value=rest)
+    _say(app, "The scenario of this chat is set; the model reads it from the next turn on.")
+
+
 async def _samplers(app: App[Any], rest: str) -> None:
     if not rest:
         host(app).open_screen("presets", kind="samplers")
@@ -366,7 +387,12 @@ DEEDS: Mapping[str, Deed] = {
     "summarise": _summarise,
     "memory": _screen("memory"),
     "lore": _screen("lore"),
+    "trace": _screen("trace"),
+    "scenario": _scenario,
     "prompt": _screen("inspector"),
+    "diff": _screen("difference"),
+    "macros": _screen("macros"),
+    "instructions": _instructions,
     "context": _screen("context"),
     "profile": _profile,
     "template": _template,

@@ -12,7 +12,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, _character_to_key
 from tui.i18n import mark
 from tui.ui.layouts import to_latin
 
-Place = Literal["composer", "messages", "chat", "anywhere"]
+Place = Literal["composer", "messages", "chat", "anywhere", "inspector"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,21 @@ KEYS: tuple[Key, ...] = (
     Key("connection", "anywhere", "f4", "F4", "screen_named('connection')", mark("connection and model")),
     Key("inspector", "anywhere", "f5", "F5", "screen_named('inspector')", mark("the prompt")),
     Key("quit", "anywhere", "ctrl+q", "Ctrl+Q", "leave", mark("leave; a reply goes on")),
+    Key("inspector-next", "inspector", "tab,right", "Tab", "next_view(1)", mark("the next view")),
+    Key("inspector-previous", "inspector", "shift+tab", "Shift+Tab", "next_view(-1)", mark("the view before")),
+    Key("inspector-plan", "inspector", "1", "1", "view('plan')", mark("the plan, segment by segment")),
+    Key("inspector-difference", "inspector", "2", "2", "view('difference')", mark("what changed")),
+    Key("inspector-lore", "inspector", "3", "3", "view('lore')", mark("the lore and why it fired")),
+    Key("inspector-macros", "inspector", "4", "4", "view('macros')", mark("macros and variables")),
+    Key("inspector-numbers", "inspector", "5", "5", "view('numbers')", mark("the numbers")),
+    Key("inspector-fold", "inspector", "space", "Space", "fold", mark("open or fold a run of messages")),
+    Key("inspector-search", "inspector", "slash,full_stop", "/", "search", mark("search texts and sources")),
+    Key("inspector-on", "inspector", "n", "n", "next_hit(1)", mark("the next that was found")),
+    Key("inspector-back", "inspector", "N", "N", "next_hit(-1)", mark("the one found before")),
+    Key("inspector-filter", "inspector", "f", "f", "filter", mark("lore: all, what fired, what did not")),
+    Key("inspector-thaw", "inspector", "m", "m", "thaw", mark("resolve the macros of the head again")),
+    Key("inspector-text", "inspector", "t", "t", "text", mark("the whole prompt as text")),
+    Key("inspector-close", "inspector", "f5,ctrl+e", "F5", "back", mark("back to the story")),
 )
 
 
@@ -104,6 +119,7 @@ COMPOSER_BINDINGS = bindings("composer")
 TRANSCRIPT_BINDINGS = bindings("messages")
 CHAT_BINDINGS = bindings("chat")
 APP_BINDINGS = bindings("anywhere")
+INSPECTOR_BINDINGS = bindings("inspector")
 
 
 def latin_key(key: str, character: str | None = None) -> str:

@@ -9,6 +9,8 @@ from tui.i18n import tr
 
 IN_USE = "●"
 BROKEN = "!"
+#: Before a field that counts for nothing as another one stands.
+UNUSED = "–"
 
 
 def size(octets: int) -> str:

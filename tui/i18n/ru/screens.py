@@ -280,7 +280,6 @@ CATALOGUE: dict[str, str] = {
     "Use it for this chat": "Взять для этого чата",
     "Use it": "Взять",
     "Use it for all chats that name no other": "Взять для всех чатов, где не выбран другой",
-    "A prompt is used through a profile that names it.": "Промпт действует через профиль, в котором он назван.",
     "This chat now uses the profile {name}.": "В этом чате теперь профиль {name}.",
     "The profile {name} is now the one for all chats that name no other.":
         "Профиль {name} теперь действует во всех чатах, где не выбран другой.",

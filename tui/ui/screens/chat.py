@@ -167,7 +167,8 @@ class ChatScreen(Screen[None]):
         if side in self._panels:
             self._close_panel(side)
             return True
-        from tui.ui.screens.panels import ChatsPanel, PromptPanel, fits
+        from tui.ui.screens.panel_prompt import PromptPanel
+        from tui.ui.screens.panels import ChatsPanel, fits
 
         if not fits(self.size.width, 1):
             return False

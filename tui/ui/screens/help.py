@@ -99,6 +99,7 @@ def _headings() -> tuple[tuple[Place, str], ...]:
         ("messages", tr("In the messages (Tab)")),
         ("chat", tr("Beside the story")),
         ("anywhere", tr("Everywhere")),
+        ("inspector", tr("In the inspector (F5)")),
     )
 
 

@@ -7,51 +7,83 @@ from typing import Any, Literal
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
-from tui.domain.errors import PromptTooLong, TraktirError
+from tui.domain.errors import PromptTooLong
 from tui.i18n import tr
 from tui.ui.host import Link, host, link, open_chat_of
-from tui.ui.screens.connection import found_by_words
-from tui.ui.screens.lorelines import lore_lines
+from tui.ui.keys import INSPECTOR_BINDINGS
+from tui.ui.screens.difflines import difference_rows, difference_text, macro_rows, where_words
+from tui.ui.screens.inspector_parts import SearchLine, ShareBar, ViewTabs
+from tui.ui.screens.lorelines import FILTERS, Filter, filter_words, hit_text, hit_title, lore_rows
 from tui.ui.screens.page import Hint, Page, notice_text, sentence
+from tui.ui.screens.planfacts import number_lines, plan_size
 from tui.ui.screens.reading import Reading
+from tui.ui.screens.segments import Row, found, lore_names, segment_rows, segment_text, shares, source_words, visible
 from tui.ui.widgets.listing import Line, Listing
-from tui.ui.words import BROKEN, rounded, thousands
+from tui.ui.words import BROKEN
 
-View = Literal["plan", "lore", "facts"]
+View = Literal["plan", "difference", "lore", "macros", "numbers"]
+VIEWS: tuple[View, ...] = ("plan", "difference", "lore", "macros", "numbers")
+#: Cells of a list from which on the kind of a segment stands beside it, and rows of a screen up to which every entry
+#: of a list takes one row.
+_WIDE, _BRIEF = 72, 23
 
 
 class Inspector(Page):
-    """Tab walks from the plan to the lore trace and to the facts. Enter opens a segment's text."""
+    """Tab walks through the views. Enter opens what a line stands for, Space a fold, `/` looks for a text."""
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("f5,ctrl+e", "back", id="inspector.close", show=False),
-        Binding("tab,right", "next_view", id="inspector.next", show=False),
-        Binding("t", "text", id="inspector.text", show=False),
-    ]
+    BINDINGS = [*INSPECTOR_BINDINGS]  # noqa: RUF012
+    DEFAULT_CSS = """
+    Inspector.-short ViewTabs, Inspector.-short ShareBar #legend { display: none; }
+    Inspector.-tall ShareBar { margin-bottom: 1; }
+    Inspector.-tall HeadLine { margin-bottom: 0; }
+    """
 
     def __init__(self, node: str | None = None, revision: str = "", view: View = "plan") -> None:
         super().__init__()
         self._node, self._revision, self._view = node, revision, view
         self._shown: Mapping[str, Any] = {}
         self._generation: Mapping[str, Any] = {}
+        self._filter: Filter = "all"
+        self._opened: set[str] = set()
+        self._query = ""
+        self._rows: list[Row] = []
+
+    # ------------------------------------------------------------------ what stands on the screen
 
     def heading(self) -> str:
+        if self._view == "difference":
+            return tr("What changed since the prompt before")
         if self._view == "lore":
             return tr("Lore: what fired and why")
-        if self._view == "facts":
+        if self._view == "macros":
+            return tr("Macros that keep their value")
+        if self._view == "numbers":
             return tr("How this reply was made") if self._node else tr("The next prompt in numbers")
         return tr("What was sent for this reply") if self._node else tr("What the next turn sends")
 
     def hints(self) -> Sequence[Hint]:
-        following = {"plan": tr("lore"), "lore": tr("numbers"), "facts": tr("plan")}[self._view]
-        hints = [Hint("Enter", tr("text"), "choose"), Hint("Tab", following, "next_view"), self.back_hint()]
-        return (*hints, Hint("t", tr("whole prompt"), "text")) if self._shown.get("text") else tuple(hints)
+        following = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
+        hints = [Hint("Enter", tr("text"), "choose")] if self._view != "numbers" else []
+        if self._view == "macros" and self._node is None and self._shown.get("frozen"):
+            hints.insert(0, Hint("m", tr("resolve again"), "thaw"))
+        hints.append(Hint("Tab", view_word(following), "next_view"))
+        if self._view == "lore":
+            hints.append(Hint("f", tr("filter"), "filter"))
+        hints.append(Hint("n", tr("next"), "next_hit(1)") if self._query else Hint("/", tr("search"), "search"))
+        if self._view == "plan":
+            hints.append(Hint("Space", tr("fold"), "fold"))
+        hints.append(self.back_hint())
+        if self._view == "plan" and self._shown.get("text"):
+            hints.append(Hint("t", tr("whole prompt"), "text"))
+        return hints
 
     def body(self) -> ComposeResult:
+        yield ViewTabs([(view, view_word(view)) for view in VIEWS], self._view)
+        yield ShareBar()
         yield Listing()
+        yield SearchLine()
 
     @property
     def listing(self) -> Listing:
@@ -64,10 +96,16 @@ class Inspector(Page):
             self.say(tr("Planning…"))
             await self._plan(chat.id)
             return
-        else:
-            got = await self.call("node.generation", chat=chat.id, node=self._node, revision=self._revision)
-            self._generation, self._shown = got.get("generation") or {}, got.get("plan") or {}
+        got = await self.call("node.generation", chat=chat.id, node=self._node, revision=self._revision)
+        self._generation, self._shown = got.get("generation") or {}, got.get("plan") or {}
         self._draw()
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """A turn that ends while this is on view makes another next prompt."""
+        chat = host(self.app).state.chat
+        done = event.get("type") == "turn" and event.get("state") == "done"
+        if done and self._node is None and chat is not None and event.get("chat") == chat.id:
+            self.start(self._plan(chat.id))
 
     async def _plan(self, chat_id: str) -> None:
         self._shown, problem = await plan_of(link(self.app), chat_id, host(self.app).state.head)
@@ -75,45 +113,201 @@ class Inspector(Page):
         if problem:
             self.say(problem, problem=True)
 
-    def _draw(self) -> None:
-        self.head(plan_size(self._shown))
+    def on_resize(self) -> None:
+        if self._rows:
+            self._draw(keep=True)
+
+    def _draw(self, *, keep: bool = False) -> None:
+        detail = plan_size(self._shown) if self._view != "lore" else filter_words(self._filter)
+        self.head(detail)
         self.redraw_hints()
+        self.query_one(ViewTabs).turn_to(self._view)
+        bar = self.query_one(ShareBar)
+        bar.display = self._view in ("plan", "numbers") and bool(self._shown.get("segments"))
+        bar.show(shares(self._shown.get("segments") or ()), int(self._shown.get("context") or 0),
+                 int(self._shown.get("reserve") or 0))
+        self._rows = self._rows_of(self._view)
+        lines = visible(self._rows, self._opened)
+        self.say("" if lines else self._nothing())
+        self.listing.show(lines, keep=keep)
+
+    def _rows_of(self, view: View) -> list[Row]:
+        names, ids = lore_names(self._shown.get("lore") or ()), self._ids()
+        brief = self.app.size.height <= _BRIEF
+        if view == "difference":
+            departs = self._shown.get("difference")
+            return difference_rows(departs, ids, names) if departs else []
+        if view == "lore":
+            return lore_rows(self._shown.get("lore") or (), self._filter, brief=brief)
+        if view == "macros":
+            return macro_rows(self._shown)
+        if view == "numbers":
+            return [Row(line) for line in number_lines(self._generation, self._shown, ids)]
+        told = [notice_text(n) for n in self._shown.get("notices") or ()]
+        notices = [Row(Line(f"notice:{n}", text, mark=BROKEN, wrap=True)) for n, text in enumerate(told)]
+        return notices + segment_rows(
+            self._shown.get("segments") or (), ids, names, opened=self._opened, query=self._query, brief=brief,
+            wide=self.app.size.width >= _WIDE,
+        )
+
+    def _nothing(self) -> str:
+        """Why a view is empty."""
+        kept = bool(self._shown.get("segments"))
         if self._view == "lore":
-            lines = lore_lines(self._shown.get("lore") or ())
-            empty = tr("No lorebook entry was looked at: neither the card nor the chat has a lorebook.")
-        elif self._view == "facts":
-            lines = fact_lines(self._generation, self._shown, self._ids())
-            empty = tr("Nothing is known of how this text was made: a person wrote it.")
-        else:
-            lines = segment_lines(self._shown.get("segments") or (), self._ids())
-            empty = tr("No plan was kept for this message: a person wrote it, or it came with an import.")
-        notices = [notice_text(n) for n in self._shown.get("notices") or ()] if self._view == "plan" else []
-        self.say("\n".join(notices) if lines else empty)
-        self.listing.show(lines, keep=False)
+            if self._shown.get("lore"):
+                return tr("No entry is of that kind; f shows others.")
+            return tr("No lorebook entry was looked at: neither the card nor the chat has a lorebook.")
+        if self._view == "difference" and kept:
+            return tr("Nothing differs: the prompt only goes on where the last one ended, or it is the first.")
+        if self._view == "macros" and kept:
+            return tr("No time or chance macro stands in the stable part of the prompt, and there are no variables.")
+        if self._view == "numbers":
+            return tr("Nothing is known of how this text was made: a person wrote it.")
+        return tr("No plan was kept for this message: a person wrote it, or it came with an import.")
 
     def _ids(self) -> list[str]:
         return [node.id for node in open_chat_of(self.app).path(host(self.app).state.head)]
 
-    def action_next_view(self) -> None:
-        following: dict[View, View] = {"plan": "lore", "lore": "facts", "facts": "plan"}
-        self._view = following[self._view]
+    # ------------------------------------------------------------------ views and folds
+
+    def action_next_view(self, step: int = 1) -> None:
+        self.action_view(VIEWS[(VIEWS.index(self._view) + step) % len(VIEWS)])
+
+    def action_view(self, view: View) -> None:
+        self._view = view
         self._draw()
+
+    def action_filter(self) -> None:
+        """All entries, those that fired, those that did not."""
+        if self._view == "lore":
+            self._filter = FILTERS[(FILTERS.index(self._filter) + 1) % len(FILTERS)]
+            self._draw()
+
+    def action_fold(self) -> None:
+        """Open or close the fold under the cursor."""
+        line = self.listing.chosen
+        row = next((row for row in self._rows if line is not None and row.line.id == line.id), None)
+        if row is not None and row.run:
+            self._opened ^= {row.run}
+            self._draw(keep=True)
+            self.listing.go_to(row.run)
 
     def action_choose(self) -> None:
         self.listing.action_select()
 
     def action_text(self) -> None:
         if text := str(self._shown.get("text") or ""):
-            self.app.push_screen(Reading(tr("The whole prompt"), text, str(self._shown.get("template") or "")))
+            self.app.push_screen(
+                Reading(tr("The whole prompt"), text, str(self._shown.get("template") or ""), query=self._query)
+            )
+
+    def action_thaw(self) -> None:
+        """In the view of the macros, resolve them again; from elsewhere, go there first."""
+        if self._view != "macros":
+            self.action_view("macros")
+        elif self._node is None:
+            self.start(self._thaw())
+
+    async def _thaw(self) -> None:
+        if not self._shown.get("frozen"):
+            return
+        chat = open_chat_of(self.app)
+        await self.call("prompt.thaw", chat=chat.id)
+        await self._plan(chat.id)
+        self.say(
+            tr("The next turn resolves these again; what stands after the first of them is then processed anew.")
+        )
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if self._view == "plan":
-            segment = (self._shown.get("segments") or ())[event.option_index]
-            told = notice_text(segment.get("why"))
-            text = str(segment.get("text") or "")
-            self.app.push_screen(Reading(source_words(segment, self._ids()), f"{told}\n\n{text}" if told else text))
+        line = self.listing.chosen
+        if line is None:
+            return
+        if line.id.startswith("run:"):
+            self.action_fold()
+        elif line.id.startswith("notice:"):
+            self._read(self.heading(), line.title)
+        elif self._view == "plan":
+            self._read_segment((self._shown.get("segments") or ())[int(line.id) - 1])
+        elif self._view == "lore":
+            hits = self._shown.get("lore") or ()
+            hit = hits[int(line.id) - 1]
+            self.app.push_screen(Reading(hit_title(hit), hit_text(hit, hits)))
+        elif self._view == "difference":
+            departs = self._shown["difference"]
+            where = where_words(departs, self._ids(), lore_names(self._shown.get("lore") or ()))
+            self.app.push_screen(Reading(where, difference_text(departs), query=self._query))
+        elif self._view == "macros":
+            self._read(line.title, f"{line.title} = {line.detail}\n\n{line.note}".rstrip())
+
+    def _read(self, title: str, text: str) -> None:
+        self.app.push_screen(Reading(title, text, query=self._query))
+
+    def _read_segment(self, segment: Mapping[str, Any]) -> None:
+        title = source_words(segment, self._ids(), lore_names(self._shown.get("lore") or ()))
+        self.app.push_screen(Reading(title, segment_text(segment), query=self._query))
+
+    # ------------------------------------------------------------------ search
+
+    def action_search(self) -> None:
+        self.query_one(SearchLine).begin(self._query)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._query = event.value.strip()
+        self._draw(keep=True)
+        self.action_next_hit(0)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.query_one(SearchLine).display = False
+        self.listing.focus()
+        self.redraw_hints()
+
+    @on(SearchLine.Left)
+    def _search_left(self, event: SearchLine.Left) -> None:
+        event.stop()
+        self._query = ""
+        self.listing.focus()
+        self._draw(keep=True)
+
+    def action_next_hit(self, step: int) -> None:
+        """To the next line that holds what is searched for; 0: to the first from the cursor on."""
+        if not self._query:
+            return
+        hits = [row for row in self._rows if not row.heads and row.line.id and self._holds(row)]
+        if not hits:
+            self.say(tr("“{query}” occurs nowhere here.", query=self._query))
+            return
+        row = hits[self._following(hits, step)]
+        if row.run and row.run not in self._opened:
+            self._opened.add(row.run)
+            self._draw(keep=True)
+        self.listing.go_to(row.line.id)
+        self.head(tr("{n} of {all} found", n=hits.index(row) + 1, all=len(hits)))
+
+    def _following(self, hits: Sequence[Row], step: int) -> int:
+        """Which of the hits comes next, from the line under the cursor."""
+        order = {row.line.id: at for at, row in enumerate(self._rows)}
+        line = self.listing.chosen
+        here = order.get(line.id, 0) if line is not None else 0
+        places = [order[row.line.id] for row in hits]
+        if step < 0:
+            return max((n for n, at in enumerate(places) if at < here), default=len(hits) - 1)
+        return min((n for n, at in enumerate(places) if (at > here if step else at >= here)), default=0)
+
+    def _holds(self, row: Row) -> bool:
+        return found(self._query, row.line.title) or found(self._query, row.text or row.line.note)
+
+
+def view_word(view: str) -> str:
+    return {
+        "plan": tr("plan"), "difference": tr("changes"), "lore": tr("lore"), "macros": tr("macros"),
+        "numbers": tr("numbers"),
+    }[view]
 
 
 async def plan_of(line: Link, chat: str, head: str | None) -> tuple[Mapping[str, Any], str]:
@@ -126,152 +320,3 @@ async def plan_of(line: Link, chat: str, head: str | None) -> tuple[Mapping[str,
         segments = sorted(details.get("segments") or (), key=lambda s: -int(s.get("tokens") or 0))
         shown = {"segments": segments, "tokens": details.get("needed"), "context": details.get("context")}
         return shown, sentence(error)
-
-
-def plan_size(shown: Mapping[str, Any], *, reuse: bool = True) -> str:
-    """`2,914 of 8,192 · 2,870 reused`, as far as it is known; without the second part if `reuse` is False."""
-    if not shown.get("tokens"):
-        return ""
-    told = thousands(int(shown["tokens"]))
-    if shown.get("context"):
-        told = tr("{used} of {all}", used=told, all=thousands(int(shown["context"])))
-    if reuse and shown.get("expected_reuse") is not None:
-        told += " · " + tr("{n} reused", n=thousands(int(shown["expected_reuse"])))
-    return told
-
-
-def source_words(segment: Mapping[str, Any], path: Sequence[str] = ()) -> str:
-    """Where a segment comes from, in words. `path` holds the ids of the messages on view, for their numbers."""
-    source = str(segment.get("source") or "")
-    kind, _, rest = source.partition(":")
-    known = {
-        "system": tr("system prompt"),
-        "story": tr("story string"),
-        "template": tr("signs of the prompt format"),
-        "card.description": tr("card: description"),
-        "card.personality": tr("card: personality"),
-        "card.scenario": tr("card: scenario"),
-        "card.system": tr("card: system prompt"),
-        "card.note": tr("card: note"),
-        "persona": tr("persona"),
-        "note": tr("author's note"),
-        "post_history": tr("after the history"),
-        "prefill": tr("start of the reply"),
-    }
-    if source in known:
-        return known[source]
-    if kind in ("message", "messages"):
-        return _messages(rest.split(":"), str(segment.get("name") or ""), path)
-    if kind == "lore":
-        return tr("lore: {name}", name=rest.replace(":", " "))
-    if kind == "example":
-        return tr("example {n}", n=int(rest) + 1 if rest.isdecimal() else rest)
-    return tr("summary") if kind == "summary" else source
-
-
-def _messages(ids: Sequence[str], name: str, path: Sequence[str]) -> str:
-    numbers = [path.index(node) + 1 for node in ids if node in path]
-    if len(ids) == 2:
-        if len(numbers) == 2:
-            return tr("messages {first} to {last}", first=numbers[0], last=numbers[1])
-        return tr("earlier messages")
-    return f"#{numbers[0]} {name}".rstrip() if numbers else name or tr("message")
-
-
-def segment_lines(segments: Sequence[Mapping[str, Any]], path: Sequence[str] = ()) -> list[Line]:
-    """A plan as lines, in prompt order: source, tokens, volatility, reuse; left-out ones say why."""
-    lines = []
-    for number, segment in enumerate(segments):
-        included = bool(segment.get("included", True))
-        words = [volatility_word(str(segment.get("volatility") or ""))]
-        if included and segment.get("reused"):
-            words.append(tr("reused"))
-        detail = f"{' · '.join(w for w in words if w)}  {int(segment.get('tokens') or 0):>5}"
-        why = notice_text(segment.get("why"))
-        note = (why or tr("left out")) if not included else why or str(segment.get("text") or "")
-        lines.append(
-            Line(
-                str(number + 1),
-                source_words(segment, path),
-                detail,
-                note,
-                mark="" if included else BROKEN,
-                faint=not included,
-            )
-        )
-    return lines
-
-
-def volatility_word(volatility: str) -> str:
-    return {"head": tr("head"), "memory": tr("memory"), "history": tr("history"), "tail": tr("tail")}.get(
-        volatility, volatility
-    )
-
-
-def fact_lines(generation: Mapping[str, Any], shown: Mapping[str, Any], path: Sequence[str] = ()) -> list[Line]:
-    """Numbers and names as lines: those of the generation record, or of the plan."""
-    labels = {
-        "backend": tr("Backend"),
-        "dialect": tr("Backend"),
-        "model": tr("Model"),
-        "profile": tr("Profile"),
-        "template": tr("Prompt format"),
-        "found_by": tr("How the format was found"),
-        "template_found_by": tr("How the format was found"),
-        "seconds": tr("Seconds it took"),
-        "stop_string": tr("Stopped at"),
-        "clamped": tr("Values brought into the backend's range"),
-        "miss": tr("Why less was reused"),
-        "error": tr("What went wrong"),
-        "preset": tr("Sampler preset"),
-        "seed": tr("Seed"),
-        "prompt_tokens": tr("Prompt tokens"),
-        "cached_tokens": tr("Reused by the backend"),
-        "expected_reuse": tr("Reuse that was expected"),
-        "completion_tokens": tr("Tokens of the reply"),
-        "tokens_per_second": tr("Tokens a second"),
-        "ttft_ms": tr("Milliseconds to the first token"),
-        "finish": tr("How it ended"),
-        "dropped": tr("Samplers that the backend does not know"),
-        "first_change": tr("First segment that differs"),
-        "reserve": tr("Kept free for the reply"),
-        "context": tr("Context"),
-        "tokens": tr("Prompt tokens"),
-        "stops": tr("Stops at"),
-        "samplers": tr("Samplers"),
-    }
-    source = generation or {k: v for k, v in shown.items() if k not in ("segments", "lore", "text", "notices", "state")}
-    lines = []
-    for name, value in flat(source):
-        text = value_text(value)
-        if name == "first_change" and text:
-            text = source_words({"source": text}, path)
-        elif name in ("found_by", "template_found_by"):
-            text = found_by_words(text)
-        elif name == "miss" and isinstance(value, Mapping):
-            text = notice_text(value.get("notice"))
-        elif name == "error" and isinstance(value, Mapping):
-            text = sentence(TraktirError.from_json(value))
-        if text:
-            long = len(text) > 30
-            lines.append(Line(name, labels.get(name, name), "" if long else text, text if long else "", wrap=True))
-    return lines
-
-
-def flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Pairs of a record, those of usage and timings pulled up one level."""
-    pairs: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        if name in ("usage", "timings") and isinstance(value, Mapping):
-            pairs.extend(flat(value))
-        else:
-            pairs.append((name, value))
-    return list(dict(pairs).items())
-
-
-def value_text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {value_text(v)}" for k, v in value.items() if value_text(v))
-    if isinstance(value, (list, tuple)):
-        return ", ".join(repr(v) if isinstance(v, str) else value_text(v) for v in value)
-    return "" if value is None else rounded(value)

@@ -14,6 +14,7 @@ from textual.widgets import OptionList
 from tui.domain.cleantext import clean, clean_line
 from tui.i18n import tr
 from tui.ui.host import host
+from tui.ui.screens.bookchoice import LISTS, switched
 from tui.ui.screens.inspector import Inspector
 from tui.ui.screens.page import Hint, Page, notice_text
 from tui.ui.screens.reading import Reading
@@ -22,9 +23,11 @@ from tui.ui.words import BROKEN, IN_USE
 
 
 class LorePage(Page):
-    """Enter switches a book on or off for this chat; Tab reads it."""
+    """Enter switches a book on or off for this chat, `a` for all chats, `p` for the person; Tab reads it."""
 
     BINDINGS = [  # noqa: RUF012
+        Binding("a", "switch('lorebooks')", id="lore.all", show=False),
+        Binding("p", "switch('persona_lorebooks')", id="lore.persona", show=False),
         Binding("tab,right", "read", id="lore.read", show=False),
         Binding("t", "trace", id="lore.trace", show=False),
     ]
@@ -32,16 +35,19 @@ class LorePage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._books: list[Mapping[str, Any]] = []
+        self._settings: Mapping[str, Any] = {}
 
     def heading(self) -> str:
         return tr("Lorebooks")
 
     def hints(self) -> Sequence[Hint]:
         return (
-            Hint("Enter", tr("on, off"), "choose"),
+            Hint("Enter", tr("this chat"), "choose"),
+            Hint("a", tr("all chats"), "switch('lorebooks')"),
+            Hint("p", tr("with me"), "switch('persona_lorebooks')"),
             Hint("Tab", tr("read"), "read"),
-            Hint("t", tr("what fired"), "trace"),
             self.back_hint(),
+            Hint("t", tr("what fired"), "trace"),
         )
 
     def body(self) -> ComposeResult:
@@ -54,6 +60,7 @@ class LorePage(Page):
     async def load(self) -> None:
         self.listing.focus()
         self._books = (await self.call("lorebooks.list"))["lorebooks"]
+        self._settings = (await self.call("settings.get"))["settings"]
         self._draw()
 
     def hear(self, event: Mapping[str, Any]) -> None:
@@ -67,7 +74,7 @@ class LorePage(Page):
         return [str(b) for b in chat.fields.get("lorebooks") or ()] if chat is not None else []
 
     def _draw(self) -> None:
-        lines = book_lines(self._books, self._used())
+        lines = book_lines(self._books, self._used(), *(self._settings.get(name) or () for name in LISTS))
         if not lines:
             self.say(tr("No lorebooks of your own. Import one with /import; a card's own book is always in use."))
         if host(self.app).state.chat is not None:
@@ -76,6 +83,15 @@ class LorePage(Page):
 
     def action_choose(self) -> None:
         self.listing.action_select()
+
+    def action_switch(self, setting: str) -> None:
+        """Take the book under the cursor into a list that all chats share, or out of it."""
+        if (line := self.listing.chosen) is not None and line.id.startswith("book:"):
+            self.start(self._share(setting, line.id.removeprefix("book:")))
+
+    async def _share(self, setting: str, book: str) -> None:
+        self._settings = {**self._settings, setting: await switched(self, setting, book)}
+        self._draw()
 
     def action_trace(self) -> None:
         self.app.push_screen(Inspector(view="lore"))
@@ -109,12 +125,19 @@ class LorePage(Page):
         self.app.push_screen(Reading(tr("Lorebook: {name}", name=book), book_text(got)))
 
 
-def book_lines(books: Sequence[Mapping[str, Any]], used: Sequence[str]) -> list[Line]:
+def book_lines(
+    books: Sequence[Mapping[str, Any]], used: Sequence[str], everywhere: Sequence[str], mine: Sequence[str]
+) -> list[Line]:
+    """Books with the places where they are in use: this chat, all chats, wherever the person goes."""
     lines = []
+    places = ((used, tr("this chat")), (everywhere, tr("all chats")), (mine, tr("with me")))
     for book in books:
         problem = notice_text(book.get("problem"))
-        detail = tr("{n} entries", n=book["entries"]) if isinstance(book.get("entries"), int) else ""
-        mark = BROKEN if problem else IN_USE if book["id"] in used else ""
+        where = [word for names, word in places if book["id"] in names]
+        mark = BROKEN if problem else IN_USE if where else ""
+        if isinstance(book.get("entries"), int):
+            where.append(tr("{n} entries", n=book["entries"]))
+        detail = " · ".join(where)
         lines.append(
             Line(f"book:{book['id']}", str(book.get("name") or book["id"]), detail, problem, mark, bool(problem))
         )

@@ -1,4 +1,4 @@
-"""The panels beside the story of a wide screen: chats and characters at the left; at the right what the model sees.
+"""The panels beside the story of a wide screen, and the one at the left: chats and characters.
 
 They are loaded and made when first opened; nothing of them exists while they are closed.
 """
@@ -6,7 +6,6 @@ They are loaded and made when first opened; nothing of them exists while they ar
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from textual import on
@@ -15,22 +14,13 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import OptionList
 
-from tui.domain.chat import Chat
-from tui.domain.cleantext import clean
 from tui.domain.errors import TraktirError
 from tui.i18n import tr
 from tui.ui.host import host, link
-from tui.ui.screens.inspector import plan_of, plan_size, segment_lines, source_words
 from tui.ui.screens.library_lines import character_lines, chat_lines
-from tui.ui.screens.lorelines import lore_lines
-from tui.ui.screens.memory import summary_lines
-from tui.ui.screens.note import note_of
-from tui.ui.screens.page import notice_text, sentence
-from tui.ui.screens.reading import Reading
 from tui.ui.state import Change
-from tui.ui.widgets.listing import Line, Listing
+from tui.ui.widgets.listing import Line
 from tui.ui.widgets.picker import Picker
 from tui.ui.widgets.tapline import Part, TapLine
 from tui.wire.ids import new_id
@@ -222,121 +212,3 @@ class ChatsPanel(SidePanel):
         await host(self.app).actions.open_chat(chat)
         self.picker.clear_search()
         self.action_leave()
-
-
-class PromptPanel(SidePanel):
-    """What the next turn sends, the lore that fires, the summaries and the note. Enter opens what a line stands for."""
-
-    def __init__(self) -> None:
-        super().__init__("right")
-        self._segments: list[Mapping[str, Any]] = []
-
-    def body(self) -> ComposeResult:
-        yield Listing()
-
-    @property
-    def listing(self) -> Listing:
-        return self.query_one(Listing)
-
-    def take_focus(self) -> None:
-        self.listing.focus()
-
-    async def fill(self) -> None:
-        chat, head = host(self.app).state.chat, host(self.app).state.head
-        if chat is None:
-            self.listing.show([Line("empty", tr("No chat is open."), faint=True)])
-            return
-        if not self.listing.lines:
-            self.listing.show([Line("", tr("Planning…"))])
-        shown, problem = await plan_of(link(self.app), chat.id, head)
-        path = chat.path(head)
-        self._segments = gathered(shown.get("segments") or ())
-        lines = _prompt_lines(shown, self._segments, [node.id for node in path], problem)
-        lines += _lore_lines(shown.get("lore") or ()) + _memory_lines(chat, head) + _note_lines(chat)
-        self.listing.show(lines)
-
-    def changed(self, changes: set[Change]) -> None:
-        if not host(self.app).state.writing and changes & {"path", "fields", "turn", "connection"}:
-            self.fill_soon()
-
-    def failed(self, error: TraktirError) -> None:
-        self.listing.show([Line("problem", sentence(error), wrap=True)])
-
-    @on(OptionList.OptionSelected)
-    def _selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        kind, _, rest = (self.listing.chosen or Line("", "")).id.partition(":")
-        if kind == "plan":
-            self._read(self._segments[int(rest) - 1])
-        elif kind == "lore":
-            host(self.app).open_screen("inspector", view="lore")
-        elif kind in ("memory", "note"):
-            host(self.app).open_screen(kind)
-
-    def _read(self, segment: Mapping[str, Any]) -> None:
-        chat = host(self.app).state.chat
-        if chat is None or segment.get("source", "").startswith("messages:"):
-            host(self.app).open_screen("inspector")
-            return
-        told, text = notice_text(segment.get("why")), clean(str(segment.get("text") or ""))
-        ids = [node.id for node in chat.path(host(self.app).state.head)]
-        self.app.push_screen(Reading(source_words(segment, ids), f"{told}\n\n{text}" if told else text))
-
-
-def gathered(segments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The segments of a plan, with messages that follow one another drawn together where they share their fate."""
-    out: list[Mapping[str, Any]] = []
-    for segment in segments:
-        source = str(segment.get("source") or "")
-        if source.startswith(("message:", "messages:")) and out and _alike(out[-1], segment):
-            out[-1] = _joined(out[-1], segment)
-        else:
-            out.append(segment)
-    return out
-
-
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return str(one.get("source")).startswith(("message:", "messages:")) and all(
-        one.get(name, default) == other.get(name, default)
-        for name, default in (("included", True), ("volatility", ""), ("why", None))
-    )
-
-
-def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
-    first, last = str(one["source"]).split(":")[1], str(other["source"]).split(":")[-1]
-    return {
-        **one, "source": f"messages:{first}:{last}", "text": "",
-        "tokens": int(one.get("tokens") or 0) + int(other.get("tokens") or 0),
-        "reused": bool(one.get("reused")) and bool(other.get("reused")),
-    }
-
-
-def _prompt_lines(
-    shown: Mapping[str, Any], segments: Sequence[Mapping[str, Any]], ids: Sequence[str], problem: str
-) -> list[Line]:
-    size = plan_size(shown, reuse=False)           # a panel is too narrow for both; each line tells its own
-    lines = [Line("", tr("Prompt: {size}", size=size) if size else tr("Prompt"))]
-    if problem:
-        lines.append(Line("problem", problem, wrap=True))
-    return lines + [replace(line, id=f"plan:{line.id}", wrap=False) for line in segment_lines(segments, ids)]
-
-
-def _lore_lines(hits: Sequence[Mapping[str, Any]]) -> list[Line]:
-    fired = [hit for hit in hits if hit.get("fired")]
-    lines = [replace(line, id=f"lore:{line.id}") for line in lore_lines(fired)]
-    if len(hits) > len(fired):
-        lines.append(Line("lore:others", tr("{n} entries did not fire", n=len(hits) - len(fired)), faint=True))
-    return [Line("", tr("Lore")), *lines] if lines else []
-
-
-def _memory_lines(chat: Chat, head: str | None) -> list[Line]:
-    lines = [
-        replace(line, id=f"memory:{line.id}") for line in summary_lines(chat, chat.path(head)) if not line.faint
-    ]
-    return [Line("", tr("Memory")), *(lines or [Line("memory:none", tr("No summaries yet."), faint=True)])]
-
-
-def _note_lines(chat: Chat) -> list[Line]:
-    note = note_of(chat)
-    line = Line("note", note or tr("None; Enter writes one."), wrap=True, faint=not note)
-    return [Line("", tr("Author's note")), line]

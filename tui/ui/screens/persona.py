@@ -8,7 +8,9 @@ from typing import Any
 from tui.i18n import tr
 from tui.ui.host import host
 from tui.ui.screens.formpage import FormPage
+from tui.ui.screens.note import note_value, role_choices
 from tui.ui.widgets.form import Field
+from tui.ui.words import UNUSED
 
 
 class PersonaPage(FormPage):
@@ -32,6 +34,7 @@ class PersonaPage(FormPage):
                 tr("In this chat"),
                 Field("persona", tr("Name"), str(chat.fields.get("persona") or ""), default),
                 Field("persona_text", tr("Description"), str(chat.fields.get("persona_text") or ""), default, "text"),
+                *_placing(chat.fields),
             ]
         return [
             *fields,
@@ -48,8 +51,23 @@ class PersonaPage(FormPage):
 
     async def change(self, item: Field, value: str) -> None:
         chat = host(self.app).state.chat
-        if item.id.startswith("persona_") and item.id != "persona_text":
+        if item.id in ("persona_name", "persona_description"):
             await self.call("settings.set", name=item.id, value=value.strip())
             await self.fetch()
         elif chat is not None:
-            await self.call("chats.set", id=chat.id, field=item.id, value=value.strip() or None)
+            await self.call("chats.set", id=chat.id, field=item.id, value=note_value(item.id, value))
+
+
+def _placing(values: Mapping[str, Any]) -> Sequence[Field]:
+    """Where the description stands; how deep and as whose words matter only at a depth."""
+    place = str(values.get("persona_position") or "head")
+    unused = "" if place == "at_depth" else UNUSED
+    role, depth = str(values.get("persona_role") or "system"), str(values.get("persona_depth", 2))
+    return (
+        Field("persona_position", tr("Where it stands"), place, kind="choice", choices=(
+            ("head", tr("with the character")), ("note_top", tr("above the author's note")),
+            ("note_bottom", tr("below the author's note")), ("at_depth", tr("at a depth")), ("none", tr("nowhere")),
+        )),
+        Field("persona_depth", tr("Depth"), depth, tr("how many messages stand below it; 0 puts it last"), mark=unused),
+        Field("persona_role", tr("As whose words"), role, kind="choice", choices=role_choices(), mark=unused),
+    )

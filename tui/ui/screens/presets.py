@@ -24,7 +24,8 @@ KINDS = ("profiles", "templates", "samplers", "prompts")
 
 
 class Presets(Page):
-    """Enter uses; Tab asks what else. A sampler preset sets its values for this chat; a prompt is used by a profile."""
+    """Enter uses; Tab asks what else. A sampler preset sets its values for this chat; what a chat does not choose for
+    itself, its profile says."""
 
     BINDINGS = [  # noqa: RUF012
         Binding("f3", "back", id="presets.close", show=False),
@@ -68,6 +69,8 @@ class Presets(Page):
             lines += [Line("", kind_heading(kind)), *preset_lines(kind, presets, current)]
             if kind == "samplers" and chat is not None:
                 lines.append(Line("values", tr("Values of this chat…"), "", _own_values(chat)))
+            if kind == "prompts" and chat is not None and chat.fields.get("prompt"):
+                lines.append(Line("prompt:", tr("As the profile has it")))
         self.picker.show(lines)
 
     @on(Picker.Chosen)
@@ -93,7 +96,9 @@ class Presets(Page):
         kind, _, preset_id = line_id.partition(":")
         if kind == "values":
             await self.app.push_screen_wait(SamplerForm())
-        elif self._presets[line_id].get("problem") or kind == "prompts":
+        elif kind == "prompt":
+            self.say(await use_preset(self, "prompts", ""))
+        elif self._presets[line_id].get("problem"):
             await self._read(kind, preset_id)
             return
         else:
@@ -103,12 +108,12 @@ class Presets(Page):
 
     async def _more(self, line_id: str) -> None:
         kind, _, preset_id = line_id.partition(":")
-        if kind == "values":
+        if kind in ("values", "prompt"):
             await self._use(line_id)
             return
         preset = self._presets[line_id]
         deeds = [("read", tr("Read it"))]
-        if kind != "prompts" and not preset.get("problem"):
+        if not preset.get("problem"):
             deeds.insert(0, ("use", tr("Use it for this chat") if host(self.app).state.chat else tr("Use it")))
         if kind == "profiles" and not preset.get("problem"):
             deeds.append(("default", tr("Use it for all chats that name no other")))
@@ -126,14 +131,12 @@ class Presets(Page):
         got = await self.call("presets.get", kind=kind, id=preset_id)
         text = str(got.get("text") or "")
         problem = notice_text(self._presets.get(f"{kind}:{preset_id}", {}).get("problem"))
-        if kind == "prompts" and not problem:
-            problem = tr("A prompt is used through a profile that names it.")
         self.app.push_screen(Reading(f"{kind_heading(kind)}: {preset_id}", f"{problem}\n\n{text}" if problem else text))
 
 
 async def use_preset(page: Page, kind: str, preset_id: str) -> str:
-    """Use a profile, template or sampler preset for the chat in front (a profile without one: by default).
-    Returns the sentence that says so. Raises TraktirError."""
+    """Use a profile, template, prompt or sampler preset for the chat in front (a profile without one: by default; no
+    prompt: its profile's). Returns the sentence that says so. Raises TraktirError."""
     chat = host(page.app).state.chat
     if kind == "profiles" and chat is not None:
         await page.call("chats.set", id=chat.id, field="profile", value=preset_id)
@@ -146,9 +149,19 @@ async def use_preset(page: Page, kind: str, preset_id: str) -> str:
     if kind == "templates":
         await page.call("chats.set", id=chat.id, field="template", value=preset_id)
         return tr("This chat now uses the prompt format {name}.", name=preset_id)
+    if kind == "prompts":
+        await page.call("chats.set", id=chat.id, field="prompt", value=preset_id or None)
+        return prompt_words(preset_id)
     got = await page.call("presets.get", kind="samplers", id=preset_id)
     await page.call("samplers.set", chat=chat.id, values=sampler_values(got))
     return tr("This chat now uses the sampler values of {name}.", name=preset_id)
+
+
+def prompt_words(preset_id: str) -> str:
+    """What a chat's prompt preset now is."""
+    if preset_id:
+        return tr("This chat now uses the prompt {name}.", name=preset_id)
+    return tr("This chat now uses the prompt that its profile names.")
 
 
 def sampler_values(preset: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,6 +176,8 @@ def in_use(kind: str, chat: Chat | None, connection: Mapping[str, Any]) -> str:
     if kind == "templates":
         own = chat.fields.get("template") if chat is not None else ""
         return str(own or (connection.get("template") or {}).get("id") or "")
+    if kind == "prompts":
+        return str(chat.fields.get("prompt") or "") if chat is not None else ""
     return ""
 
 

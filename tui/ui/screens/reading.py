@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,14 @@ from textual.widgets import Static, TextArea
 
 from tui.domain.cleantext import clean
 from tui.i18n import tr
+from tui.ui.layouts import readings
 from tui.ui.screens.confirm import choose
 from tui.ui.screens.page import Hint, Page
 
 #: Characters of a text that a screen shows; what is longer is for an editor.
 LONGEST_SHOWN = 200_000
+#: Places of a text that are marked when something is searched for.
+_MOST_MARKED = 200
 
 
 class Reading(Page):
@@ -25,10 +29,11 @@ class Reading(Page):
 
     BINDINGS = [Binding("left", "back", show=False, priority=True)]  # noqa: RUF012
 
-    def __init__(self, heading: str, text: str | Content, detail: str = "") -> None:
+    def __init__(self, heading: str, text: str | Content, detail: str = "", query: str = "") -> None:
         super().__init__()
         self._heading, self._detail = heading, detail
-        self._text = text if isinstance(text, Content) else Content(clean(text, LONGEST_SHOWN))
+        text = text if isinstance(text, Content) else Content(clean(text, LONGEST_SHOWN))
+        self._text, self._at = marked(text, query)
 
     def heading(self) -> str:
         return self._heading
@@ -42,10 +47,32 @@ class Reading(Page):
 
     async def load(self) -> None:
         self.head(self._detail)
-        self.query_one(VerticalScroll).focus()
+        scroll = self.query_one(VerticalScroll)
+        scroll.focus()
+        if self._at is not None:
+            self.call_after_refresh(self._to_found, self._at)
+
+    def _to_found(self, at: int) -> None:
+        """Scroll to where what was searched for stands first, some rows above it."""
+        scroll = self.query_one(VerticalScroll)
+        above = self._text[:at].wrap(max(1, scroll.content_size.width))
+        scroll.scroll_to(y=max(0, len(above) - 4), animate=False)
 
     def action_page_on(self) -> None:
         self.query_one(VerticalScroll).scroll_page_down(animate=False)
+
+
+def marked(text: Content, query: str) -> tuple[Content, int | None]:
+    """`text` with every place marked where `query` stands (as typed, or as its keys read in another layout), and where
+    the first is; None without any."""
+    folded = text.plain.casefold()
+    reading = next((r for r in readings(query) if r and r in folded), "")
+    if not reading or len(folded) != len(text.plain):  # folding may lengthen a text; then places would be off
+        return text, None
+    places = [found.start() for found in re.finditer(re.escape(reading), folded)]
+    for at in places[:_MOST_MARKED]:
+        text = text.stylize("reverse", at, at + len(reading))
+    return text, places[0]
 
 
 class Writing(Page):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.domain.cleantext import clean
+from tui.domain.cleantext import clean, clean_line
 from tui.domain.errors import BadInput
 from tui.i18n import tr, tr_notice, use_language
 from tui.ui import prefs
+from tui.ui.screens.bookchoice import LISTS, choose_books
 from tui.ui.screens.formpage import FormPage
 from tui.ui.screens.page import Page, notice_text
 from tui.ui.widgets.form import Field
@@ -68,11 +69,26 @@ class SettingsPage(FormPage):
                 rounded(self._core.get("unload_minutes", "")),
                 tr("0: never"),
             ),
+            _switch("read_ahead", tr("Read ahead"), self._core,
+                    tr("The beginning of the next prompt is processed while nobody waits.")),
+            _switch("auto_summary", tr("Summaries unasked"), self._core,
+                    tr("Messages that will soon no longer fit are summed up by the model.")),
+            _books("lorebooks", tr("Lorebooks for all chats"), self._core),
+            _books("persona_lorebooks", tr("Lorebooks that go with me"), self._core),
         ]
+
+    async def act(self, item: Field) -> None:
+        if item.id in LISTS:
+            await choose_books(self, item.id, item.label)
+            await self.fetch()
 
     async def change(self, item: Field, value: str) -> None:
         if item.id == "unload_minutes":
             await self.call("settings.set", name=item.id, value=_number(value))
+            await self.fetch()
+            return
+        if item.id in ("read_ahead", "auto_summary"):
+            await self.call("settings.set", name=item.id, value=value == "yes")
             await self.fetch()
             return
         change_preference(self, item.id, value)
@@ -107,6 +123,15 @@ def apply_preference(app: Any, name: str, value: Any) -> None:
 def theme_choices(page: Page) -> tuple[tuple[str, str], ...]:
     """The themes of the app, the program's own choice first."""
     return (("", tr("as suits the terminal")), *((name, name) for name in sorted(page.app.available_themes)))
+
+
+def _switch(name: str, label: str, values: Mapping[str, Any], hint: str) -> Field:
+    return Field(name, label, _yes(values.get(name) is True), hint, "choice", _yes_no())
+
+
+def _books(name: str, label: str, values: Mapping[str, Any]) -> Field:
+    chosen = ", ".join(clean_line(str(book), 60) for book in values.get(name) or ())
+    return Field(name, label, hint=chosen or tr("none"), kind="action")
 
 
 def _yes(value: bool) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
+from textual.visual import Visual
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -23,7 +24,7 @@ _AIRY = 24
 class Line:
     """One line of a listing. `id` "" makes a heading, which cannot be chosen. `note` stands below, on one line, or
     wrapped where `wrap` says so. `mark` is a sign before the title (● in use, ! broken). `words` are not shown: what is
-    typed is looked for in them first. All texts are cleaned."""
+    typed is looked for in them first. `colour` is a colour of the theme for sign and title. All texts are cleaned."""
 
     id: str
     title: str
@@ -33,6 +34,7 @@ class Line:
     wrap: bool = False
     faint: bool = False
     words: str = ""
+    colour: str = ""
 
 
 def draw_line(line: Line, width: int, marks: bool = False) -> Content:
@@ -46,12 +48,12 @@ def draw_line(line: Line, width: int, marks: bool = False) -> Content:
     note = clean(line.note).strip() if line.wrap else clean_line(line.note, 400)
     if detail and cell_len(lead + title) + cell_len(detail) + 2 > width:
         note, detail = (f"{detail} · {note}" if note else detail), ""
-    style = _FAINT if line.faint else ""
+    style = line.colour or (_FAINT if line.faint else "")
     if line.wrap and not detail:
-        parts = [_wrapped(title, width, lead, indent, style)]
+        parts = [_wrapped(title, width, Content.styled(lead, line.colour), indent, style)]
     else:
         room = width - (cell_len(detail) + 2 if detail else 0)
-        first = Content.assemble(lead, (title, style)).truncate(room, ellipsis=True)
+        first = Content.assemble((lead, line.colour), (title, style)).truncate(room, ellipsis=True)
         if detail:
             first = first.pad_right(width - first.cell_length - cell_len(detail)) + Content.styled(detail, _FAINT)
         parts = [first]
@@ -62,11 +64,12 @@ def draw_line(line: Line, width: int, marks: bool = False) -> Content:
     return Content("\n").join(parts)
 
 
-def _wrapped(text: str, width: int, first: str, others: str, style: str) -> Content:
+def _wrapped(text: str, width: int, first: str | Content, others: str, style: str) -> Content:
     """`text` in as many rows as it needs, the first begun by `first`, the others by `others`."""
-    room = max(8, width - max(cell_len(first), cell_len(others)))
+    lead = Content(first) if isinstance(first, str) else first
+    room = max(8, width - max(lead.cell_length, cell_len(others)))
     rows = [row.rstrip() for part in text.split("\n") for row in Content.styled(part, style).wrap(room)]
-    return Content("\n").join(Content.assemble(others if n else first, row) for n, row in enumerate(rows))
+    return Content("\n").join(Content.assemble(others if n else lead, row) for n, row in enumerate(rows))
 
 
 class Listing(OptionList):
@@ -132,6 +135,13 @@ class Listing(OptionList):
             )
             for number, line in enumerate(self._lines_shown)
         )
+
+    def _get_visual(self, option: Option) -> Visual:
+        """Under the cursor a line has the cursor's own ink: an accent could not be read on it."""
+        drawn, at = super()._get_visual(option), self.highlighted
+        if isinstance(drawn, Content) and at is not None and self.options[at] is option:
+            return Content(drawn.plain, [span for span in drawn.spans if not str(span.style).startswith("$")])
+        return drawn
 
     def on_mount(self) -> None:
         self._draw()

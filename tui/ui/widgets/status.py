@@ -28,7 +28,20 @@ def attention(turn: Mapping[str, Any]) -> list[Part]:
     if dropped := turn.get("dropped"):
         names = ", ".join(clean_line(str(n), 24) for n in dropped[:3])
         parts.append(Part(tr("server does not know {names}", names=names), "screen_named('presets')", _ALERT))
+    miss = turn.get("miss")
+    if isinstance(miss, Mapping):
+        parts.append(Part(miss_words(miss), "screen_named('difference')", _ALERT))
     return parts
+
+
+def miss_words(miss: Mapping[str, Any]) -> str:
+    """Why the backend processed again what was to be in its cache, in a few words."""
+    from tui.ui.screens.segments import source_words  # what screens need is not loaded before one is needed
+
+    if not miss.get("first_change"):
+        return tr("the backend forgot the prompt")
+    source = clean_line(source_words({"source": str(miss["first_change"])}), 32)
+    return tr("processed anew from: {source}", source=source)
 
 
 def numbers(turn: Mapping[str, Any], *, wide: bool) -> list[Part]:
@@ -36,8 +49,9 @@ def numbers(turn: Mapping[str, Any], *, wide: bool) -> list[Part]:
     parts: list[Part] = []
     used, context = turn.get("used"), turn.get("context")
     if used and context:
+        about = "≈" if turn.get("counts") == "estimate" else ""
         words = tr("{used} of {total}", used=thousands(used), total=thousands(context))
-        parts.append(Part(words if wide else f"{round(100 * used / context)}%", "screen_named('inspector')"))
+        parts.append(Part(about + (words if wide else f"{round(100 * used / context)}%"), "screen_named('inspector')"))
     reused, prompt = turn.get("reused"), turn.get("prompt_tokens")
     if reused is not None and prompt:
         share = f"{round(100 * reused / prompt)}%"
