@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tui.core.planning import Prepared
-from tui.domain.backend import Finish
+from tui.domain.backend import Finish, Usage
 from tui.domain.errors import TraktirError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.domain.prompt.types import Plan
 
 #: A block cut is near when this share of the window beside the reserve is used; then a summary is offered.
@@ -61,10 +61,22 @@ def outcome(prepared: Prepared, finish: Finish, error: TraktirError | None, *, s
         "completion_tokens": usage.completion_tokens, "tokens_per_second": finish.tokens_per_second,
         "ttft_ms": finish.ttft_ms, "lore": sum(1 for h in plan.lore if h.fired), "dropped": list(finish.dropped),
         "clamped": dict(finish.clamped), "miss": cache_miss(prepared, finish), "cut": len(plan.cut),
-        "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)],
+        "notices": [n.to_json() for n in (*plan.notices, *prepared.notices, *_shifted(usage))],
         "model": link.capabilities.model, "template": link.template.id, "counts": prepared.counts,
         "offer": offer(prepared) if near or plan.cut else None,
     }
+
+
+def _shifted(usage: Usage) -> tuple[Notice, ...]:
+    """The caveat of cutting a block out of the engine's memory."""
+    if not usage.shifted:
+        return ()
+    return (
+        notice(
+            "{tokens} tokens were moved up in the engine's memory instead of being processed again. They were read with "
+            "what was cut still in view, so the reply may differ from that of a fresh reading.", tokens=usage.shifted,
+        ),
+    )
 
 
 def cache_miss(prepared: Prepared, finish: Finish) -> dict[str, Any] | None:

@@ -47,5 +47,12 @@ CATALOGUE: dict[str, str] = {
         "Текст просит не писать слова ({words}); движкам это пока не передаётся.",
     "The profile names this prompt format.": "Этот формат промпта назван в профиле.",
     "The server writes the prompt itself, from messages.": "Сервер сам составляет промпт из сообщений.",
+    (
+        "{tokens} tokens were moved up in the engine's memory instead of being processed again. They were read with "
+        "what was cut still in view, so the reply may differ from that of a fresh reading."
+    ): (
+        "{tokens} токенов сдвинуты в памяти движка вместо новой обработки. Они читались, когда отрезанное ещё было "
+        "на виду, так что ответ может отличаться от ответа при чтении заново."
+    ),
     "from {parent}": "из {parent}",
 }
