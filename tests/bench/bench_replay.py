@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from replay_story import FORMAT, Setting, Story, count, tokens
+from replay_story import FORMAT, Setting, Story, added, count, tokens
 
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import render_plan, text_of
@@ -70,20 +70,11 @@ def replay(setting: Setting) -> Result:
         cuts += plan.rebase
         if full:
             processed.append(work)
-            new.append(_added(turn.path[-1].text, "user") + _added(said, "assistant"))
+            new.append(added(turn.path[-1].text, "user") + added(said, "assistant"))
             history = sum(s.tokens for s in plan.segments if s.included and s.volatility == "history")
             other = plan.tokens - history
             kept.append(history / (setting.context - setting.reserve - other))
     return Result(sum(processed) / sum(new), mean(kept), cuts, missed)
-
-
-def _added(text: str, role: str) -> int:
-    """Tokens of a message as it stands in a prompt, its turn's opening and end too."""
-    ends = {
-        "user": FORMAT.user_prefix + FORMAT.user_suffix,
-        "assistant": FORMAT.assistant_prefix + FORMAT.assistant_suffix,
-    }
-    return count(ends[role]) + count(text)
 
 
 def _check(planned: int, prompt: Sequence[str], newest: str, setting: Setting) -> None:

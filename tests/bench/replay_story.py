@@ -14,13 +14,14 @@ from tui.domain.profile import PromptPreset
 from tui.domain.prompt.types import Budget, Plan, PlanState, Turn
 from tui.domain.template import Template
 
-_PLACES = ("harbour", "mill", "chapel", "orchard", "quarry", "bridge", "market", "tower")
+PLACES = ("harbour", "mill", "chapel", "orchard", "quarry", "bridge", "market", "tower")
 _SPOKEN = (
     "lantern door road tea rain roof snow window cat stove guest fire letter table wind shutter morning river stone "
     "bread salt rope boat net bell key coat boot horse cart field wall garden song brother storm wave"
 )
 _WORDS = _SPOKEN.split()
 _TOKEN = re.compile(r"<\|\w+\|>|\w+|[^\w\s]|\n")
+_PLAIN = re.compile(r"\w+|[^\w\s]|\n")
 
 FORMAT = Template(
     "replay", system_prefix="<|im_start|>system\n", system_suffix="<|im_end|>\n", user_prefix="<|im_start|>user\n",
@@ -35,8 +36,27 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+def plain_tokens(text: str) -> list[str]:
+    """As `tokens`, where markers are not to be read as such."""
+    return _PLAIN.findall(text)
+
+
 def count(text: str) -> int:
     return len(tokens(text))
+
+
+def note(turn: int) -> str:
+    """The author's note, which the person writes anew every hundred turns."""
+    return f"Part {1 + turn // 100} of the story: keep it quiet, and close to what the keeper can see and hear."
+
+
+def added(text: str, role: str) -> int:
+    """Tokens of a message as it stands in a prompt, its turn's opening and end too."""
+    ends = {
+        "user": FORMAT.user_prefix + FORMAT.user_suffix,
+        "assistant": FORMAT.assistant_prefix + FORMAT.assistant_suffix,
+    }
+    return count(ends[role]) + count(text)
 
 
 @dataclass(frozen=True)
@@ -63,45 +83,45 @@ class Story:
         self.path: list[Node] = []
         self.state = PlanState()
         self.summaries: list[Summary] = []
-        self.card = Card("Mira", description=self._prose(1100), personality=self._prose(60), scenario=self._prose(120),
-                         mes_example="<START>\n{{user}}: " + self._prose(60) + "\n{{char}}: " + self._prose(100))
+        self.card = Card("Mira", description=self.prose(1100), personality=self.prose(60), scenario=self.prose(120),
+                         mes_example="<START>\n{{user}}: " + self.prose(60) + "\n{{char}}: " + self.prose(100))
         self.book = Lorebook("places", anchored=setting.anchored, entries=tuple(
-            LoreEntry(str(at), (place,), content=f"[{place}] " + self._prose(146), position="at_depth", depth=4)
-            for at, place in enumerate(_PLACES)
+            LoreEntry(str(at), (place,), content=f"[{place}] " + self.prose(146), position="at_depth", depth=4)
+            for at, place in enumerate(PLACES)
         ))
-        self._say("assistant", self._prose(120))
+        self._say("assistant", self.prose(120))
 
     def turns(self) -> Iterator[Turn]:
         """Each turn once the person has spoken; the caller answers with `reply`."""
         for number in range(self.setting.turns):
-            self._say("user", self._spoken())
+            self._say("user", self.spoken())
             yield self.turn(number)
 
     def turn(self, number: int) -> Turn:
-        note = f"Part {1 + number // 100} of the story: keep it quiet, and close to what the keeper can see and hear."
         return Turn(
             path=tuple(self.path), card=self.card, user="Alex", persona="Alex is a courier.",
             prompt=replace(PromptPreset("replay"), history_share=self.setting.low_water), template=FORMAT,
             budget=Budget(self.setting.context, self.setting.reserve), books=(self.book,),
-            summaries=tuple(self.summaries), note=note, state=self.state,
+            summaries=tuple(self.summaries), note=note(number), state=self.state,
             note_position="anchored" if self.setting.anchored else "at_depth",
         )
 
     def reply(self, plan: Plan) -> str:
         """The model's answer, stored; returns its text."""
-        text = self._prose(self.setting.reply)
+        text = self.prose(self.setting.reply)
         self._say("assistant", text)
         self.state = plan.state
         if self.setting.summaries:
             self._summarise(plan)
         return text
 
-    def _spoken(self) -> str:
+    def spoken(self) -> str:
         """A place is named now and then, and stays the talk for a while."""
-        at = self._dice.choice(_PLACES) if self._dice.random() < 0.5 else "road"
-        return self._prose(self.setting.user - 3) + f" the {at}."
+        at = self._dice.choice(PLACES) if self._dice.random() < 0.5 else "road"
+        return self.prose(self.setting.user - 3) + f" the {at}."
 
-    def _prose(self, length: int) -> str:
+    def prose(self, length: int) -> str:
+        """So many words."""
         return " ".join(self._dice.choice(_WORDS) for _ in range(length))
 
     def _say(self, role: Role, text: str) -> None:
@@ -126,7 +146,7 @@ class Story:
         earlier = tuple(pair for s in self.summaries[-1:] for pair in s.covers)
         covers = (*earlier, *((n, f"r{n[1:]}") for n in leaving))
         at = len(self.summaries)
-        text = " ".join([*(s.text for s in self.summaries[-1:]), self._prose(40)])[-2400:]
+        text = " ".join([*(s.text for s in self.summaries[-1:]), self.prose(40)])[-2400:]
         self.summaries = [*self.summaries, Summary(f"s{at}", covers, (text,), at, generation={"by": "program"})]
 
     def _pending(self) -> bool:

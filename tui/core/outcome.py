@@ -73,8 +73,9 @@ def _shifted(usage: Usage) -> tuple[Notice, ...]:
         return ()
     return (
         notice(
-            "{tokens} tokens were moved up in the engine's memory instead of being processed again. They were read with "
-            "what was cut still in view, so the reply may differ from that of a fresh reading.", tokens=usage.shifted,
+            "{tokens} tokens were moved up in the engine's memory instead of being processed again. They were read "
+            "with what was cut still in view, so the reply may differ from that of a fresh reading.",
+            tokens=usage.shifted,
         ),
     )
 
