@@ -119,6 +119,8 @@ CATALOGUE: dict[str, str] = {
     "with me": "со мной",
     "with the character": "вместе с персонажем",
     "yes": "да",
-    "{n} of {all} found": "{n} из {all}",
     "“{query}” occurs nowhere here.": "«{query}» здесь не встречается.",
+    "go there": "перейти",
+    "end the search": "закончить поиск",
+    "still in, since it fired before": "ещё держится: сработала раньше",
 }

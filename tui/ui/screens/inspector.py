@@ -64,6 +64,8 @@ class Inspector(Page):
         return tr("What was sent for this reply") if self._node else tr("What the next turn sends")
 
     def hints(self) -> Sequence[Hint]:
+        if isinstance(self.focused, SearchLine):
+            return (Hint("Enter", tr("go there"), "end_search"), Hint("Esc", tr("end the search"), "drop_search"))
         following = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
         hints = [Hint("Enter", tr("text"), "choose")] if self._view != "numbers" else []
         if self._view == "macros" and self._node is None and self._shown.get("frozen"):
@@ -71,7 +73,7 @@ class Inspector(Page):
         hints.append(Hint("Tab", view_word(following), "next_view"))
         if self._view == "lore":
             hints.append(Hint("f", tr("filter"), "filter"))
-        hints.append(Hint("n", tr("next"), "next_hit(1)") if self._query else Hint("/", tr("search"), "search"))
+        hints.append(Hint("n", tr("next"), "next_found") if self._query else Hint("/", tr("search"), "search"))
         if self._view == "plan":
             hints.append(Hint("Space", tr("fold"), "fold"))
         hints.append(self.back_hint())
@@ -252,6 +254,19 @@ class Inspector(Page):
 
     def action_search(self) -> None:
         self.query_one(SearchLine).begin(self._query)
+        self.call_after_refresh(self.redraw_hints)
+
+    def action_end_search(self) -> None:
+        """Back to the lines, with what was found."""
+        self.query_one(SearchLine).display = False
+        self.listing.focus()
+        self.call_after_refresh(self.redraw_hints)
+
+    def action_drop_search(self) -> None:
+        self.query_one(SearchLine).action_leave()
+
+    def action_next_found(self) -> None:
+        self.action_next_hit(1)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -263,16 +278,14 @@ class Inspector(Page):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.query_one(SearchLine).display = False
-        self.listing.focus()
-        self.redraw_hints()
+        self.action_end_search()
 
     @on(SearchLine.Left)
     def _search_left(self, event: SearchLine.Left) -> None:
         event.stop()
         self._query = ""
-        self.listing.focus()
         self._draw(keep=True)
+        self.action_end_search()
 
     def action_next_hit(self, step: int) -> None:
         """To the next line that holds what is searched for; 0: to the first from the cursor on."""
@@ -287,7 +300,7 @@ class Inspector(Page):
             self._opened.add(row.run)
             self._draw(keep=True)
         self.listing.go_to(row.line.id)
-        self.head(tr("{n} of {all} found", n=hits.index(row) + 1, all=len(hits)))
+        self.head(tr("{used} of {all}", used=hits.index(row) + 1, all=len(hits)))
 
     def _following(self, hits: Sequence[Row], step: int) -> int:
         """Which of the hits comes next, from the line under the cursor."""

@@ -26,8 +26,8 @@ class LorePage(Page):
     """Enter switches a book on or off for this chat, `a` for all chats, `p` for the person; Tab reads it."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("a", "switch('lorebooks')", id="lore.all", show=False),
-        Binding("p", "switch('persona_lorebooks')", id="lore.persona", show=False),
+        Binding("a", "switch_all", id="lore.all", show=False),
+        Binding("p", "switch_mine", id="lore.persona", show=False),
         Binding("tab,right", "read", id="lore.read", show=False),
         Binding("t", "trace", id="lore.trace", show=False),
     ]
@@ -43,8 +43,8 @@ class LorePage(Page):
     def hints(self) -> Sequence[Hint]:
         return (
             Hint("Enter", tr("this chat"), "choose"),
-            Hint("a", tr("all chats"), "switch('lorebooks')"),
-            Hint("p", tr("with me"), "switch('persona_lorebooks')"),
+            Hint("a", tr("all chats"), "switch_all"),
+            Hint("p", tr("with me"), "switch_mine"),
             Hint("Tab", tr("read"), "read"),
             self.back_hint(),
             Hint("t", tr("what fired"), "trace"),
@@ -84,8 +84,15 @@ class LorePage(Page):
     def action_choose(self) -> None:
         self.listing.action_select()
 
-    def action_switch(self, setting: str) -> None:
-        """Take the book under the cursor into a list that all chats share, or out of it."""
+    def action_switch_all(self) -> None:
+        """Take the book under the cursor into every chat, or out of them."""
+        self._share_chosen("lorebooks")
+
+    def action_switch_mine(self) -> None:
+        """Take the book under the cursor along wherever the person goes, or no longer."""
+        self._share_chosen("persona_lorebooks")
+
+    def _share_chosen(self, setting: str) -> None:
         if (line := self.listing.chosen) is not None and line.id.startswith("book:"):
             self.start(self._share(setting, line.id.removeprefix("book:")))
 

@@ -80,7 +80,7 @@ def hit_facts(hit: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 def _cause(hit: Mapping[str, Any], names: Mapping[str, str]) -> str:
     key, snippet, message, parent = (hit.get(k) for k in ("key", "snippet", "message", "parent"))
     if not key:
-        return tr("always on")
+        return tr("still in, since it fired before") if "sticky" in (hit.get("timers") or {}) else tr("always on")
     if parent:
         told = tr("through “{key}”, from {entry}", key=key, entry=names.get(str(parent)) or str(parent))
         return f"{told}: {snippet}" if snippet else told

@@ -186,7 +186,7 @@ def segment_rows(
         for number in range(first, end):
             title = source_words(segments[number], path, names)
             line = segment_line(
-                number + 1, segments[number], f"  {title}" if run else title, wide=wide, brief=brief, query=query,
+                number + 1, segments[number], f"· {title}" if run else title, wide=wide, brief=brief, query=query,
             )
             rows.append(Row(line, str(segments[number].get("text") or ""), run))
     return rows
