@@ -51,7 +51,7 @@ class Presets(Page):
         return self.query_one(Picker)
 
     def hear(self, event: Mapping[str, Any]) -> None:
-        if event.get("type") in ("library", "connection"):
+        if event.get("type") in ("library", "connection", "chat"):
             self.start(self._show())
 
     async def load(self) -> None:
