@@ -1,10 +1,11 @@
-"""The inspector: colours, folds, search, what changed, macros, the lore trace; by keys of either layout, at every size."""
+"""The inspector: folds, search, what changed, macros, the lore trace; by keys of either layout, at every size."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,13 @@ async def keeper(home: Path, size: tuple[int, int], turns: int = 1) -> AsyncIter
     async with stage(*(f"Reply {n}." for n in range(turns)), size=size, character="Isolde") as play:
         for n in range(turns):
             await play.type(f"In this storm, {n}?", "enter")
-            await play.until(lambda n=n: len(play.texts()) == 3 + 2 * n, "the reply")
+            await play.until(partial(_has, play, 3 + 2 * n), "the reply")
             await play.idle()
         yield play
+
+
+def _has(play: Stage, messages: int) -> bool:
+    return len(play.texts()) == messages
 
 
 def chosen(play: Stage) -> str:

@@ -37,7 +37,9 @@ class Inspector(Page):
     DEFAULT_CSS = """
     Inspector.-short ViewTabs, Inspector.-short ShareBar #legend { display: none; }
     Inspector.-tall ShareBar { margin-bottom: 1; }
-    Inspector.-tall HeadLine { margin-bottom: 0; }
+    Inspector Listing > .option-list--option-highlighted {
+        color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
+    }
     """
 
     def __init__(self, node: str | None = None, revision: str = "", view: View = "plan") -> None:
