@@ -8,7 +8,7 @@ import contextlib
 import logging
 from typing import Any
 
-from tui.core.gathering import GLOBALS, Gatherer, fresh_key
+from tui.core.gathering import Gatherer, fresh_key
 from tui.core.memory import Memory
 from tui.core.outcome import OFFER_SHARE, offer
 from tui.core.planning import Prepared
@@ -56,7 +56,7 @@ class Afterwards:
         await self._sent.keep(chat, text_of(prepared.pieces), said)
         with contextlib.suppress(StoreError):     # told by then; variables of the chat lie with the reply's own state
             if prepared.plan.globals is not None:
-                await self._store.set_value(GLOBALS, dict(prepared.plan.globals))
+                await self._gatherer.share(prepared.turn.globals, prepared.plan.globals)
             if prepared.turn.fresh_macros:
                 await self._store.set_value(fresh_key(chat), None)
         if finish.reason in ("stop", "length"):

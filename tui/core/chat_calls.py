@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 from dataclasses import asdict
 from typing import Any
 
@@ -22,9 +21,9 @@ from tui.core.warming import Warming
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput, NotFound, StoreError
-from tui.domain.macros import MacroContext, expand
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
+from tui.domain.prompt.texts import Filled
 from tui.store import Store
 from tui.wire.ids import new_id
 
@@ -81,20 +80,23 @@ class ChatCalls:
         if profile:
             fields["profile"] = self._library.profile(profile).id
         empty = Chat(id=id, created_ms=now_ms(), updated_ms=now_ms(), fields=fields)
-        nodes = self._greetings(empty, card)
+        greetings = await self._greetings(empty, card)
+        nodes = {node.id: node for node, _ in greetings}
         head = next(iter(nodes), None)
-        await self._chats.add(Chat(id, empty.created_ms, empty.updated_ms, head, fields, nodes))
+        if await self._chats.add(Chat(id, empty.created_ms, empty.updated_ms, head, fields, nodes)):
+            with contextlib.suppress(StoreError):  # the chat is there; it only lacks variables that a greeting set
+                for node, said in greetings:
+                    await self._gatherer.keep(empty, node, (), said)
         return await self.open(id)
 
-    def _greetings(self, chat: Chat, card: Card) -> dict[str, Node]:
-        who = self._gatherer.user_name(chat)
-        context = MacroContext(user=who, char=card.display_name, clock=_clock().isoformat(), seed=chat.created_ms)
-        nodes: dict[str, Node] = {}
+    async def _greetings(self, chat: Chat, card: Card) -> list[tuple[Node, Filled]]:
+        """Each greeting as a message, and what its macros set."""
+        out = []
         for seq, greeting in enumerate(card.greetings):
-            revision = Revision(new_id(), expand(greeting, context), now_ms())
-            node = new_node(chat, new_id(), None, "assistant", card.display_name, revision, seq=seq)
-            nodes[node.id] = node
-        return nodes
+            said = await self._gatherer.filled(chat, (), greeting, f"greeting:{seq}")
+            revision = Revision(new_id(), said.text, now_ms())
+            out.append((new_node(chat, new_id(), None, "assistant", card.display_name, revision, seq=seq), said))
+        return out
 
     async def open(self, id: str, head: str | None = None, last: int = 0) -> dict[str, Any]:  # noqa: A002
         """The whole chat, or (`last`) the end of its path; `away` says what was finished while nobody looked."""
@@ -221,10 +223,6 @@ class ChatCalls:
 
 def _bounded(limit: int) -> int:
     return max(1, min(limit, MOST_LINES))
-
-
-def _clock() -> datetime.datetime:
-    return datetime.datetime.now().astimezone()
 
 
 def _field_label(field: str) -> Notice:

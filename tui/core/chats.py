@@ -62,10 +62,12 @@ class Chats:
         self._let_go()
         return chat
 
-    async def add(self, chat: Chat) -> None:
-        """Store a new chat; one of that id that is there already stays as it is."""
-        if await self._store.create_chat(chat):
+    async def add(self, chat: Chat) -> bool:
+        """Store a new chat; one of that id that is there already stays as it is, and the answer is False."""
+        created = await self._store.create_chat(chat)
+        if created:
             self._events.emit("chats")
+        return created
 
     async def commit(
         self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tui.core.chat_overrides import first_state, overridden, start_of_reply
 from tui.core.connection import Connection, Link
 from tui.core.library import Library
 from tui.core.settings import Settings
@@ -15,12 +17,18 @@ from tui.domain.card import Card
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import NotFound
 from tui.domain.lore import Lorebook, LoreSource, TurnKind
+from tui.domain.macros import macro_uses
+from tui.domain.profile import PromptPreset
+from tui.domain.prompt.texts import Filled, filled
 from tui.domain.prompt.types import Budget, Injection, PlanState, Turn
 from tui.domain.samplers import Samplers
+from tui.domain.template import Template
 from tui.store import Store
 
 #: The macro variables that all chats share are kept in the store under this name.
 GLOBALS = "macros:globals"
+#: What a text may ask for that is only known when a prompt is made: it stands for nothing in what is said.
+_LATER = dict.fromkeys(("maxcontext", "maxresponse", "maxprompt", "exampleseparator"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +98,15 @@ class Gatherer:
     ) -> Turn:
         """Everything the plan of the next reply to `path` is made of. Raises NotFound (a preset that is gone)."""
         fields, who = chat.fields, self.speakers(chat)
-        profile = self._connection.profile_of(fields.get("profile"))
         books, sources = self._books(fields, who.card)
         state, sibling = await self._states(chat, path)
         turn = Turn(
-            path=path, card=who.card, user=who.user, persona=who.persona,
-            prompt=self._library.prompt(str(fields.get("prompt") or profile.prompt)), template=link.template,
+            path=path, card=overridden(who.card, fields), user=who.user, persona=who.persona,
+            prompt=self._prompt(fields), template=link.template,
             budget=Budget(link.context, reserve), books=books, sources=sources,
             character=str(fields.get("character") or ""),
-            summaries=tuple(chat.summaries.values()), prefill=asked.prefill, kind=asked.kind,
+            summaries=tuple(chat.summaries.values()), kind=asked.kind,
+            prefill=asked.prefill or start_of_reply(chat, asked.kind, who.user, who.card.display_name, clock),
             instruction=asked.instruction, fresh_macros=bool(await self._store.get_value(fresh_key(chat.id))),
             clock=clock.isoformat(timespec="seconds"),
             seed=int(chat.created_ms % 2**31), cuttable=link.capabilities.cache not in ("swa", "recurrent"),
@@ -108,6 +116,39 @@ class Gatherer:
         if turn.prompt.mode == "compatible" and asked.node in chat.nodes:
             turn = replace(turn, path=(*path, chat.nodes[asked.node]), prefill="")   # continued in its place
         return replace(turn, **_of_chat(fields))
+
+    async def filled(self, chat: Chat, path: Sequence[Node], text: str, place: str) -> Filled:
+        """A text that is about to follow `path`, its macros filled as SillyTavern does when a message is sent."""
+        if not macro_uses(text):
+            return Filled(text)
+        fields, who = chat.fields, self.speakers(chat)
+        turn = Turn(
+            path=path, card=who.card, user=who.user, persona=who.persona,
+            prompt=self._prompt(fields), template=Template(""), budget=Budget(0, 0),
+            character=str(fields.get("character") or ""),
+            clock=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            seed=int(chat.created_ms % 2**31), facts=_LATER, globals=await self._store.get_value(GLOBALS) or {},
+            state=await self._state(chat, path),
+        )
+        return await asyncio.to_thread(filled, replace(turn, **_of_chat(fields)), text, place)
+
+    async def keep(self, chat: Chat, node: Node, path: Sequence[Node], said: Filled) -> None:
+        """Keep the variables that a text has set: with its message `node`, which follows `path`, so that each branch
+        has its own. Raises StoreError."""
+        if said.variables is not None:
+            before = await self._state(chat, path)
+            state = replace(before, variables=said.variables)
+            await self._store.set_plan_state(chat.id, node.id, state.to_json(), None)
+        if said.globals is not None:
+            await self._store.set_value(GLOBALS, dict(said.globals))
+
+    async def share(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        """Keep what a turn changed of the variables of all chats; other chats may have changed others meanwhile.
+        Raises StoreError."""
+        present = await self._store.get_value(GLOBALS) or {}
+        kept = {name: value for name, value in present.items() if name in after or name not in before}
+        changed = {name: value for name, value in after.items() if before.get(name) != value}
+        await self._store.set_value(GLOBALS, kept | changed)
 
     async def _states(self, chat: Chat, path: Sequence[Node]) -> tuple[PlanState, PlanState | None]:
         """The plan state that the path ends with, and that of another reply to the same message."""
@@ -120,11 +161,17 @@ class Gatherer:
         return state, None
 
     async def _state(self, chat: Chat, path: Sequence[Node]) -> PlanState:
+        kept = await self._store.plan_state(chat.id, [n.id for n in path]) if path else None
+        state = PlanState.from_json(kept) if kept else first_state(chat.fields)
         ahead = self.ahead.get(chat.id)
         if ahead is not None and len(path) > 1 and path[-2].id == ahead.head:
-            return ahead.state
-        kept = await self._store.plan_state(chat.id, [n.id for n in path])
-        return PlanState.from_json(kept) if kept else PlanState()
+            # What was decided, but nothing of what texts and lore do in a turn: that turn is yet to come.
+            return replace(ahead.state, variables=state.variables, timers=state.timers)
+        return state
+
+    def _prompt(self, fields: Mapping[str, Any]) -> PromptPreset:
+        profile = self._connection.profile_of(fields.get("profile"))
+        return self._library.prompt(str(fields.get("prompt") or profile.prompt))
 
     def _card(self, fields: Mapping[str, Any]) -> Card:
         try:

@@ -52,7 +52,7 @@ class PromptCalls:
             told = notice("{field} must be one of: {names}.", field="kind", names=", ".join(_KINDS))
             raise BadInput(told, field="kind")
         tree = await self._chats.get(chat)
-        path, asked = self._asked(tree, tree.path(head), text, kind)
+        path, asked = await self._asked(tree, tree.path(head), text, kind)
         async with self._connection.using(
             tree.fields.get("profile"), template_id=tree.fields.get("template")
         ) as link:
@@ -76,15 +76,16 @@ class PromptCalls:
         await self._store.set_value(fresh_key(chat), True)
         return {"frozen": _frozen((kept or {}).get("frozen") or {})}
 
-    def _asked(self, tree: Chat, path: list[Node], text: str, kind: str) -> tuple[list[Node], Asked]:
+    async def _asked(self, tree: Chat, path: list[Node], text: str, kind: str) -> tuple[list[Node], Asked]:
         if kind in ("impersonate", "quiet"):
             return path, Asked("quiet" if kind == "quiet" else "impersonate", instruction=text)
         if kind == "continue" and path and path[-1].role == "assistant":
             return path[:-1], Asked("continue", prefill=path[-1].text, node=path[-1].id)
         if text.strip():
             parent = path[-1].id if path else None
-            who = self._gatherer.user_name(tree)
-            path.append(new_node(tree, new_id(), parent, "user", who, Revision(new_id(), text, now_ms())))
+            who, node = self._gatherer.user_name(tree), new_id()
+            said = (await self._gatherer.filled(tree, path, text, f"said:{node}")).text
+            path.append(new_node(tree, node, parent, "user", who, Revision(new_id(), said, now_ms())))
         return path, Asked("swipe" if kind in ("swipe", "regenerate") else "normal")
 
     async def _difference(self, chat: str, prepared: Prepared) -> dict[str, Any] | None:

@@ -81,16 +81,25 @@ class Turns:
             raise BadInput(notice("There is nothing to send."), field="text")
         tree = await self._chats.get(chat)
         if node not in tree.nodes:
-            who = name or self._gatherer.user_name(tree)
-            said = new_node(tree, node, parent, "user", who, Revision(revision, text, now_ms()))
-            ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
-            await self._chats.commit(chat, ops, notice("your message"))
-            with contextlib.suppress(StoreError):  # the message is safe; that its draft stays harms nothing
-                await self._store.set_draft(chat, "")
+            await self._say(tree, parent, node, revision, text, name)
         self._start(ReplyPlace(chat, reply, reply_revision, node))
         return {"node": node, "reply": reply}
 
     async def reply(self, chat: str, reply: str, reply_revision: str, parent: str | None = None) -> dict[str, Any]:
+    async def _say(self, tree: Chat, parent: str | None, node: str, revision: str, text: str, name: str) -> None:
+        """Store a message as it reads with its macros filled, and the variables that it set."""
+        path = tree.path(parent) if parent is not None else []
+        filled = await self._gatherer.filled(tree, path, text, f"said:{node}")
+        if not filled.text.strip():
+            raise BadInput(notice("Nothing is left of this message when its macros are filled."), field="text")
+        who = name or self._gatherer.user_name(tree)
+        said = new_node(tree, node, parent, "user", who, Revision(revision, filled.text, now_ms()))
+        ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
+        await self._chats.commit(tree.id, ops, notice("your message"))
+        with contextlib.suppress(StoreError):  # the message is safe; that its draft stays harms nothing
+            await self._gatherer.keep(tree, said, path, filled)
+            await self._store.set_draft(tree.id, "")
+
         """Another answer to `parent`: a new swipe beside those that are there."""
         tree = await self._chats.get(chat)
         if parent is not None and parent not in tree.nodes:

@@ -28,9 +28,15 @@ def set_plan(
 def plan_state(connection: sqlite3.Connection, chat_id: str, path: Sequence[str]) -> dict[str, Any] | None:
     """The state kept with the last node of `path` (root first) that has one."""
     chat = applying.chat_key(connection, chat_id)
-    for node in reversed(path):
-        row = connection.execute("SELECT state FROM plans WHERE chat = ? AND node = ?", (chat, clean(node))).fetchone()
-        if row is not None:
+    nodes = [clean(node) for node in path]
+    for end in range(len(nodes), 0, -_VARIABLES):
+        some = nodes[max(0, end - _VARIABLES):end]
+        places = ",".join("?" * len(some))
+        rows = connection.execute(f"SELECT node FROM plans WHERE chat = ? AND node IN ({places})", (chat, *some))
+        kept = {node for (node,) in rows}
+        last = next((node for node in reversed(some) if node in kept), None)
+        if last is not None:
+            row = connection.execute("SELECT state FROM plans WHERE chat = ? AND node = ?", (chat, last)).fetchone()
             return _unpack(row[0])
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tui.domain.card import Card
 from tui.domain.chat import Node
@@ -148,6 +148,26 @@ class Texts:
             for kind, part in around.items()
         )
         return f"{prefix}{text}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A text with its macros filled once, and the variables of the chat and of all chats where it changed them."""
+
+    text: str
+    variables: Mapping[str, str] | None = None
+    globals: Mapping[str, str] | None = None
+
+
+def filled(turn: Turn, text: str, place: str) -> Filled:
+    """A text that comes into the chat after `turn.path`: what a person typed, or a greeting. `place` seeds its dice.
+    Only the text's own macros write variables, not those of the card that it quotes."""
+    variables = Variables(dict(turn.state.variables), dict(turn.globals))
+    found = expand(text, replace(Texts(turn).base, place=place, variables=variables))
+    return Filled(
+        found, variables.local if variables.changed() else None,
+        variables.shared if variables.changed(shared=True) else None,
+    )
 
 
 def joined_cards(cast: Cast) -> list[Card]:

@@ -7,6 +7,8 @@ CATALOGUE: dict[str, str] = {
     "restoring the chat": "возвращение чата",
     "moving": "переход",
     "A message cannot be empty; delete it instead.": "Сообщение не может быть пустым; лучше удалите его.",
+    "Nothing is left of this message when its macros are filled.":
+        "Когда макросы подставлены, от сообщения ничего не остаётся.",
     "the edit": "правка",
     "choosing an earlier text": "выбор прежнего текста",
     "deleting {n} messages": "удаление сообщений ({n})",
