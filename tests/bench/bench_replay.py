@@ -2,7 +2,8 @@
 
 300 turns at each window, with lore that comes and goes, an author's note that the person edits, and summaries; the
 prompts go to a cache that keeps the longest common prefix, token by token, as llama-server does.
-Run: python tests/bench/bench_replay.py [--sweep]
+Run: python tests/bench/bench_replay.py [--sweep] [--turns 300]; with --core the same chat goes through the real core
+to a played llama-server. `sliding` is the compatible mode: the newest messages that fit, as SillyTavern assembles them.
 """
 
 from __future__ import annotations
@@ -89,14 +90,21 @@ def _check(planned: int, prompt: Sequence[str], newest: str, setting: Setting) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweep", action="store_true", help="try other low-water marks too")
+    parser.add_argument("--core", action="store_true", help="through the real core, over HTTP")
+    parser.add_argument("--turns", type=int, default=300)
     args = parser.parse_args()
+    if args.core:
+        from bench_replay_core import main as through_core
+
+        through_core(args.turns)
+        return
     marks = (0.5, 0.6, 0.7, 0.8, 0.9) if args.sweep else (0.7,)
     print(f"format {FORMAT.id}: tokens processed / tokens new in a turn, mean history kept")
     print(f"{'window':>7} {'lore':>9} {'low water':>10} {'ratio':>7} {'history':>8} {'cuts':>5} {'missed':>7}")
     for context in (4096, 8192, 16384):
         for anchored in (True, False):
             for mark in marks:
-                found = replay(Setting(context, anchored, mark))
+                found = replay(Setting(context, anchored, mark, turns=args.turns))
                 kind = "anchored" if anchored else "depth 4"
                 print(f"{context:>7} {kind:>9} {mark:>10.0%} {found.ratio:>7.2f} {found.kept:>8.2f} {found.cuts:>5} "
                       f"{found.missed:>7}")

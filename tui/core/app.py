@@ -69,8 +69,8 @@ class Core:
         self.chats = Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
         self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats)
-        self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events)
         self.sent = SentPrompts(store)
+        self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events, self.sent)
         self.warming = Warming(
             self.chats, self.gatherer, self.planner, self.connection, self.sent, self.settings, self.busy
         )

@@ -13,12 +13,14 @@ from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
 from tui.core.library import Library
 from tui.core.planning import SIDE_JOB_TOKENS, Planner
+from tui.core.sent import SentPrompts
 from tui.core.shaping import WholeCharacters
 from tui.domain.backend import CompletionRequest, Finish, Progress, Text
 from tui.domain.chat import Chat, Node, Summary
 from tui.domain.errors import BackendError, BadInput, NotFound, PromptTooLong, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, summary_to_json
+from tui.domain.prompt.render import text_of
 from tui.domain.prompt.summary import SideJob
 from tui.domain.samplers import Samplers
 
@@ -40,13 +42,15 @@ class Memory:
     """Use cases of summaries. One summary at a time in each chat."""
 
     def __init__(
-        self, chats: Chats, planner: Planner, library: Library, connection: Connection, events: EventHub
+        self, chats: Chats, planner: Planner, library: Library, connection: Connection, events: EventHub,
+        sent: SentPrompts,
     ) -> None:
         self._chats = chats
         self._planner = planner
         self._library = library
         self._connection = connection
         self._events = events
+        self._sent = sent
         self._making: dict[str, _Job] = {}
 
     def busy(self) -> bool:
@@ -140,6 +144,7 @@ class Memory:
             max_tokens=SIDE_JOB_TOKENS, stop=job.stops, bos=job.bos,
         )
         text, whole = "", WholeCharacters()
+        self._sent.held = ""                      # the chat's own prompt is in the backend's memory no more
         async for event in link.backend.complete(request):
             if isinstance(event, Text):
                 text += whole.feed(event.text)
@@ -151,6 +156,7 @@ class Memory:
                     raise event.error
                 if event.reason == "cut":
                     raise Refused(_STOPPED)
+        self._sent.held = text_of(job.pieces) + text
         if not text.strip():
             raise BackendError(notice("The model wrote no summary."), notice("Write one yourself with /memory."))
         return text.strip()

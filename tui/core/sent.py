@@ -21,6 +21,8 @@ class SentPrompts:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: OrderedDict[str, str] = OrderedDict()
+        #: What a backend was given last, of whatever chat and for whatever purpose, with what it wrote; "": not known.
+        self.held = ""
 
     async def last(self, chat: str) -> str:
         """The prompt with its reply, "" when nothing was sent yet."""
@@ -33,6 +35,7 @@ class SentPrompts:
         """Remember what was sent and what it was answered with. A disk that refuses costs only the comparison."""
         text = (prompt + reply)[:_LONGEST]
         self._remember(chat, text)
+        self.held = text
         packed = base64.b85encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 6)).decode("ascii")
         try:
             await self._store.set_value(_key(chat), packed)

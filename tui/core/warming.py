@@ -13,6 +13,7 @@ import datetime
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import takewhile
 
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
@@ -25,6 +26,7 @@ from tui.domain.chat import Chat, Revision
 from tui.domain.errors import TraktirError
 from tui.domain.prompt.difference import common_length
 from tui.domain.prompt.render import text_of
+from tui.domain.prompt.types import PlanState
 from tui.wire.ids import new_id
 
 #: Seconds of quiet before anything is read ahead.
@@ -55,7 +57,7 @@ class Warming:
         self._task: asyncio.Task[None] | None = None
         self._reading = ""                        # the chat that is being read ahead for
         self._again = False
-        self._done: tuple[str, str | None] | None = None
+        self._done: tuple[str, str | None, int, str] | None = None
 
     def soon(self, chat: str) -> None:
         """Read ahead for `chat` when nothing else has been asked for a moment. What is being read for it already goes
@@ -89,7 +91,9 @@ class Warming:
 
     async def _read_ahead(self, chat: str) -> None:
         tree = await self._chats.get(chat)
-        if self._done == (chat, tree.head) or not self._connection.is_ready(tree.fields.get("profile")):
+        if self._done == (chat, tree.head, tree.updated_ms, self._sent.held):
+            return
+        if not self._connection.is_ready(tree.fields.get("profile")):
             return
         async with self._connection.using(
             tree.fields.get("profile"), template_id=tree.fields.get("template")
@@ -97,15 +101,20 @@ class Warming:
             if not link.capabilities.warm:
                 return
             prepared = await self._prepare(tree, link)
-            beginning = _before(prepared.pieces, _UNWRITTEN)
+            state = _decided(prepared)
             if prepared.plan.rebase and tree.head is not None:
-                self._gatherer.ahead[chat] = Ahead(tree.head, prepared.plan.state)
-            self._done = (chat, tree.head)
-            known = await self._sent.last(chat)
+                self._gatherer.ahead[chat] = Ahead(tree.head, state)
+            beginning = _before(prepared.pieces, _UNWRITTEN)
             text = text_of(beginning)
-            if len(text) - common_length(known, text) > _WORTH and not self._busy():
+            if len(text) - common_length(self._sent.held, text) > _WORTH and not self._busy():
                 request = prepared.request(f"{chat}/ahead")
-                await link.backend.warm(replace(request, pieces=beginning))
+                held = await link.backend.warm(replace(request, pieces=beginning))
+                if not held or self._busy():      # it gave way to a request, or was refused
+                    return
+                self._sent.held = text
+                if tree.head is not None:
+                    self._gatherer.ahead[chat] = Ahead(tree.head, replace(state, rendered=_read(prepared)))
+            self._done = (chat, tree.head, tree.updated_ms, self._sent.held)
 
     async def _prepare(self, tree: Chat, link: Link) -> Prepared:
         path = tree.path()
@@ -115,6 +124,25 @@ class Warming:
         path.append(new_node(tree, new_id(), parent, "user", who, revision))
         clock = datetime.datetime.now().astimezone()
         return await self._planner.prepare(tree, path, link, clock=clock, spare=_NEXT_MESSAGE)
+
+
+def _decided(prepared: Prepared) -> PlanState:
+    """The state that the next turn begins with: that of the last reply, but for the cut, where one was made. What
+    goes on by turns (timers, variables, what the unwritten message fired) is left to the turn itself."""
+    kept, plan = prepared.turn.state, prepared.plan
+    if not plan.rebase:
+        return kept
+    made, unwritten = plan.state, prepared.turn.path[-1].id
+    return replace(
+        kept, anchor=made.anchor, frozen=made.frozen, examples=made.examples, memory=made.memory,
+        anchored=tuple(a for a in made.anchored if a.node != unwritten),
+    )
+
+
+def _read(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+    """What was read ahead, for the forecast: all segments before the unwritten message."""
+    unwritten = f"message:{prepared.turn.path[-1].id}"
+    return tuple(takewhile(lambda part: part[0] != unwritten, prepared.plan.state.rendered))
 
 
 def _before(pieces: tuple[Piece, ...], mark: str) -> tuple[Piece, ...]:
