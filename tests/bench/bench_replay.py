@@ -17,6 +17,7 @@ from replay_story import FORMAT, Setting, Story, added, count, tokens
 
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import render_plan, text_of
+from tui.domain.prompt.types import Plan
 
 
 class PrefixCache:
@@ -67,7 +68,7 @@ def replay(setting: Setting) -> Result:
         missed += len(prompt) - work < plan.expected_reuse - 64
         said = story.reply(plan)
         cache.generated(tokens(said))
-        full = full or plan.rebase
+        full = full or plan.rebase or not _has(plan, turn.path[0].text)
         cuts += plan.rebase
         if full:
             processed.append(work)
@@ -76,6 +77,10 @@ def replay(setting: Setting) -> Result:
             other = plan.tokens - history
             kept.append(history / (setting.context - setting.reserve - other))
     return Result(sum(processed) / sum(new), mean(kept), cuts, missed)
+
+
+def _has(plan: Plan, text: str) -> bool:
+    return any(s.included and s.volatility == "history" and text in s.text for s in plan.segments)
 
 
 def _check(planned: int, prompt: Sequence[str], newest: str, setting: Setting) -> None:
@@ -108,6 +113,9 @@ def main() -> None:
                 kind = "anchored" if anchored else "depth 4"
                 print(f"{context:>7} {kind:>9} {mark:>10.0%} {found.ratio:>7.2f} {found.kept:>8.2f} {found.cuts:>5} "
                       f"{found.missed:>7}")
+        found = replay(Setting(context, False, summaries=False, sliding=True, turns=args.turns))
+        print(f"{context:>7} {'sliding':>9} {'-':>10} {found.ratio:>7.2f} {found.kept:>8.2f} {'-':>5} "
+              f"{found.missed:>7}")
 
 
 if __name__ == "__main__":

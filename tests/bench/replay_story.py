@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from tui.domain.card import Card
 from tui.domain.chat import Node, Revision, Role, Summary
-from tui.domain.lore import Lorebook, LoreEntry
-from tui.domain.profile import PromptPreset
+from tui.domain.lore import Lorebook, LoreEntry, LorePosition
+from tui.domain.profile import PromptMode, PromptPreset
 from tui.domain.prompt.types import Budget, Plan, PlanState, Turn
 from tui.domain.template import Template
 
@@ -61,12 +61,14 @@ def added(text: str, role: str) -> int:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is played: window and reply in tokens; lore `anchored`, or at depth 4 together with the author's note."""
+    """What is played: window and reply in tokens; lore `anchored`, or at depth 4 together with the author's note.
+    `sliding`: assembled as SillyTavern does, the newest messages that fit, lore before the character's description."""
 
     context: int
     anchored: bool
     low_water: float = 0.7
     summaries: bool = True
+    sliding: bool = False
     turns: int = 300
     reply: int = 250
     reserve: int = 300
@@ -85,8 +87,9 @@ class Story:
         self.summaries: list[Summary] = []
         self.card = Card("Mira", description=self.prose(1100), personality=self.prose(60), scenario=self.prose(120),
                          mes_example="<START>\n{{user}}: " + self.prose(60) + "\n{{char}}: " + self.prose(100))
+        place_of_lore: LorePosition = "before_char" if setting.sliding else "at_depth"
         self.book = Lorebook("places", anchored=setting.anchored, entries=tuple(
-            LoreEntry(str(at), (place,), content=f"[{place}] " + self.prose(146), position="at_depth", depth=4)
+            LoreEntry(str(at), (place,), content=f"[{place}] " + self.prose(146), position=place_of_lore, depth=4)
             for at, place in enumerate(PLACES)
         ))
         self._say("assistant", self.prose(120))
@@ -98,9 +101,10 @@ class Story:
             yield self.turn(number)
 
     def turn(self, number: int) -> Turn:
+        mode: PromptMode = "compatible" if self.setting.sliding else "stable"
         return Turn(
             path=tuple(self.path), card=self.card, user="Alex", persona="Alex is a courier.",
-            prompt=replace(PromptPreset("replay"), history_share=self.setting.low_water), template=FORMAT,
+            prompt=replace(PromptPreset("replay"), history_share=self.setting.low_water, mode=mode), template=FORMAT,
             budget=Budget(self.setting.context, self.setting.reserve), books=(self.book,),
             summaries=tuple(self.summaries), note=note(number), state=self.state,
             note_position="anchored" if self.setting.anchored else "at_depth",
