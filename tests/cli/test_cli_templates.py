@@ -173,6 +173,15 @@ def test_check_beside_a_model(jinja: Path, capsys: pytest.CaptureFixture[str]) -
     assert status == 0
 
 
+def test_what_a_template_trips_over_is_told_with_its_line(jinja: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jinja.write_text("\n{{ messages[99].content }}")
+    for verb in ("detect", "check"):
+        assert main(["templates", verb, "--jinja", str(jinja)]) == 1
+        out, err = capsys.readouterr()
+        assert "line 2" in out + err
+        assert "no element 99" in out + err
+
+
 def test_render_takes_every_name_of_a_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "messages.json"
     file.write_text('[{"role": "user", "content": "Hi"}]')

@@ -161,6 +161,27 @@ def test_marks_are_believed_only_where_the_format_writes_what_the_template_write
     assert (found[wild].found_by, kept.jinja) == ("jinja", wild)
 
 
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("<|im_start|>Nothing of what is said.<|im_end|>", None),
+    ("{{ messages[0].content[0].text }}" + JINJA.replace("m.content", "m.content[0].text"), "jinja"),
+    (JINJA.replace("{{ m.content }}", "{% for part in m.content %}{{ part.text }}{% endfor %}"), "rules"),
+])
+def test_templates_that_write_nothing_of_a_text_and_those_that_want_it_in_parts(text: str, wanted: str | None) -> None:
+    text += "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    sandbox = Sandbox()
+    try:
+        found = resolve_template(SHIPPED, ModelFacts(text), render=sandbox.renderer(text))
+    finally:
+        sandbox.close()
+    if wanted == "rules":
+        assert (found.template.id if found.template else None, found.found_by) == ("chatml", "rules")
+    elif wanted is None:
+        assert found.template is None
+        assert "makes no prompt" in str(found.why)
+    else:
+        assert found.found_by == wanted
+
+
 def test_a_pin_comes_first_and_is_compared() -> None:
     sandbox = Sandbox()
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tui.domain.backend import ChatMessage, Piece
+from tui.domain.backend import ChatMessage
 from tui.domain.prompt.lint import Finding, Tokens, compare, lint
 from tui.domain.prompt.render import render_messages, text_of
 from tui.domain.template import Template
@@ -73,21 +73,29 @@ def test_a_template_that_refuses_everything_gives_no_difference() -> None:
     (True, "", "", 0), (False, "<s>", "", 0), (True, "<s>", "", 0), (True, "", "<s>", 1), (False, "<s>", "<s>", 1),
 ])
 def test_bos_is_counted_as_the_prompt_is_sent(adds: bool, bos: str, text: str, errors: int) -> None:
-    def tokenise(pieces: Sequence[Piece]) -> list[int]:
-        whole, ids = "".join(p.text for p in pieces), []
-        while whole.startswith("<s>"):
-            whole, ids = whole[3:], [*ids, 1]
-        return [*ids, 7]
-
     form = replace(CHATML, bos=bos, system_prefix=text + CHATML.system_prefix)
-    found = lint(form, bos_token="<s>", tokens=Tokens(tokenise, 1, adds))
+    found = lint(form, bos_token="<s>", tokens=Tokens({"<s>": 1}, "<s>", adds))
     assert len(ids(found, "error")) == errors
+
+
+def test_a_backend_that_sees_to_one_bos_has_one() -> None:
+    form = replace(CHATML, system_prefix="<s>" + CHATML.system_prefix)
+    assert not ids(lint(form, tokens=Tokens({"<s>": 1}, "<s>", True, once=True)))
+    assert ids(lint(replace(form, system_prefix="<s>" + form.system_prefix), tokens=Tokens({"<s>": 1}, "<s>", True)))
 
 
 def test_a_prompt_without_the_bos_that_the_format_has_is_an_error() -> None:
     form = replace(CHATML, bos="<s>")
-    assert ids(lint(form, tokens=Tokens(lambda pieces: [5, 6], 1, False)), "error")
-    assert not ids(lint(form, tokens=Tokens(lambda pieces: [5, 6], 1, True)))
+    letters = {"<s>": 3}                                    # the tokenizer reads three tokens of text there
+    assert ids(lint(form, tokens=Tokens(letters, "", False)), "error")
+    assert not ids(lint(form, tokens=Tokens(letters, "", True)))
+
+
+def test_a_prompt_without_the_bos_that_the_model_writes_is_an_error() -> None:
+    none = Tokens({"<s>": 1}, "<s>", False)
+    assert ids(lint(CHATML, render=model(CHATML, "<s>"), bos_token="<s>", tokens=none), "error")
+    assert not ids(lint(CHATML, render=model(CHATML), bos_token="<s>", tokens=none))
+    assert not ids(lint(CHATML, render=model(CHATML, "<s>"), bos_token="<s>", tokens=replace(none, adds_bos=True)))
 
 
 def test_an_opener_that_ends_with_a_blank_is_doubtful() -> None:

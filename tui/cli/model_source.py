@@ -13,6 +13,8 @@ from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.prompt.detect import ModelFacts
+from tui.domain.prompt.lint import Tokens
+from tui.domain.template import Template
 
 if TYPE_CHECKING:
     from tui.sandbox import Renderer
@@ -41,6 +43,35 @@ def facts_of(args: argparse.Namespace) -> ModelFacts:
     return ModelFacts(read_text(args.jinja))
 
 
+def tokens_of(args: argparse.Namespace, template: Template) -> Tokens | None:
+    """What the model's tokenizer makes of the texts that may stand for BOS; None where the source does not tell.
+
+    A file tells which texts are control tokens and, mostly, whether BOS goes before a prompt. The engine that loads
+    it writes no BOS twice.
+    """
+    if args.gguf is not None:
+        from tui.engine.gguf import read_metadata
+
+        info = read_metadata(args.gguf)
+        if info.add_bos is None:
+            return None
+        counts = {mark: 1 for mark in (template.bos, info.bos_token) if mark in info.control_tokens}
+        return Tokens(counts, info.bos_token, info.add_bos, once=True)
+    return asyncio.run(_server_tokens(args, template)) if args.url is not None else None
+
+
+async def _server_tokens(args: argparse.Namespace, template: Template) -> Tokens | None:
+    from tui.backends.connect import open_backend
+    from tui.core.prompt_formats import ask_tokens
+
+    backend = open_backend(_endpoint(args))
+    try:
+        told = await backend.capabilities()
+        return await ask_tokens(template, told, backend)
+    finally:
+        await backend.close()
+
+
 @contextlib.contextmanager
 def rendering(facts: ModelFacts) -> Iterator[Renderer | None]:
     """The model's own template as a function, in a helper process that ends with the block; None without one."""
@@ -59,14 +90,17 @@ def rendering(facts: ModelFacts) -> Iterator[Renderer | None]:
 def _told_by_server(args: argparse.Namespace) -> ModelFacts:
     from tui.backends.probe import probe
 
-    key = read_text(args.key_file).strip() if args.key_file else ""
-    found = asyncio.run(probe(Endpoint(url=args.url, api_key=key)))
+    found = asyncio.run(probe(_endpoint(args)))
     if found.problem is not None:
         raise found.problem
     told = found.capabilities
     return ModelFacts(
         told.chat_template, told.model, tokens=frozenset(told.special_tokens), bos=told.bos_token, eos=told.eos_token,
     )
+
+
+def _endpoint(args: argparse.Namespace) -> Endpoint:
+    return Endpoint(url=args.url, api_key=read_text(args.key_file).strip() if args.key_file else "")
 
 
 def read_text(path: Path, limit: int = 4 << 20) -> str:

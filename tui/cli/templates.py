@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from tui.cli.local import library
-from tui.cli.model_source import add_source, facts_of, read_text, rendering
+from tui.cli.model_source import add_source, facts_of, read_text, rendering, tokens_of
 from tui.cli.output import add_json, json_line, line, say_aside
 from tui.domain.errors import BadInput
 from tui.domain.notice import Notice
 from tui.domain.prompt.lint import Difference, Finding, lint
+from tui.domain.prompt.probes import PLAIN_CHAT, suited
 from tui.domain.prompt.resolve import Resolved, resolve_template
 from tui.domain.template import Template
 from tui.i18n import tr, tr_notice
@@ -98,9 +99,14 @@ def _check_model(args: argparse.Namespace, template: Template | None) -> int:
         if template is None:
             template = resolve_template(library().templates(), facts, render=render).template
         if template is None:
-            raise BadInput("No prompt format is known for this model.", "Name the format that is to be checked.")
+            refusal = render.refusal_of(PLAIN_CHAT) if render is not None else None
+            raise BadInput(
+                refusal.why if refusal is not None else Notice("No prompt format is known for this model."),
+                Notice("Name the format that is to be checked."),
+            )
         findings = lint(
-            template, render=render, bos_token=facts.bos, eos_token=facts.eos, vocabulary=facts.tokens,
+            template, render=suited(render) if render is not None else None, bos_token=facts.bos, eos_token=facts.eos,
+            vocabulary=facts.tokens, tokens=tokens_of(args, template),
         )
         if render is not None and render.refusal is not None and render.refusal.final:
             findings = (Finding("error", render.refusal.why, "jinja"), *findings)
@@ -130,13 +136,14 @@ def _detect(args: argparse.Namespace) -> int:
     with rendering(facts) as render:
         found = resolve_template(library().templates(), facts, pinned=_pinned(facts.name), render=render)
         refusal = render.refusal if render is not None else None
-    broken = refusal is not None and refusal.final
-    why = refusal.why if refusal is not None and broken and found.template is None else found.why
+        if render is not None and found.template is None:
+            refusal = render.refusal_of(PLAIN_CHAT)
+    why = refusal.why if refusal is not None and found.template is None else found.why
     if args.json:
         json_line(_as_json(found, why))
     else:
         _print_found(found, why)
-    if refusal is not None and broken and why is not refusal.why:
+    if refusal is not None and refusal.final and why is not refusal.why:
         say_aside(refusal.why)
     return 0 if found.template is not None else 1
 

@@ -73,7 +73,7 @@ class Connection:
         if template_id:
             template, found_by = self._library.template(str(template_id)), "chat"
         else:
-            template, found_by = await self._template(profile, place.capabilities)
+            template, found_by = await self._template(profile, place)
         return Link(
             profile, place.backend, place.capabilities, template, found_by,
             self._context(profile, place.capabilities), place.counts, place,
@@ -208,9 +208,10 @@ class Connection:
                 raise BadInput(notice("The key file {file} cannot be read.", file=name), file=name) from error
         return ""
 
-    async def _template(self, profile: Profile, capabilities: Capabilities) -> tuple[Template, str]:
+    async def _template(self, profile: Profile, place: Place) -> tuple[Template, str]:
         """The format of a model. What was made of its own template, and what is wrong, is told when it is found."""
-        found, fresh = await self._formats.find(profile, capabilities)
+        assert place.capabilities is not None
+        found, fresh = await self._formats.find(profile, place.capabilities, place.backend)
         if fresh:
             if found.found_by in ("derived", "jinja"):
                 self._events.tell(found.why)

@@ -6,19 +6,20 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.core.library import Library
 from tui.core.settings import Settings
-from tui.domain.backend import Capabilities, ChatMessage, Piece
-from tui.domain.errors import Refused
+from tui.domain.backend import Backend, Capabilities, ChatMessage, Piece
+from tui.domain.errors import BackendError, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
 from tui.domain.prompt.detect import ModelFacts
 from tui.domain.prompt.jinja import jinja_pieces
-from tui.domain.prompt.lint import Finding, lint
+from tui.domain.prompt.lint import Finding, Tokens, lint
+from tui.domain.prompt.probes import PLAIN_CHAT, suited
 from tui.domain.prompt.render import TEMPLATE_CLOCK, plan_messages, render_plan
-from tui.domain.prompt.resolve import Resolved, resolve_template
+from tui.domain.prompt.resolve import resolve_template
 from tui.domain.prompt.types import Plan, Turn
 from tui.domain.template import Template
 from tui.sandbox import Renderer, Sandbox
@@ -61,13 +62,21 @@ class PromptFormats:
         """What was found for a model; None before `find` was asked."""
         return self._known.get(self._key(profile, capabilities))
 
-    async def find(self, profile: Profile, capabilities: Capabilities) -> tuple[Format, bool]:
-        """The format of a model, and whether it was found just now. Raises Refused when a person must choose."""
+    async def find(
+        self, profile: Profile, capabilities: Capabilities, backend: Backend | None = None,
+    ) -> tuple[Format, bool]:
+        """The format of a model, and whether it was found just now. The tokenizer of `backend` is asked what a
+        prompt begins with. Raises Refused when a person must choose."""
         key = self._key(profile, capabilities)
         known = self._known.get(key)
         if isinstance(known, Format):
             return known, False
-        found = self._known[key] = await asyncio.to_thread(self._found, profile, capabilities)
+        render = self._own_template(capabilities)
+        found = await asyncio.to_thread(self._found, profile, capabilities, render)
+        if isinstance(found, Format) and found.found_by != "server":
+            tokens = await ask_tokens(found.template, capabilities, backend)
+            found = await asyncio.to_thread(_checked, found, capabilities, render, tokens)
+        self._known[key] = found
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         if isinstance(found, Refused):
@@ -83,8 +92,8 @@ class PromptFormats:
         continues = bool(plan.segments) and plan.segments[-1].source == "prefill"
         clock = plan.state.frozen.get(TEMPLATE_CLOCK, turn.clock)
         made = jinja_pieces(
-            turn.template, messages, self._renderer(turn.template.jinja, capabilities), continue_last=continues,
-            clock=clock, mode=turn.mode, char=turn.card.display_name, group=turn.group,
+            turn.template, messages, suited(self._renderer(turn.template.jinja, capabilities)),
+            continue_last=continues, clock=clock, mode=turn.mode, char=turn.card.display_name, group=turn.group,
         )
         return Written(made.bos, made.pieces, messages, made.notices)
 
@@ -92,20 +101,24 @@ class PromptFormats:
         tokens = {"bos_token": capabilities.bos_token, "eos_token": capabilities.eos_token}
         return self._sandbox.renderer(jinja.rstrip("\0"), defaults=tokens)
 
-    def _found(self, profile: Profile, capabilities: Capabilities) -> Format | Refused:
-        chosen, by = self._chosen(profile, capabilities)
+    def _own_template(self, capabilities: Capabilities) -> Renderer | None:
         facts = facts_of(capabilities)
-        render = self._renderer(facts.jinja, capabilities) if facts.has_template else None
+        return self._renderer(facts.jinja, capabilities) if facts.has_template else None
+
+    def _found(
+        self, profile: Profile, capabilities: Capabilities, render: Renderer | None,
+    ) -> Format | Refused:
+        chosen, by = self._chosen(profile, capabilities)
         if chosen is not None:
-            return self._checked(chosen, by, _CHOSEN, capabilities, render)
-        found = resolve_template(self._library.templates(), facts, render=render)
+            return Format(chosen, by, _CHOSEN)
+        found = resolve_template(self._library.templates(), facts_of(capabilities), render=render)
         if found.template is not None:
-            return self._checked(found.template, found.found_by, found.why, capabilities, render, found)
+            return Format(found.template, found.found_by, found.why)
         if capabilities.chat_completion and not capabilities.text_completion:
             return Format(self._library.template("chatml"), "server", _SERVERS)
-        broken = render.refusal if render is not None else None
+        refusal = render.refusal_of(PLAIN_CHAT) if render is not None else None
         return Refused(
-            broken.why if broken is not None and broken.final else found.why,
+            refusal.why if refusal is not None else found.why,
             notice("Choose one with /template NAME; the choice is kept for this model."),
             kind="template_unknown", model=capabilities.model,
         )
@@ -118,28 +131,44 @@ class PromptFormats:
             return self._library.template(profile.template), "profile"
         return None, ""
 
-    @staticmethod
-    def _checked(
-        template: Template, by: str, why: Notice, capabilities: Capabilities, render: Renderer | None,
-        found: Resolved | None = None,
-    ) -> Format:
-        """The format with what is doubtful about it. Where the model's own template is run, there is nothing to
-        compare it with. Only the embedded engine tells the whole vocabulary."""
-        own = None if found is not None and found.found_by == "jinja" else render
-        vocabulary = capabilities.special_tokens if capabilities.dialect == "embedded" else ()
-        findings = lint(
-            template, render=own, bos_token=capabilities.bos_token, eos_token=capabilities.eos_token,
-            vocabulary=vocabulary,
-        )
-        return Format(template, by, why, tuple(f for f in findings if f.severity != "note"))
-
     def _key(self, profile: Profile, capabilities: Capabilities) -> str:
         parts: Sequence[object] = (
             profile.template, self._settings.get("template_pins").get(pin_name(capabilities)), capabilities.model,
             capabilities.chat_template, capabilities.bos_token, capabilities.eos_token,
-            capabilities.text_completion, [id(template) for template in self._library.templates()],
+            capabilities.text_completion, capabilities.dialect, capabilities.adds_bos,
+            [id(template) for template in self._library.templates()],
         )
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _checked(
+    found: Format, capabilities: Capabilities, render: Renderer | None, tokens: Tokens | None,
+) -> Format:
+    """The format with what is doubtful about it. Where the model's own template is run, there is nothing to
+    compare it with. Only the embedded engine tells the whole vocabulary."""
+    vocabulary = capabilities.special_tokens if capabilities.dialect == "embedded" else ()
+    own = suited(render) if render is not None and found.found_by != "jinja" else None
+    findings = lint(
+        found.template, render=own, bos_token=capabilities.bos_token, eos_token=capabilities.eos_token,
+        vocabulary=vocabulary, tokens=tokens,
+    )
+    return replace(found, findings=tuple(f for f in findings if f.severity != "note"))
+
+
+async def ask_tokens(template: Template, capabilities: Capabilities, backend: Backend | None) -> Tokens | None:
+    """What the model's tokenizer makes of the texts that may stand for BOS; None where it cannot be asked, or where
+    the server writes the prompt."""
+    marks = [mark for mark in dict.fromkeys((template.bos, capabilities.bos_token)) if mark]
+    if backend is None or not marks or not (capabilities.exact_tokens and capabilities.text_completion):
+        return None
+    try:
+        told = await backend.exact_counts([[Piece(mark, True)] for mark in marks])
+    except BackendError:
+        return None
+    if None in told:
+        return None
+    counts = {mark: count for mark, count in zip(marks, told, strict=True) if count is not None}
+    return Tokens(counts, capabilities.bos_token, capabilities.adds_bos, once=capabilities.dialect == "embedded")
 
 
 def facts_of(capabilities: Capabilities) -> ModelFacts:

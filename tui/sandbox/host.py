@@ -152,6 +152,10 @@ class Renderer:
         self.refusal = result if isinstance(result, Refusal) else None
         return result if isinstance(result, str) else None
 
+    def refusal_of(self, conversation: Mapping[str, Any]) -> Refusal | None:
+        """Why there is no text of this conversation; None where there is."""
+        return self.refusal if self(conversation) is None else None
+
 
 class _Search:
     """One call of `search`: rounds with the process until all jobs are answered or the time is up."""

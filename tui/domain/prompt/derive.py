@@ -26,6 +26,7 @@ from tui.domain.prompt.probes import (
     Render,
     all_probes,
     checks_of,
+    heard,
     score,
     talk,
 )
@@ -70,7 +71,7 @@ def derive_template(
     probes = all_probes(tags)
     template = _read(model, probes, tags if tags[1] in jinja else None)
     if template is None:
-        return Derived(None, False, Notice("The model's own template makes no prompt of a plain chat."))
+        return _unread(model, jinja, Template(id, label or id), eos_token)
     template = replace(
         template, id=id, label=label or id, modes=_modes(model, probes, tags, template),
         stop=_stops(template, eos_token), detect=Detection(sha256=_hashes(jinja)),
@@ -87,6 +88,20 @@ def derive_template(
     count = sum(check.required for check in checks)
     sentence = "The format was read off the model's own template; both write {count} trial chats alike."
     return Derived(template, True, notice(sentence, count=count), checks)
+
+
+def _unread(model: Model, jinja: str, bare: Template, eos_token: str) -> Derived:
+    """What becomes of a template of which no field can be read, as it leaves messages out or repeats them."""
+    if not jinja or not heard(lambda told: model.render({**model.variables, **told})):
+        return Derived(None, False, Notice("The model's own template makes no prompt of a plain chat."))
+    kept = replace(
+        bare, jinja=jinja, stop=(eos_token,) if eos_token else (), detect=Detection(sha256=_hashes(jinja)),
+        modes={name: {} for name in _told_apart(model)},
+    )
+    return Derived(kept, False, Notice(
+        "The model's own template leaves messages out or repeats them, which no prompt format can say, so it is run "
+        "itself."
+    ))
 
 
 def _read(model: Model, probes: Sequence[Probe], tags: tuple[str, str] | None) -> Template | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tui.domain.backend import ChatMessage, Piece
+from tui.domain.backend import ChatMessage
 from tui.domain.notice import Notice, notice
-from tui.domain.prompt.probes import CLOCK, TAGS, Check, Model, Render, all_probes, checks_of
+from tui.domain.prompt.probes import CLOCK, TAGS, Check, Model, Probe, Render, all_probes, checks_of, talk
 from tui.domain.prompt.render import render_messages, with_mode
 from tui.domain.template import Template
 
@@ -58,11 +59,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A model's tokenizer. `tokenise` adds no BOS; `adds_bos` tells whether the backend puts one before a prompt."""
+    """What a model's own tokenizer makes of a beginning. `counts` are the tokens of short texts read as markup,
+    without BOS; `bos` is the model's BOS as text. `adds_bos` tells whether the backend puts one before a prompt, and
+    `once` that it does not where the prompt begins with one."""
 
-    tokenise: Callable[[Sequence[Piece]], Sequence[int]]
-    bos_id: int | None
+    counts: Mapping[str, int]
+    bos: str
     adds_bos: bool
+    once: bool = False
 
 
 def lint(
@@ -75,7 +79,7 @@ def lint(
     found += _foreign(template, frozenset(vocabulary))
     if render is not None:
         found += [_told(d) for d in compare(template, render, bos_token=bos_token, eos_token=eos_token)]
-    found += _bos(template, bos_token, tokens)
+    found += _bos(template, bos_token, eos_token, render, tokens)
     order = ("error", "warning", "note")
     once = [f for at, f in enumerate(found) if f not in found[:at]]     # modes repeat what the format itself has
     return tuple(sorted(once, key=lambda f: order.index(f.severity)))
@@ -196,26 +200,40 @@ def _foreign(template: Template, vocabulary: frozenset[str]) -> list[Finding]:
     return found
 
 
-def _bos(template: Template, bos_token: str, tokens: Tokens | None) -> list[Finding]:
-    """How many BOS tokens a finished prompt begins with."""
-    talk = [ChatMessage("system", "Qs"), ChatMessage("user", "Qu")]
-    literal, pieces = render_messages(template, talk, clock=CLOCK)
-    mark = template.bos or bos_token
-    text = "".join(p.text for p in pieces)
+def _bos(
+    template: Template, bos_token: str, eos_token: str, render: Render | None, tokens: Tokens | None,
+) -> list[Finding]:
+    """How many BOS tokens a finished prompt begins with. Without a tokenizer only its text can be looked at."""
+    chat = [ChatMessage("system", "Qs"), ChatMessage("user", "Qu")]
+    literal, pieces = render_messages(template, chat, clock=CLOCK)
+    marks = [mark for mark in dict.fromkeys((template.bos, tokens.bos if tokens else bos_token)) if mark]
+    text = "".join(piece.text for piece in itertools.takewhile(lambda piece: piece.markup, pieces))
     if tokens is None:
-        again = bool(template.bos) and text.startswith(mark)
-        return [_double(2)] if again else []
-    sent = pieces if tokens.adds_bos or not literal else (Piece(literal, True), *pieces)
-    count = int(tokens.adds_bos)
-    for token in tokens.tokenise(sent):
-        if token != tokens.bos_id:
-            break
-        count += 1
+        return [_double(2)] if template.bos and text.startswith(tuple(marks)) else []
+    single = tuple(mark for mark in marks if tokens.counts.get(mark) == 1)
+    written = _leading(text if tokens.adds_bos else literal + text, single)
+    count = written if tokens.once and written else written + tokens.adds_bos
     if count > 1:
         return [_double(count)]
-    if not count and template.bos and tokens.bos_id is not None:
+    if not count and marks and (template.bos or _writes_bos(render, marks[-1], eos_token)):
         return [Finding("error", Notice("A prompt of this format begins without BOS, which the model expects."), "bos")]
     return []
+
+
+def _leading(text: str, marks: tuple[str, ...]) -> int:
+    """How many of `marks` a text begins with, one after another."""
+    count = 0
+    while (mark := next((m for m in marks if text.startswith(m)), "")):
+        text, count = text[len(mark) :], count + 1
+    return count
+
+
+def _writes_bos(render: Render | None, bos: str, eos: str) -> bool:
+    """Whether the model's own template begins with BOS."""
+    if render is None:
+        return False
+    text = Model(render, {"bos_token": bos, "eos_token": eos}).write(Probe("", talk("u")))
+    return text is not None and text.startswith(bos)
 
 
 def _double(count: int) -> Finding:

@@ -30,6 +30,10 @@ USERS = ("Quser1", "Quser2", "Quser3")
 REPLIES = ("Qbot1", "Qbot2", "Qbot3")
 #: Rare values, so that a date in the text can only come from the clock.
 CLOCK, OTHER_CLOCK = "2031-11-27T21:34:56", "2029-03-04T08:05:07"
+#: The plainest conversation that a chat template is asked to write.
+PLAIN_CHAT: Mapping[str, Any] = {
+    "clock": CLOCK, "add_generation_prompt": True, "messages": [{"role": "user", "content": USERS[0]}],
+}
 _LEFT, _RIGHT = "\n\n \t", "\t \n  "
 _ROLES = {"s": "system", "u": "user", "a": "assistant"}
 _RICH = (
@@ -98,6 +102,22 @@ def all_probes(tags: tuple[str, str]) -> tuple[Probe, ...]:
         Probe("closed", talk("uau"), generation=False, required=False),
         Probe("closed-reply", talk("uaua"), generation=False, required=False),
     )
+
+
+def suited(render: Render) -> Render:
+    """`render`, handed texts in the way that its template takes them: as they are, or, where the template makes
+    nothing of those and only knows lists of parts (pictures among texts), as a list of one."""
+
+    def in_parts(told: Mapping[str, Any]) -> str | None:
+        messages = [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in told["messages"]]
+        return render({**told, "messages": messages})
+
+    return in_parts if not heard(render) and heard(in_parts) else render
+
+
+def heard(render: Render) -> bool:
+    """Whether a template writes what a user says."""
+    return USERS[0] in (render(PLAIN_CHAT) or "")
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.prompt.derive import derive_template
 from tui.domain.prompt.detect import Choice, ModelFacts, choose_for
 from tui.domain.prompt.lint import Difference, closing, compare
-from tui.domain.prompt.probes import Render
+from tui.domain.prompt.probes import PLAIN_CHAT, Render, heard, suited
 from tui.domain.template import Template
 
 FoundBy = Literal["pin", "sha256", "rules", "derived", "jinja", "tokens", "name", ""]
@@ -49,9 +49,10 @@ def resolve_template(
     """The format of a model that tells `facts`, in the order pin, hash, marks, derived, the template itself, tokens,
     name. `render` runs the model's own template under limits; without it nothing is compared or derived.
 
-    Marks are only believed where the format then writes what the template writes.
+    Marks are only believed where the format then writes what the template writes; those of a text that is no chat
+    template, as it writes nothing of what is said, are not.
     """
-    own = render if facts.has_template else None
+    own = suited(render) if facts.has_template and render is not None else None
     if pinned is not None:
         why = notice("{template} was chosen for this model by hand.", template=pinned.label or pinned.id)
         return Resolved(pinned, "pin", why, _differences(pinned, facts, own))
@@ -59,7 +60,11 @@ def resolve_template(
     if own is None:
         return _taken(choice)
     found = _taken(choice, _differences(choice.template, facts, own))
-    if found.template is not None and (found.found_by == "sha256" or not any(d.required for d in found.differences)):
+    if found.template is not None and found.found_by == "sha256":
+        return found
+    if own(PLAIN_CHAT) is not None and not heard(own):
+        return Resolved(None, "", Notice("The model's own template makes no prompt of a plain chat."))
+    if found.template is not None and not any(d.required for d in found.differences):
         return found
     return _derived(found, facts, own, derived_id)
 

@@ -11,6 +11,7 @@ CATALOGUE: dict[str, str] = {
         "Промпт в этом формате начинается без BOS, а модель его ждёт.",
     "A reply ends with {text}, and no stop string is there: more than the reply may be taken in.":
         "Ответ кончается на {text}, а стоп-строки там нет: вместе с ответом может попасть лишнее.",
+    "Doubtful": "Сомнительно",
     "Name the format that is to be checked.": "Назовите формат, который надо проверить.",
     "No prompt format is known for this model.": "Для этой модели не известен ни один формат промпта.",
     "The format and the model's own template differ ({probe}, character {at}): here {ours}, there {theirs}.":
@@ -27,6 +28,10 @@ CATALOGUE: dict[str, str] = {
         "другом.",
     "The model tells no template; its vocabulary has the control tokens of {template}: {tokens}.":
         "Модель не сообщает шаблона; в её словаре есть управляющие токены {template}: {tokens}.",
+    "The model's own template leaves messages out or repeats them, which no prompt format can say, so it is run "
+    "itself.":
+        "Собственный шаблон модели пропускает сообщения или повторяет их; форматом промпта этого не выразить, поэтому "
+        "выполняется он сам.",
     "The model's vocabulary has no {names}: it reads them as ordinary letters.":
         "В словаре модели нет {names}: она читает это как обычные буквы.",
     "The opener of a reply, {text}, ends with a blank: a token that the model never saw there.":
@@ -38,6 +43,9 @@ CATALOGUE: dict[str, str] = {
         "Стоп-строка {text} встречается в тегах размышления, и ответ кончится вместе с ним.",
     "error": "ошибка",
     "note": "замечание",
+    "read off the model's own template": "снят с собственного шаблона модели",
+    "seen by the control tokens of the model": "узнан по управляющим токенам модели",
+    "the model's own template is run": "выполняется собственный шаблон модели",
     "warning": "предупреждение",
     "{probe}, character {at}: here {ours}, there {theirs}": "{probe}, символ {at}: здесь {ours}, там {theirs}",
     "{template} was chosen for this model by hand.": "{template} выбран для этой модели вручную.",
