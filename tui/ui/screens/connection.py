@@ -154,6 +154,9 @@ def found_by_words(found_by: str) -> str:
         "sha256": tr("it is the model's own, known to the letter"),
         "rules": tr("seen by its signs in the model's own template"),
         "name": tr("guessed from the model's name"),
+        "derived": tr("read off the model's own template"),
+        "jinja": tr("the model's own template is run"),
+        "tokens": tr("seen by the control tokens of the model"),
         "pinned": tr("you chose it for this model"),
         "profile": tr("the profile says so"),
         "chat": tr("you chose it for this chat"),
@@ -175,6 +178,7 @@ def facts_of(connection: Mapping[str, Any]) -> list[tuple[str, str]]:
     if template:
         how = found_by_words(str(template.get("found_by") or ""))
         facts.append((tr("Prompt format"), f"{template.get('label') or template.get('id')} · {how}"))
+        facts += [(tr("Doubtful"), notice_text(finding.get("what"))) for finding in template.get("findings") or ()]
     facts.append((tr("Profile"), str(connection.get("label") or connection.get("profile") or "")))
     if capabilities:
         known = set(capabilities.get("samplers") or ())
