@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tui.core.stems import stem_word
 from tui.domain.lore import Lorebook
-from tui.domain.lore_index import IndexedFinder
-from tui.domain.lore_prepare import PreparedBooks, prepare_books
 from tui.domain.notice import Notice
 from tui.domain.prompt.turn_lore import LoreScanner
 from tui.sandbox import Refusal, Sandbox
+
+if TYPE_CHECKING:
+    from tui.domain.lore_index import IndexedFinder
+    from tui.domain.lore_prepare import PreparedBooks
 
 #: Chats whose findings are kept; those of 10,000 entries take some ten megabytes.
 _REMEMBERED = 4
@@ -29,6 +32,10 @@ class LoreScans:
         """What a chat's lore is scanned with; None without books."""
         if not books:
             return None
+        # Here and not above: a start without lorebooks need not wait for it.
+        from tui.domain.lore_index import IndexedFinder
+        from tui.domain.lore_prepare import prepare_books
+
         known = self._books.get(chat)
         if known is None or len(known.books) != len(books) or any(
             one is not other for one, other in zip(known.books, books, strict=True)

@@ -6,18 +6,25 @@ blocks, never message by message; what fires by chance or key stands near the en
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
 from tui.domain.lore_scan import LoreScan
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
-from tui.domain.prompt.compatible.plan import make_compatible_plan
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
 from tui.domain.prompt.forecast import Rendered, forecast, moving_tokens
 from tui.domain.prompt.head import example_segments, head_segments, memory_segments
-from tui.domain.prompt.history import Fit, History, cut_before, fit_history, read_history
+from tui.domain.prompt.history import (
+    Fit,
+    History,
+    cut_before,
+    fit_history,
+    read_history,
+    skip_replies,
+    skip_through,
+)
 from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
 from tui.domain.prompt.texts import Texts, without_moments
@@ -29,6 +36,7 @@ from tui.domain.prompt.wrapping import Wrapping
 NEARLY_FULL = 0.85
 _NO_ROOM = Notice("It fired, but there is no room for it beside the newest message.")
 _EXAMPLES_LEFT = Notice("Example dialogue leaves, all of it, when the conversation needs its room.")
+_REPLIES_LEFT = Notice("The replies since your last message do not all fit; the oldest of them were left out.")
 _SUMMARY_LEFT = Notice("There is no room for this summary beside the newest message.")
 
 
@@ -44,16 +52,22 @@ def make_plan(
     Raises PromptTooLong when head, newest user turn and reserve do not fit.
 
     When the beginning of history moves, everything that waited for this moment enters with it: the plan is made again
-    with summaries that the program made, and with the time macros of the head resolved anew.
+    with summaries that the program made, and with the time macros of the head resolved anew. Another reply to a message
+    has the head that the one before it had.
     """
     if turn.prompt.mode == "compatible":
         return _compatible(turn, count, count_markup, scan)
     if turn.fresh_macros:
         turn = replace(turn, state=replace(turn.state, frozen={}), fresh_macros=False)
+        again: Mapping[str, str] = {}
+    else:
+        again = turn.sibling.frozen if turn.sibling is not None else {}
+        turn = replace(turn, state=replace(turn.state, frozen={**turn.state.frozen, **again}))
     plan = _plan(turn, count, count_markup or count, scan, rebase=False)
     if not plan.rebase or not _waiting(turn, plan):
         return plan
-    settled = replace(turn, state=replace(turn.state, frozen=without_moments(turn.state.frozen)))
+    frozen = {**without_moments(turn.state.frozen), **again}
+    settled = replace(turn, state=replace(turn.state, frozen=frozen))
     return _plan(settled, count, count_markup or count, scan, rebase=True)
 
 
@@ -61,6 +75,9 @@ def _compatible(
     turn: Turn, count: Counter, count_markup: Counter | None, scan: LoreScanner | None
 ) -> Plan:
     """SillyTavern's assembly, with the trace and the timers of its scan."""
+    # Here and not above: few chats need it, and it would cost every start some hundredths of a second.
+    from tui.domain.prompt.compatible.plan import make_compatible_plan
+
     lore = scan_exactly(turn, count, scan) if turn.books else LoreScan(())
     plan = make_compatible_plan(turn, count, count_markup, lore.active)
     state = replace(plan.state, timers=lore.timers)
@@ -111,7 +128,7 @@ def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner 
     memory, summarised = memory_segments(texts, count, rebase)
     lore = scan_turn(turn, texts, count, scan, rebase)
     texts.with_outlets(lore.outlets)
-    history = read_history(turn, summarised, wrapping, lore.standing)
+    history = skip_through(read_history(turn, summarised, wrapping, lore.standing), turn.state.skipped)
     head = head_segments(texts, lore.hits, count)
     template = Segment("template", "system", "", wrapping.fixed(bool(head or memory)), "head", name=turn.template.id)
     if "{{date:" in "".join((wrapping.form.preamble, wrapping.form.system_prefix, wrapping.form.system_missing)):
@@ -133,9 +150,13 @@ def _room(draft: _Draft, turn: Turn) -> int:
 
 
 def _make_room(draft: _Draft, turn: Turn) -> _Draft:
-    """If the newest user turn does not fit, let go of fired lore (lowest order first), then of the oldest
-    summaries; if it still does not, refuse."""
-    while _room(draft, turn) < draft.history.newest_tokens():
+    """If the newest user turn does not fit, let go of the oldest of several replies to it, at once down to the mark
+    of a cut; then of fired lore (lowest order first), then of the oldest summaries; if it still does not, refuse."""
+    while (room := _room(draft, turn)) < draft.history.newest_tokens():
+        shorter = skip_replies(draft.history, int(room * turn.prompt.history_share))
+        if shorter is not None:
+            draft = replace(draft, history=shorter)
+            continue
         lore = [i for i in draft.inserts if i.segment.source.startswith("lore:")]
         newest = draft.history.nodes[draft.history.newest_turn()] if draft.history.nodes else ""
         anchored = [a for a in draft.lore.standing if a.node == newest and a.book != NOTE]
@@ -222,11 +243,13 @@ def _next_state(turn: Turn, draft: _Draft, fit: Fit, rendered: Rendered) -> Plan
         anchored=tuple(a for a in draft.lore.standing if a.node in kept), timers=draft.lore.timers,
         variables=draft.texts.variables(),
         memory=tuple(s.source.removeprefix("summary:") for s in draft.memory if s.included),
+        skipped=draft.history.skipped,
     )
 
 
 def _rebased(turn: Turn, history: History, fit: Fit) -> bool:
-    return fit.start != history.start_of(turn.state.anchor) or fit.examples != turn.state.examples
+    moved = fit.start != history.start_of(turn.state.anchor) or history.skipped != turn.state.skipped
+    return moved or fit.examples != turn.state.examples
 
 
 def _cut_now(turn: Turn, history: History, start: int) -> tuple[str, ...]:
@@ -255,6 +278,8 @@ def _notices(turn: Turn, draft: _Draft, fit: Fit, cut: Sequence[str], moving: in
             "The conversation fills {percent} % of its room; its oldest part will soon be left out. "
             "/summarise keeps what happened in it.", percent=min(100, int(fit.fill * 100)),
         ))
+    if draft.history.skipped not in (None, turn.state.skipped):
+        out.append(_REPLIES_LEFT)
     if any(s.why == _SUMMARY_LEFT for s in draft.memory):
         out.append(Notice("Not all summaries fit into the prompt; shorten them or use a larger context."))
     if banned := draft.texts.banned():
