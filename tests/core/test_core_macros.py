@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from core_table import Table
 from scripted import ScriptedServer, as_openai
 
 from tui.domain.errors import BadInput
+from tui.wire.ids import new_id
 
 
 async def _scripted(table: Table, server: ScriptedServer, *texts: str) -> None:
@@ -100,3 +103,30 @@ async def test_a_greetings_variables_are_there_on_the_first_turn(
     await table.call("chats.head", id=chat, head=other)
     await table.say(chat, "Hm.")
     assert "She is angry, 1." in _sent(scripted_server)
+
+
+async def _number(table: Table, server: ScriptedServer) -> str:
+    found = re.search(r"Number (\d+)\.", _sent(server))
+    assert found is not None
+    return found[1]
+
+
+async def test_thawed_macros_stay_for_every_later_reply(table: Table, scripted_server: ScriptedServer) -> None:
+    await _scripted(table, scripted_server, "Yes.")
+    await table.call("characters.edit", id="mira", fields={"description": "Number {{roll:1d100000}}."})
+    chat = await table.new_chat()
+    await table.say(chat, "One.")
+    first = await _number(table, scripted_server)
+    await table.say(chat, "Two.")
+    assert await _number(table, scripted_server) == first
+    await table.call("prompt.thaw", chat=chat)
+    reply, _ = await table.say(chat, "Three.")
+    thawed, sent = await _number(table, scripted_server), _sent(scripted_server)
+    assert thawed != first
+    swipe = new_id()
+    parent = (await table.node(chat, reply))["parent"]
+    await table.call("turn.reply", chat=chat, parent=parent, reply=swipe, reply_revision=new_id())
+    await table.done(swipe)
+    assert _sent(scripted_server) == sent                          # another reply is asked for with the same prompt
+    await table.say(chat, "Four.")
+    assert await _number(table, scripted_server) == thawed

@@ -69,6 +69,9 @@ def anchor_note(turn: Turn, text: str, rebase: bool) -> tuple[Anchored, ...]:
     stood = next((a for a in turn.state.anchored if a.book == NOTE and a.digest == digest), None)
     if stood is not None and not rebase and any(n.id == stood.node and not n.hidden for n in turn.path):
         return (stood,)
+    again = next((a for a in _of_sibling(turn, newest) if a.book == NOTE and a.digest == digest), None)
+    if again is not None:
+        return (again,)
     return (Anchored(NOTE, NOTE, newest.id, text, turn.note_role, digest, order=_LAST),)
 
 

@@ -23,12 +23,14 @@ class History:
     """The messages of a path, in order, lore that is anchored in them before the user's message it belongs to.
 
     Only as many messages are listed as could fit into the window; `older` stands for those before, if there are any.
-    `nodes` holds the message that each segment belongs to.
+    `nodes` holds the message that each segment belongs to. `skipped` is the last reply to the newest message of the
+    person that is left out, if any.
     """
 
     segments: tuple[Segment, ...]
     nodes: tuple[str, ...]
     older: Segment | None = None
+    skipped: str | None = None
 
     def start_of(self, node: str | None) -> int:
         """Where the turn of a message begins, its anchored lore included; 0 when the message is not listed."""
@@ -56,6 +58,41 @@ class History:
     def newest_tokens(self) -> int:
         """Tokens of the newest user turn and what follows it, the least that a prompt must hold."""
         return sum(s.tokens for s in self.segments[self.newest_turn():] if s.included)
+
+
+    def replies(self) -> list[int]:
+        """The replies to the newest message of the person that may be left out: all that are, but the last."""
+        users = [at for at, s in enumerate(self.segments) if s.included and s.role == "user" and not is_anchored(s)]
+        if not users:
+            return []
+        return [at for at in range(users[-1] + 1, len(self.segments)) if self.segments[at].included][:-1]
+
+
+def skip_through(history: History, node: str | None) -> History:
+    """The replies to the newest message left out as far as `node`, one of them, as in the last prompt."""
+    replies = history.replies()
+    last = next((at for at in replies if history.nodes[at] == node), None)
+    return history if last is None else _skip(history, [at for at in replies if at <= last])
+
+
+def skip_replies(history: History, room: int) -> History | None:
+    """The oldest replies to the newest message left out, so many that the rest takes at most `room` tokens if it can;
+    None where there are none to leave out."""
+    gone: list[int] = []
+    tokens = history.newest_tokens()
+    for at in history.replies():
+        if tokens <= room:
+            break
+        gone.append(at)
+        tokens -= history.segments[at].tokens
+    return _skip(history, gone) if gone else None
+
+
+def _skip(history: History, gone: Sequence[int]) -> History:
+    segments = list(history.segments)
+    for at in gone:
+        segments[at] = replace(segments[at], included=False, why=_CUT)
+    return replace(history, segments=tuple(segments), skipped=history.nodes[gone[-1]])
 
 
 def read_history(

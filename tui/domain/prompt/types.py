@@ -137,7 +137,8 @@ class PlanState:
     `examples`: whether example dialogue is still in the prompt.
     `rendered`: (source, digest) of each segment of the last prompt, for the cache forecast.
     `anchored`: lore that stands in history. `timers`: timed lore effects. `variables`: the chat's macro variables.
-    `memory`: ids of the summaries that stand in the prompt.
+    `memory`: ids of the summaries that stand in the prompt. `skipped`: the last reply to the newest message that was
+    left out, where those alone were more than the window holds.
     """
 
     anchor: str | None = None
@@ -148,12 +149,14 @@ class PlanState:
     timers: tuple[LoreTimer, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     memory: tuple[str, ...] = ()
+    skipped: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "anchor": self.anchor, "frozen": dict(self.frozen), "examples": self.examples,
             "rendered": [list(r) for r in self.rendered], "anchored": [asdict(a) for a in self.anchored],
             "timers": [asdict(t) for t in self.timers], "variables": dict(self.variables), "memory": list(self.memory),
+            "skipped": self.skipped,
         }
 
     @classmethod
@@ -163,7 +166,7 @@ class PlanState:
             tuple((str(s), str(d)) for s, d in data.get("rendered") or ()),
             tuple(Anchored(**a) for a in data.get("anchored") or ()),
             tuple(LoreTimer(**t) for t in data.get("timers") or ()),
-            dict(data.get("variables") or {}), tuple(data.get("memory") or ()),
+            dict(data.get("variables") or {}), tuple(data.get("memory") or ()), data.get("skipped"),
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
+    "The replies since your last message do not all fit; the oldest of them were left out.":
+        "Не все ответы после вашего последнего сообщения помещаются; самые старые из них убраны.",
     "The prompt format or its date is another one.": "Другой формат промпта или другая дата в нём.",
     "The system prompt is another one.": "Другой системный промпт.",
     "The text between the parts of the head is another one.": "Другой текст между частями начала.",
