@@ -18,6 +18,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.prompt.probes import (
     CLOCK,
     MODES,
+    PLAIN_CHAT,
     SYSTEM,
     TAGS,
     Check,
@@ -94,8 +95,10 @@ def _unread(model: Model, jinja: str, bare: Template, eos_token: str) -> Derived
     """What becomes of a template of which no field can be read, as it leaves messages out or repeats them."""
     if not jinja or not heard(lambda told: model.render({**model.variables, **told})):
         return Derived(None, False, Notice("The model's own template makes no prompt of a plain chat."))
+    text = model.render({**model.variables, **PLAIN_CHAT}) or ""
     kept = replace(
-        bare, jinja=jinja, stop=(eos_token,) if eos_token else (), detect=Detection(sha256=_hashes(jinja)),
+        bare, jinja=jinja, bos=next((bos for bos in _bos_of(model) if text.startswith(bos)), ""),
+        stop=(eos_token,) if eos_token else (), detect=Detection(sha256=_hashes(jinja)),
         modes={name: {} for name in _told_apart(model)},
     )
     return Derived(kept, False, Notice(
@@ -140,8 +143,7 @@ class _Search:
 
 def _wrappings(model: Model, chat: Sequence[str]) -> list[dict[str, Any]]:
     """Every way to read the ends of turns and the head off the gaps of a chat."""
-    bos_token = str(model.variables.get("bos_token", ""))
-    bos = next((text for text in ((bos_token,) if bos_token else _KNOWN_BOS) if chat[0].startswith(text)), "")
+    bos = next((text for text in _bos_of(model) if chat[0].startswith(text)), "")
     first = chat[0][len(bos) :]
     out: list[dict[str, Any]] = []
     for user_prefix in _user_prefixes(model, chat, first):
@@ -156,6 +158,12 @@ def _wrappings(model: Model, chat: Sequence[str]) -> list[dict[str, Any]]:
                 turns["generation_prefix"] = None
             out += [{**turns, **head} for head in _heads(model, first, bos, user_prefix, turns["assistant_suffix"])]
     return out
+
+
+def _bos_of(model: Model) -> tuple[str, ...]:
+    """What may be BOS: the model's own, else what it is in known families."""
+    told = str(model.variables.get("bos_token", ""))
+    return (told,) if told else _KNOWN_BOS
 
 
 def _user_prefixes(model: Model, chat: Sequence[str], first: str) -> list[str]:

@@ -77,7 +77,7 @@ def lint(
     strings that its tokenizer reads as control tokens."""
     found = [f for mode in ("", *template.modes) for f in _format(with_mode(template, mode), eos_token)]
     found += _foreign(template, frozenset(vocabulary))
-    if render is not None:
+    if render is not None and not template.jinja:           # else it is the model's own template that is run
         found += [_told(d) for d in compare(template, render, bos_token=bos_token, eos_token=eos_token)]
     found += _bos(template, bos_token, eos_token, render, tokens)
     order = ("error", "warning", "note")
