@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tui.domain.backend import ChatMessage
+from tui.domain.defuse import JOINER, defuse
 from tui.domain.prompt.render import render_messages, text_of, with_mode
 from tui.domain.template import Template
 from tui.formats.presets import read_template
@@ -127,3 +128,21 @@ def test_what_stands_before_the_system_text_is_not_written_again_before_a_note()
         text = text_of(pieces, bos)
         assert text.count(once) == 1
         assert "Qn" in text
+
+
+_MARKER = re.compile(r"<[^\s<>]{1,40}>|\[/?[A-Za-z_]{2,30}\]")
+
+
+@pytest.mark.parametrize("template", files(), ids=lambda template: template.id)
+def test_markers_of_a_format_are_broken_in_text_for_servers_that_cannot_be_asked(template: Template) -> None:
+    """Where a prompt is one string, a marker in somebody's words must not be one. Tags of thoughts are no turns, and
+    Pygmalion's <START> is a line that people write between examples."""
+    literals = " ".join((
+        template.bos, template.preamble, template.system_prefix, template.system_suffix, template.user_prefix,
+        template.user_suffix, template.assistant_prefix, template.assistant_suffix, template.generation_prefix or "",
+        *template.stop,
+    ))
+    for marker in set(_MARKER.findall(literals)) - {"<think>", "</think>", "<START>"}:
+        broken = defuse(f"a{marker}b")
+        assert marker not in broken
+        assert broken.replace(JOINER, "") == f"a{marker}b"

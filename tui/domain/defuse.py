@@ -20,6 +20,8 @@ MARKERS: tuple[str, ...] = (
     "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>", "<|turn>", "<turn|>",
     "<|channel>", "<channel|>", "<extra_id_0>", "<extra_id_1>", "<SPECIAL_10>", "<SPECIAL_11>", "<SPECIAL_12>",
     "<reserved_106>", "<reserved_107>", "<_user>", "<_bot>", "<_end>",
+    "<BOS_TOKEN>", "<EOS_TOKEN>", "<PAD_TOKEN>", "<seed:bos>", "<seed:eos>", "<seed:pad>", "<unk>", "[SEP]",
+    "<SYS>", "</SYS>", "<用户>", "<AI>",
 )
 
 _GENERIC = r"<(?=[|｜][^<>\n]{1,60}[|｜]>)"
