@@ -119,7 +119,7 @@ class Gatherer:
 
     async def filled(self, chat: Chat, path: Sequence[Node], text: str, place: str) -> Filled:
         """A text that is about to follow `path`, its macros filled as SillyTavern does when a message is sent."""
-        if not macro_uses(text):
+        if not await asyncio.to_thread(macro_uses, text):
             return Filled(text)
         fields, who = chat.fields, self.speakers(chat)
         turn = Turn(

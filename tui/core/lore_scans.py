@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ class LoreScans:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._preparing = threading.Lock()
         self._finders: OrderedDict[str, IndexedFinder] = OrderedDict()
         self._books: OrderedDict[str, PreparedBooks] = OrderedDict()
 

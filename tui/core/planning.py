@@ -96,7 +96,7 @@ class Planner:
 
     async def _settle(self, chat: str, turn: Turn, samplers: Samplers, link: Link) -> Prepared:
         """Plan, then count the whole text: tokens of parts need not add up. Where it is over, plan again with less."""
-        scan = self._lore.scanner(chat, turn.books)
+        scan = await asyncio.to_thread(self._lore.scanner, chat, turn.books)
         while True:
             plan = await self._counted(link, partial(make_plan, turn, scan=scan))
             written = await asyncio.to_thread(self._formats.write, plan, turn, link.capabilities)
