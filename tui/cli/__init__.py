@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "what runs, which model, who is attached"),
     "stop": ("stop", "end the core cleanly"),
     "say": ("say", "one turn without the terminal UI; the reply streams to stdout"),
-    "chats": ("chats", "list, show, search, export, delete and undo chats"),
+    "chats": ("chats", "list, show, set, search, export, delete and undo chats"),
     "import": ("importing", "take in cards, lorebooks, chats and presets"),
     "export": ("exporting", "write a card, lorebook, chat or preset to a file"),
     "characters": ("characters", "list, show and check characters"),

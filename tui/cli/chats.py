@@ -1,14 +1,16 @@
-"""`traktir chats`: list, show, search, export, delete, restore, undo."""
+"""`traktir chats`: list, show, set, search, export, delete, restore, undo."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import json
 from typing import Any
 
 from tui.cli.output import add_json, json_line, line, say_aside, sentence
 from tui.cli.session import Session, add_connect, on_core, write_file
 from tui.domain.chat import Chat, Node
+from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.operations import node_from_json
 from tui.i18n import tr
@@ -24,6 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = show.add_mutually_exclusive_group()
     how.add_argument("--path", action="store_true", help="the visible path (default)")
     how.add_argument("--tree", action="store_true", help="the whole tree")
+    change = verbs.add_parser("set", help="set fields of a chat; without any, print those that are set")
+    change.add_argument("id")
+    change.add_argument(
+        "fields", nargs="*", metavar="FIELD=VALUE",
+        help="note, note_depth, note_position, persona, persona_text, scenario, system_prompt, mes_example, prefill, "
+             "lorebooks, injections, variables, profile, prompt, template, …; an empty VALUE takes a field away",
+    )
     search = verbs.add_parser("search", help="full text over all branches of all chats")
     search.add_argument("query")
     export = verbs.add_parser("export", help="write a chat to a file")
@@ -40,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     act = {
-        "list": _list, "show": _show, "search": _search, "export": _export, "delete": _delete, "restore": _restore,
-        "undo": _undo,
+        "list": _list, "show": _show, "set": _set, "search": _search, "export": _export, "delete": _delete,
+        "restore": _restore, "undo": _undo,
     }[args.verb]
     return on_core(args, lambda session: act(session, args))
 
@@ -91,6 +100,45 @@ def _print_node(node: Node, as_json: bool, depth: int, *, marked: bool = True) -
     for text in node.text.split("\n"):
         line(f"{indent}  {text}")
     line()
+
+
+#: Fields that are no texts: their values are JSON. Lorebooks may be names with commas between them.
+_WHOLE = ("note_depth", "note_interval", "persona_depth")
+_JSON = ("injections", "samplers", "variables")
+#: Fields that hold what the program keeps for itself.
+_INNER = ("card", "sillytavern", "lore_timers")
+
+
+async def _set(session: Session, args: argparse.Namespace) -> int:
+    changes = [_field(pair) for pair in args.fields]
+    for name, value in changes:
+        await session.call("chats.set", id=args.id, field=name, value=value)
+    if changes:
+        return 0
+    fields = (await session.call("chats.open", id=args.id, last=1))["chat"]["fields"]
+    for name, value in sorted(fields.items()):
+        if name in _INNER or value in (None, ""):
+            continue
+        if args.json:
+            json_line({"type": "field", "field": name, "value": value})
+        else:
+            line(f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    return 0
+
+
+def _field(pair: str) -> tuple[str, Any]:
+    name, sign, value = pair.partition("=")
+    name = name.strip()
+    if not sign:
+        raise BadInput(notice("A field is set as FIELD=VALUE, not {value}.", value=pair[:60]), field=name[:40])
+    if name == "lorebooks" and not value.lstrip().startswith("["):
+        return name, [word.strip() for word in value.split(",") if word.strip()] or None
+    if not value or name not in (*_WHOLE, *_JSON, "lorebooks"):
+        return name, value or None
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        raise BadInput(notice("{field} takes JSON, not {value}.", field=name, value=value[:60]), field=name) from None
 
 
 async def _search(session: Session, args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tui.cli.import_profile import hint, make_profile
 from tui.cli.output import add_json, json_line, line, say_aside, sentence
 from tui.cli.session import Session, add_connect, on_core
 from tui.domain.errors import BadInput, TraktirError
@@ -30,6 +31,10 @@ _LEFT_OUT = frozenset({
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", metavar="PATH", nargs="+", help="files or folders; - is standard input")
+    parser.add_argument(
+        "--as-profile", default="", metavar="NAME",
+        help="make a profile of the instruct and context preset among them, which writes prompts as SillyTavern does",
+    )
     add_connect(parser)
     add_json(parser)
 
@@ -40,12 +45,28 @@ def run(args: argparse.Namespace) -> int:
 
 async def _import(session: Session, args: argparse.Namespace) -> int:
     failed = False
+    taken = []
     for path in args.paths:
         for name, source in _files(path):
             for result in await _one(session, name, source):
                 failed |= result.get("error") is not None
                 _report(result, args.json)
+                if not result.get("error"):
+                    taken.append(result)
+    if args.as_profile:
+        _tell_profile(await make_profile(session, args.as_profile, taken), args)
+    elif (told := hint(taken, args.paths)) is not None:
+        say_aside(told)
     return 1 if failed else 0
+
+
+def _tell_profile(profile: str, args: argparse.Namespace) -> None:
+    if args.json:
+        json_line({"type": "profile", "kind": "profile", "id": profile, "name": args.as_profile})
+    else:
+        line(f"profile {args.as_profile} ({profile})")
+    say_aside(notice("Use it for all chats: traktir profiles use {name}. For one: traktir chats set ID profile={name}",
+                     name=profile))
 
 
 async def _one(session: Session, name: str, source: Path | None) -> list[dict[str, Any]]:

@@ -90,7 +90,8 @@ def _message(item: Any, file: str, number: int) -> ChatMessage:
 
 
 async def _show(session: Session, args: argparse.Namespace) -> int:
-    plan = await session.call("prompt.show", chat=args.chat, text=args.text, kind=args.kind)
+    head = await _answered(session, args.chat) if args.kind == "swipe" and not args.text else None
+    plan = await session.call("prompt.show", chat=args.chat, text=args.text, kind=args.kind, head=head)
     if args.raw:
         exactly(plan["text"])
     elif args.json:
@@ -103,6 +104,13 @@ async def _show(session: Session, args: argparse.Namespace) -> int:
         for told in plan["notices"]:
             say_aside(sentence(told))
     return 0
+
+
+async def _answered(session: Session, chat: str) -> str | None:
+    """The message that the last reply answers: another version of that reply is planned. None where there is none."""
+    found = await session.call("chats.open", id=chat, last=2)
+    last = next((node for node in found["nodes"] if node["id"] == found["chat"]["head"]), None)
+    return last["parent"] if last is not None and last["role"] == "assistant" else None
 
 
 def _as_json(plan: dict[str, Any]) -> None:

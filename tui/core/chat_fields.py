@@ -111,11 +111,19 @@ def _injections(library: Library, field: str, value: Any) -> list[dict[str, Any]
     return list(out.values())
 
 
+def _variables(library: Library, field: str, value: Any) -> dict[str, str]:
+    """The macro variables that a chat begins with, by name."""
+    if not isinstance(value, Mapping) or len(value) > 1000:
+        raise _refused(field, notice("{field} must map names to texts.", field=field))
+    return {_text(library, field, name): _text(library, field, text) for name, text in value.items()}
+
+
 _CHECKS: Mapping[str, _Check] = {
     "title": _text, "character": _text, "persona": _text, "persona_text": _text, "note": _text, "note_depth": _depth,
     "note_role": _role, "note_interval": _depth,
     "note_position": _one_of("at_depth", "anchored", "before_story", "after_story"),
     "persona_position": _one_of("head", "note_top", "note_bottom", "at_depth", "none"), "persona_depth": _depth,
-    "persona_role": _role, "scenario": _text, "mes_example": _text, "injections": _injections, "prompt": _prompt,
-    "samplers": _samplers, "profile": _profile, "template": _template, "lorebooks": _text,
+    "persona_role": _role, "scenario": _text, "mes_example": _text, "system_prompt": _text, "prefill": _text,
+    "injections": _injections, "variables": _variables, "prompt": _prompt, "samplers": _samplers, "profile": _profile,
+    "template": _template, "lorebooks": _text,
 }

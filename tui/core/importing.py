@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -121,25 +121,28 @@ class Importer:
     async def _chat_files(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         for file in await asyncio.to_thread(read_chat, data, base):
-            chat = self._chat(file)
+            chat = self._chat(file, PurePath(name.replace("\\", "/")).parent.name)
+            notes = file.notes
+            if file.lorebook and not chat.fields.get("lorebooks"):
+                notes = (*notes, _no_book(file.lorebook, chat.id))
             await self._chats.add(chat)
             title = file.title or file.character
-            taken = _taken("chat", "chats", chat.id, title, file.notes, messages=len(file.messages))
+            taken = _taken("chat", "chats", chat.id, title, notes, messages=len(file.messages))
             results.append({"type": "file", "path": name, "error": None, **taken})
         return results
 
-    def _chat(self, file: ChatFile) -> Chat:
+    def _chat(self, file: ChatFile, folder: str) -> Chat:
         name = file.character or "Character"
         fields: dict[str, Any] = {
             "title": file.title or name, "character": "", "card": card_to_json(Card(name=name)),
         }
-        for item in self._library.items("characters"):
-            card = getattr(item.value, "card", None)
-            if card is not None and file.character in (card.name, card.display_name):
-                fields |= {"character": item.id, "card": card_to_json(card)}
-                break
+        if (found := self._speaker(file.character, folder)) is not None:
+            fields |= {"character": found[0], "card": card_to_json(found[1])}
         if file.user:
             fields["persona"] = file.user
+        fields |= self._with_own_books(file.fields)
+        if (book := self._book(file.lorebook)) is not None:
+            fields["lorebooks"] = [book]
         chat = Chat(new_id(), now_ms(), now_ms(), None, fields)
         nodes: dict[str, Node] = {}
         parent: str | None = None
@@ -147,16 +150,51 @@ class Importer:
             parent = _add(nodes, parent, message)
         return replace(chat, head=parent, nodes=nodes)
 
+    def _speaker(self, name: str, folder: str) -> tuple[str, Card] | None:
+        """Whose chat it is: SillyTavern keeps chats in folders named after the card's file. Else by name, the person's
+        own cards first."""
+        cards = [
+            (item.source == "shipped", item.id, item.value.card)
+            for item in self._library.items("characters") if getattr(item.value, "card", None) is not None
+        ]
+        for wanted in (folder, name):
+            ours = [c for c in cards if wanted and wanted in (c[1], c[2].name, c[2].display_name)]
+            if ours:
+                best = min(ours, key=lambda card: card[0])
+                return best[1], best[2]
+        return None
+
+    def _with_own_books(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """A chat's fields with lorebooks by the names that they have here."""
+        timers = [
+            {**timer, "book": self._book(timer["book"]) or timer["book"]} for timer in fields.get("lore_timers") or ()
+        ]
+        return {**fields, "lore_timers": timers} if timers else dict(fields)
+
+    def _book(self, name: str) -> str | None:
+        """The id of the lorebook of that name."""
+        word = name.casefold() or None
+        names = ((item.id, getattr(item.value, "name", "")) for item in self._library.items("lorebooks"))
+        return next((book for book, label in names if word in (book.casefold(), label.casefold())), None)
+
+
+def _no_book(name: str, chat: str) -> Notice:
+    return notice(
+        "The chat's lorebook {name} is not here. Import it, then: traktir chats set {chat} lorebooks=NAME",
+        name=clean_line(name, 80), chat=chat,
+    )
+
 
 def _add(nodes: dict[str, Node], parent: str | None, message: ImportedMessage) -> str:
     """Add a message and its swipes as siblings. Returns the id of the one that was on view."""
     texts = list(message.swipes) or [message.text]
+    thoughts = list(message.thoughts) or [""] * len(texts)
     chosen = message.swipe_index if 0 <= message.swipe_index < len(texts) else 0
-    texts[chosen] = message.text
+    texts[chosen], thoughts[chosen] = message.text, message.reasoning or thoughts[chosen]
     ids: list[str] = []
-    for text in texts:
+    for text, thought in zip(texts, thoughts, strict=True):
         created = message.created_ms or now_ms()
-        revision = Revision(new_id(), text, created)
+        revision = Revision(new_id(), text, created, reasoning=thought)
         node = Node(
             new_id(), parent, message.role, message.name, created, len(nodes), (revision,), revision.id,
             hidden=message.hidden,

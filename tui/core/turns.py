@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.core.afterwards import Afterwards
+from tui.core.chat_overrides import opening_of
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
@@ -85,7 +86,6 @@ class Turns:
         self._start(ReplyPlace(chat, reply, reply_revision, node))
         return {"node": node, "reply": reply}
 
-    async def reply(self, chat: str, reply: str, reply_revision: str, parent: str | None = None) -> dict[str, Any]:
     async def _say(self, tree: Chat, parent: str | None, node: str, revision: str, text: str, name: str) -> None:
         """Store a message as it reads with its macros filled, and the variables that it set."""
         path = tree.path(parent) if parent is not None else []
@@ -100,6 +100,7 @@ class Turns:
             await self._gatherer.keep(tree, said, path, filled)
             await self._store.set_draft(tree.id, "")
 
+    async def reply(self, chat: str, reply: str, reply_revision: str, parent: str | None = None) -> dict[str, Any]:
         """Another answer to `parent`: a new swipe beside those that are there."""
         tree = await self._chats.get(chat)
         if parent is not None and parent not in tree.nodes:
@@ -198,7 +199,8 @@ class Turns:
         """Stream the reply into the tree. However that ends, what came is stored."""
         name = prepared.turn.card.display_name
         reply.difference = await self._afterwards.compared(reply.place.chat, prepared)
-        growing = GrowingReply(self._store, self._chats, self._events, reply.place, name)
+        opening = "" if reply.place.base is not None else opening_of(prepared.turn, prepared.plan)
+        growing = GrowingReply(self._store, self._chats, self._events, reply.place, name, opening)
         async with growing.written_down():
             try:
                 finish = await self._stream(reply, prepared, growing)
@@ -211,7 +213,9 @@ class Turns:
         await self._finish(reply, prepared, growing, finish)
 
     async def _stream(self, reply: _Reply, prepared: Prepared, growing: GrowingReply) -> Finish:
-        shaper = ReplyShaper([prepared.turn.card.display_name], continued=reply.place.base is not None)
+        begun = growing.text
+        continued = reply.place.base is not None or (bool(begun) and not begun[-1].isspace())
+        shaper = ReplyShaper([prepared.turn.card.display_name], continued=continued)
         thoughts = WholeCharacters()
         finish = Finish("cut")
         async for event in prepared.link.backend.complete(prepared.request(reply.request)):
@@ -236,8 +240,7 @@ class Turns:
             made = record(prepared, finish, time.monotonic() - reply.started)
             plan = prepared_to_json(prepared) | {"difference": reply.difference}
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
-            said = growing.text[len(reply.place.base or ""):]
-            await self._afterwards.reply(reply.place.chat, prepared, said, finish)
+            await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
             await self._note_absence(reply, finish)
         error = finish.error
         if error is None and growing.silent and not reply.stopping and finish.reason != "cut":

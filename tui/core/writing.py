@@ -35,15 +35,18 @@ class GrowingReply:
     """The text of one reply, in the tree in memory, on disk and told to everybody.
 
     What the disk refuses stays in memory (see `Chats.commit`); `trouble` is the last refusal, None when all is saved.
+    `opening`: what the prompt has begun a new reply with; it belongs to the reply.
     """
 
-    def __init__(self, store: Store, chats: Chats, events: EventHub, place: ReplyPlace, name: str) -> None:
+    def __init__(
+        self, store: Store, chats: Chats, events: EventHub, place: ReplyPlace, name: str, opening: str = ""
+    ) -> None:
         self._store = store
         self._chats = chats
         self._events = events
         self._place = place
         self._name = name
-        self._text = place.base or ""
+        self._text = self._begun = place.base or opening
         self._reasoning = ""
         self._dirty = False
         self.placed = False
@@ -55,9 +58,14 @@ class GrowingReply:
         return self._text
 
     @property
+    def said(self) -> str:
+        """What the model has written of it."""
+        return self._text[len(self._begun):]
+
+    @property
     def silent(self) -> bool:
         """Whether nothing was said, whatever was thought."""
-        return not self._text[len(self._place.base or ""):].strip()
+        return not self.said.strip()
 
     async def grow(self, text: str, reasoning: str = "") -> bool:
         """Take in the next piece. True when it was the first."""

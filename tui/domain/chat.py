@@ -17,7 +17,8 @@ CHAT_FIELDS = frozenset(
     {
         "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note",
         "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
-        "persona_role", "scenario", "mes_example", "injections", "prompt", "lorebooks", "deleted", "prefill",
+        "persona_role", "scenario", "mes_example", "system_prompt", "injections", "prompt", "lorebooks", "deleted",
+        "prefill", "variables", "lore_timers", "sillytavern",
     }
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,8 @@ _LATEST_MS = 4_102_444_800_000                     # the year 2100
 @dataclass(frozen=True, slots=True)
 class ImportedMessage:
     """One message. `created_ms` is 0 where the file does not tell. `swipes` holds all versions, `text` among them at
-    `swipe_index`, or is empty where there is only one."""
+    `swipe_index`, or is empty where there is only one. `reasoning` is what was thought before it, `thoughts` that of
+    each of the swipes (empty where none has any)."""
 
     role: Role
     name: str
@@ -26,17 +28,22 @@ class ImportedMessage:
     swipes: tuple[str, ...] = ()
     swipe_index: int = 0
     hidden: bool = False
+    reasoning: str = ""
+    thoughts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ChatFile:
-    """A chat as it stood in a file. `character` and `user` are names, "" where the file has none."""
+    """A chat as it stood in a file. `character` and `user` are names, "" where the file has none. `fields` are chat
+    fields that its header asks for, `lorebook` is the name of the book it is linked to."""
 
     title: str
     character: str
     user: str
     messages: tuple[ImportedMessage, ...]
     notes: tuple[Notice, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    lorebook: str = ""
 
 
 _MONTHS = {m: n for n, m in enumerate(

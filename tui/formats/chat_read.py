@@ -1,6 +1,6 @@
 """Chats from files: SillyTavern's JSONL with swipes, and the exports of others (cards.md 8, sillytavern.md 2.4).
 
-A bad line costs that line, not the chat. Nothing but names, texts, times and swipes is taken over.
+A bad line costs that line, not the chat. Names, texts, thoughts, times, swipes and the header's fields are taken over.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.formats.chat_file import ChatFile, ImportedMessage, when
 from tui.formats.chat_foreign import foreign_chats, foreign_kind
+from tui.formats.chat_meta import fields_of_header, lorebook_of_header
 from tui.formats.coerce import Repairs, flag, mapping, plain_name, whole
 from tui.formats.files import FILE_LIMIT, shown_name
 from tui.formats.jsontext import JSON_LIMIT, decode_text, parse_json
@@ -142,9 +143,11 @@ def _from_lines(records: list[Any], title: str, repairs: Repairs) -> ChatFile:
     if messages and not any("is_user" in r for r in records if isinstance(r, Mapping)):
         messages = _guess_users(messages, repairs)
     character, user = _header_name(header, "character_name"), _header_name(header, "user_name")
+    meta = mapping(header.get("chat_metadata"))
+    fields = fields_of_header(meta, repairs)
     return ChatFile(
         title, character or _first_name(messages, "assistant"), user or _first_name(messages, "user"),
-        tuple(messages), repairs.done(),
+        tuple(messages), fields=fields, lorebook=lorebook_of_header(meta), notes=repairs.done(),
     )
 
 
@@ -179,13 +182,28 @@ def _message(record: Mapping[str, Any], repairs: Repairs) -> ImportedMessage | N
         text = text or swipes[index]
         swipes = (*swipes[:index], text, *swipes[index + 1:])   # `mes` is the authoritative copy
     role: Role = "user" if flag(record.get("is_user"), False) else "assistant"
-    if mapping(record.get("extra")).get("type") == "narrator":
+    extra = mapping(record.get("extra"))
+    if extra.get("type") == "narrator":
         role = "system"
     return ImportedMessage(
         role, plain_name(str(record.get("name") or "")), text, when(record.get("send_date")),
         swipes if len(swipes) > 1 else (), index if len(swipes) > 1 else 0,
         hidden=flag(record.get("is_system"), False) and role != "system",
+        reasoning=_thought(extra, repairs), thoughts=_thoughts(record, len(swipes), repairs),
     )
+
+
+def _thought(extra: Mapping[str, Any], repairs: Repairs) -> str:
+    return repairs.text(extra.get("reasoning"), "reasoning")
+
+
+def _thoughts(record: Mapping[str, Any], count: int, repairs: Repairs) -> tuple[str, ...]:
+    """The thoughts before each of `count` swipes; empty where there are none."""
+    infos = record.get("swipe_info")
+    if count < 2 or not isinstance(infos, list):
+        return ()
+    found = [_thought(mapping(mapping(info).get("extra")), repairs) for info in infos[:count]]
+    return (*found, *[""] * (count - len(found))) if any(found) else ()
 
 
 def _text(value: Any, repairs: Repairs) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tui.domain.chat import Chat, Node
 from tui.domain.cleantext import clean
+from tui.formats.chat_meta import header_of_fields
 
 
 def chat_jsonl(chat: Chat, character: str = "", user: str = "") -> bytes:
@@ -18,7 +19,7 @@ def chat_jsonl(chat: Chat, character: str = "", user: str = "") -> bytes:
     header = {
         "user_name": user or _name(path, "user") or "User",
         "character_name": character or _name(path, "assistant") or "Character",
-        "create_date": _iso(chat.created_ms), "chat_metadata": {},
+        "create_date": _iso(chat.created_ms), "chat_metadata": header_of_fields(chat.fields),
     }
     lines = [header, *(_line(chat, node) for node in path)]
     return b"".join(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for line in lines)
@@ -54,7 +55,8 @@ def _line(chat: Chat, node: Node) -> dict[str, Any]:
 
 
 def _info(node: Node) -> Mapping[str, Any]:
-    return {"send_date": _iso(node.created_ms), "extra": {}}
+    thought = node.revision.reasoning
+    return {"send_date": _iso(node.created_ms), "extra": {"reasoning": thought} if thought else {}}
 
 
 def chat_text(chat: Chat) -> bytes:

@@ -71,4 +71,17 @@ CATALOGUE: dict[str, str] = {
     "The core was asked to end but is still there.": "Ядро попросили завершиться, но оно ещё здесь.",
     "{file} is not UTF-8 text (byte {at}).": "{file} — не текст в UTF-8 (байт {at}).",
     "The largest parts, in tokens: {parts}.": "Самые большие части, в токенах: {parts}.",
+    "A field is set as FIELD=VALUE, not {value}.": "Поле задаётся как ПОЛЕ=ЗНАЧЕНИЕ, а не {value}.",
+    "{field} takes JSON, not {value}.": "{field} принимает JSON, а не {value}.",
+    "To write prompts with these presets exactly as SillyTavern does: {command}":
+        "Чтобы промпты с этими пресетами были точно как в SillyTavern: {command}",
+    "A profile cannot be called {name}.": "Профиль нельзя назвать {name}.",
+    "There is a profile called {name} already; choose another name.":
+        "Профиль {name} уже есть; выберите другое имя.",
+    "A profile needs an instruct preset and a context preset among the files.":
+        "Для профиля среди файлов нужны пресет instruct и пресет context.",
+    "Several presets of one kind are among the files: {names}. Name the files to take.":
+        "Среди файлов несколько пресетов одного вида: {names}. Укажите те файлы, что нужны.",
+    "Use it for all chats: traktir profiles use {name}. For one: traktir chats set ID profile={name}":
+        "Для всех чатов: traktir profiles use {name}. Для одного: traktir chats set ID profile={name}",
 }

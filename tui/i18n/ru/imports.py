@@ -130,4 +130,14 @@ CATALOGUE: dict[str, str] = {
         "{value} в story_string — код Handlebars, который здесь не выполняется; он остаётся текстом.",
     "{value} stands after the chat there; here it stands before.":
         "{value} там стоит после чата; здесь — перед ним.",
+    "The rest of the chat's header is larger than {limit} characters; it was left out.":
+        "Остальное в заголовке чата длиннее {limit} символов; оно пропущено.",
+    "{field} is longer than {limit} characters; the rest was left out.":
+        "{field} длиннее {limit} символов; остаток пропущен.",
+    "The script that decides when the text {name} is there is never run; the text always is.":
+        "Скрипт, который решает, когда стоять тексту {name}, не выполняется; текст стоит всегда.",
+    "The chat's lorebook {name} is not here. Import it, then: traktir chats set {chat} lorebooks=NAME":
+        "Лорбука {name}, который привязан к чату, здесь нет. Импортируйте его, затем: "
+        "traktir chats set {chat} lorebooks=NAME",
+    "{field} must map names to texts.": "{field}: здесь нужны имена и тексты к ним.",
 }

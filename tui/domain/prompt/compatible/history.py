@@ -73,12 +73,13 @@ def _with_thoughts(
     turn: Turn, settings: CompatibleSettings, filling: Filling, nodes: Sequence[Node], items: list[Item],
     rewrite: Rewrite | None, last: int,
 ) -> list[Item]:
-    """Thoughts in front of the newest `reasoning_added` messages that have some, and of the one to be continued."""
+    """Thoughts in front of the newest messages that have some, as many as are asked for, and of the one to be
+    continued."""
     tags = settings.reasoning
     prefix, suffix, separator = (
         filling.macros(part, "reasoning") for part in (tags.prefix, tags.suffix, tags.separator)
     )
-    left = turn.reasoning_added
+    left = max(turn.reasoning_added, tags.max_additions if tags.add_to_prompts else 0)
     for at in range(len(nodes) - 1, -1, -1):
         own = turn.kind == "continue" and not turn.prefill and at == len(nodes) - 1
         if left <= 0 and not own:

@@ -119,11 +119,14 @@ class ContextPreset:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPreset:
-    """What stands around a thought, and between it and the reply."""
+    """What stands around a thought, and between it and the reply; and whether the newest `max_additions` thoughts are
+    in the prompt at all."""
 
     prefix: str = "<think>\n"
     suffix: str = "\n</think>"
     separator: str = "\n\n"
+    add_to_prompts: bool = False
+    max_additions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
