@@ -146,3 +146,16 @@ def test_markers_of_a_format_are_broken_in_text_for_servers_that_cannot_be_asked
         broken = defuse(f"a{marker}b")
         assert marker not in broken
         assert broken.replace(JOINER, "") == f"a{marker}b"
+
+
+@pytest.mark.parametrize("template", files(), ids=lambda template: template.id)
+def test_a_note_in_the_middle_is_not_glued_to_anybodys_words(template: Template) -> None:
+    if template.id == "base":                               # a model without turns: texts follow each other
+        return
+    turns = (("system", "Qs."), ("user", "Qu."), ("assistant", "Qa."), ("system", "Qn."), ("user", "Qv."))
+    _, pieces = render_messages(template, [ChatMessage(r, t) for r, t in turns], clock="2025-01-15")
+    text = text_of(pieces, "")
+    before, after = text.split("Qn.")
+    assert not before.endswith("Qa.")
+    assert not after[:1].isalnum()
+    assert "Qv." in after
