@@ -130,3 +130,13 @@ async def test_thawed_macros_stay_for_every_later_reply(table: Table, scripted_s
     assert _sent(scripted_server) == sent                          # another reply is asked for with the same prompt
     await table.say(chat, "Four.")
     assert await _number(table, scripted_server) == thawed
+
+
+async def test_a_request_beside_the_story_has_its_macros_filled(table: Table, scripted_server: ScriptedServer) -> None:
+    await _scripted(table, scripted_server, "Yes.")
+    chat = await table.new_chat()
+    shown = await table.call("prompt.show", chat=chat, kind="quiet", text="Describe {{user}} and {{nobody}}.")
+    asked = next(s["text"] for s in shown["segments"] if s["source"] == "instruction")
+    assert asked.startswith("Describe ")
+    assert "{{user}}" not in asked
+    assert asked.endswith(" and {{nobody}}.")

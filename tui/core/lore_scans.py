@@ -31,9 +31,13 @@ class LoreScans:
         self._books: OrderedDict[str, PreparedBooks] = OrderedDict()
 
     def scanner(self, chat: str, books: Sequence[Lorebook]) -> LoreScanner | None:
-        """What a chat's lore is scanned with; None without books."""
+        """What a chat's lore is scanned with; None without books. Takes a while for large books it does not know."""
         if not books:
             return None
+        with self._preparing:
+            return self._scanner(chat, books)
+
+    def _scanner(self, chat: str, books: Sequence[Lorebook]) -> LoreScanner:
         # Here and not above: a start without lorebooks need not wait for it.
         from tui.domain.lore_index import IndexedFinder
         from tui.domain.lore_prepare import prepare_books

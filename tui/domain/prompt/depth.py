@@ -122,7 +122,7 @@ def ending_segment(texts: Texts, wrapping: Wrapping) -> Segment | None:
     """What the prompt ends with: a reply begun, or what asks for something else than a reply."""
     turn = texts.turn
     if turn.kind == "quiet" or (turn.kind == "impersonate" and (turn.as_messages or turn.instruction.strip())):
-        text = turn.instruction if turn.kind == "quiet" else texts.impersonation()
+        text = texts.instruction() if turn.kind == "quiet" else texts.impersonation()
         tokens = wrapping.count(text) + wrapping.turn("system")
         return Segment("instruction", "system", text, tokens, "tail") if text.strip() else None
     prefill = turn.prefill.rstrip(" ")                      # a blank at the end of a prompt misleads the tokenizer

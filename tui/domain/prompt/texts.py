@@ -99,7 +99,11 @@ class Texts:
     def impersonation(self) -> str:
         """What asks for the person's next message, with their own guidance after it."""
         asked = self.fresh(self.turn.prompt.impersonate_prompt, "impersonate_prompt")
-        return "\n\n".join(part for part in (asked, self.turn.instruction) if part.strip())
+        return "\n\n".join(part for part in (asked, self.instruction()) if part.strip())
+
+    def instruction(self) -> str:
+        """What the person asks beside the story, or their guidance for a message of their own."""
+        return self.fresh(self.turn.instruction, "instruction")
 
     def variables(self) -> Mapping[str, str]:
         """The chat's macro variables after this turn's texts."""
