@@ -21,7 +21,9 @@ SHARED = Path(__file__).parents[2].parent / "shared"
 VECTORS = SHARED / "data" / "template_vectors"
 TABLE = SHARED / "spec" / "templates.md"
 #: What the recorded renderings were told to do, and the mode that says so here.
-MODES: dict[str, dict[Any, str]] = {"enable_thinking": {True: "think", False: "nothink"}, "reasoning_effort": {"low": "low"}}
+MODES: dict[str, dict[Any, str]] = {
+    "enable_thinking": {True: "think", False: "nothink"}, "reasoning_effort": {"low": "low"},
+}
 
 
 @cache
