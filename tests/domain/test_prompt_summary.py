@@ -19,11 +19,13 @@ def test_it_is_a_suffix_of_the_prompt_that_the_backend_has() -> None:
     now = turn(talk("Come in.", "Hello", "Sit.", "Why?", "Rest.", "Thanks"), note="It rains.", note_depth=1)
     job = plan_summary(now, "n0", "n3", words)
     whole = text_of(job.pieces, job.bos)
-    shared = whole[: whole.index("Why?") + len("Why?<|im_end|>\n")]
     assert job.with_head
-    assert text(make_plan(now, words), now).startswith(shared)
+    calm = replace(now, note="")
+    prompt = text(make_plan(calm, words), calm).removesuffix("<|im_start|>assistant\n")
+    assert whole.startswith(prompt)                        # all of it is in the cache, and stays there
     assert job.messages[-1].role == "user"
-    assert "Rest." not in whole
+    assert job.messages[-1].content.endswith("«Rest.…»")
+    assert "It rains." not in whole
     assert job.covers == (("n0", "r0"), ("n1", "r1"), ("n2", "r2"), ("n3", "r3"))
     assert words(whole) <= job.tokens
 

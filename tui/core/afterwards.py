@@ -50,7 +50,6 @@ class Afterwards:
 
     async def reply(self, chat: str, prepared: Prepared, said: str, finish: Finish) -> None:
         """A reply was stored: `said` is what the model wrote."""
-        self._gatherer.ahead.pop(chat, None)
         if finish.usage.prompt_tokens:
             prepared.link.counts.reported(prepared.pieces, finish.usage.prompt_tokens)
         await self._sent.keep(chat, text_of(prepared.pieces), said)

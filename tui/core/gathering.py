@@ -53,10 +53,12 @@ class Speakers:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What was decided for the turn after the message `head`: the state that it begins with."""
+    """What was decided for the turn after the message `head`: the state that it begins with, and the messages that
+    were cut for it."""
 
     head: str
     state: PlanState
+    cut: tuple[str, ...] = ()
 
 
 class Gatherer:
@@ -112,6 +114,7 @@ class Gatherer:
             seed=int(chat.created_ms % 2**31), cuttable=link.capabilities.cache not in ("swa", "recurrent"),
             as_messages=not link.capabilities.text_completion,
             globals=await self._store.get_value(GLOBALS) or {}, state=state, sibling=sibling,
+            cut_ahead=ahead.cut if (ahead := self._ahead(chat, path)) is not None else (),
         )
         if turn.prompt.mode == "compatible" and asked.node in chat.nodes:
             turn = replace(turn, path=(*path, chat.nodes[asked.node]), prefill="")   # continued in its place
@@ -163,11 +166,15 @@ class Gatherer:
     async def _state(self, chat: Chat, path: Sequence[Node]) -> PlanState:
         kept = await self._store.plan_state(chat.id, [n.id for n in path]) if path else None
         state = PlanState.from_json(kept) if kept else first_state(chat.fields)
-        ahead = self.ahead.get(chat.id)
-        if ahead is not None and len(path) > 1 and path[-2].id == ahead.head:
+        if (ahead := self._ahead(chat, path)) is not None:
             # What was decided, but nothing of what texts and lore do in a turn: that turn is yet to come.
             return replace(ahead.state, variables=state.variables, timers=state.timers)
         return state
+
+    def _ahead(self, chat: Chat, path: Sequence[Node]) -> Ahead | None:
+        """What was decided for the turn that answers the end of `path`."""
+        ahead = self.ahead.get(chat.id)
+        return ahead if ahead is not None and len(path) > 1 and path[-2].id == ahead.head else None
 
     def _prompt(self, fields: Mapping[str, Any]) -> PromptPreset:
         profile = self._connection.profile_of(fields.get("profile"))

@@ -31,8 +31,9 @@ from tui.wire.ids import new_id
 
 #: Seconds of quiet before anything is read ahead.
 _PATIENCE = 0.4
-#: Tokens that the person's next message is assumed to take, so that it does not make the cut that was put off.
-_NEXT_MESSAGE = 160
+#: Tokens that the person's next message is assumed to take, so that it does not make the cut that was put off; on a
+#: small window less, a share of it.
+_NEXT_MESSAGE, _NEXT_SHARE = 160, 64
 #: Characters of the beginning that may be missing in the cache before reading ahead is worth a request.
 _WORTH = 400
 #: Stands for the text that the person has not written yet; what comes before it is known.
@@ -103,7 +104,7 @@ class Warming:
             prepared = await self._prepare(tree, link)
             state = _decided(prepared)
             if prepared.plan.rebase and tree.head is not None:
-                self._gatherer.ahead[chat] = Ahead(tree.head, state)
+                self._gatherer.ahead[chat] = Ahead(tree.head, state, prepared.plan.cut)
             beginning = _before(prepared.pieces, _UNWRITTEN)
             text = text_of(beginning)
             if len(text) - common_length(self._sent.held, text) > _WORTH and not self._busy():
@@ -113,7 +114,9 @@ class Warming:
                     return
                 self._sent.held = text
                 if tree.head is not None:
-                    self._gatherer.ahead[chat] = Ahead(tree.head, replace(state, rendered=_read(prepared)))
+                    self._gatherer.ahead[chat] = Ahead(
+                        tree.head, replace(state, rendered=_read(prepared)), prepared.plan.cut
+                    )
             self._done = (chat, tree.head, tree.updated_ms, self._sent.held)
 
     async def _prepare(self, tree: Chat, link: Link) -> Prepared:
@@ -123,7 +126,8 @@ class Warming:
         revision = Revision(new_id(), _UNWRITTEN, now_ms())
         path.append(new_node(tree, new_id(), parent, "user", who, revision))
         clock = datetime.datetime.now().astimezone()
-        return await self._planner.prepare(tree, path, link, clock=clock, spare=_NEXT_MESSAGE)
+        spare = min(_NEXT_MESSAGE, link.context // _NEXT_SHARE)
+        return await self._planner.prepare(tree, path, link, clock=clock, spare=spare)
 
 
 def _decided(prepared: Prepared) -> PlanState:

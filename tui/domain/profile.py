@@ -31,7 +31,8 @@ class PromptPreset:
     low-water mark of the block cut (0..1). `examples`: example dialogue leaves when the chat needs its room, stays
     always, or never enters. `mode`: our order by volatility, or SillyTavern's assembly exactly; `sillytavern` holds
     the context preset (its own field names) that the latter follows. `impersonate_prompt` asks for the person's next
-    message where the format itself cannot."""
+    message where the format itself cannot. `summary_until` follows `summary_prompt` where messages stand in the prompt
+    that are not to be summed up; `{{message}}` is how the first of them begins."""
 
     id: str
     label: str = ""
@@ -52,6 +53,7 @@ class PromptPreset:
         "Pause the roleplay. Summarise the messages above in a few plain sentences: who did what, where, "
         "what was promised or learnt. Names and facts only, nothing new."
     )
+    summary_until: str = "Leave out what follows from this message on: «{{message}}…»"
     sillytavern: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -64,11 +64,11 @@ def make_plan(
         again = turn.sibling.frozen if turn.sibling is not None else {}
         turn = replace(turn, state=replace(turn.state, frozen={**turn.state.frozen, **again}))
     plan = _plan(turn, count, count_markup or count, scan, rebase=False)
-    if not plan.rebase or not _waiting(turn, plan):
-        return plan
-    frozen = {**without_moments(turn.state.frozen), **again}
-    settled = replace(turn, state=replace(turn.state, frozen=frozen))
-    return _plan(settled, count, count_markup or count, scan, rebase=True)
+    if plan.rebase and _waiting(turn, plan):
+        frozen = {**without_moments(turn.state.frozen), **again}
+        settled = replace(turn, state=replace(turn.state, frozen=frozen))
+        plan = _plan(settled, count, count_markup or count, scan, rebase=True)
+    return replace(plan, rebase=True) if turn.cut_ahead else plan
 
 
 def _compatible(
@@ -216,7 +216,7 @@ def _too_long(draft: _Draft, turn: Turn) -> PromptTooLong:
 
 def _finish(turn: Turn, draft: _Draft, fit: Fit, rebase: bool) -> Plan:
     history = cut_before(draft.history, fit.start)
-    cut = _cut_now(turn, draft.history, fit.start)
+    cut = (*turn.cut_ahead, *_cut_now(turn, draft.history, fit.start))
     gradual = turn.prompt.examples == "gradual"
     examples = draft.examples if fit.examples or not gradual else tuple(
         replace(s, included=False, why=_EXAMPLES_LEFT) for s in draft.examples

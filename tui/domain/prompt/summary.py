@@ -21,6 +21,9 @@ from tui.domain.prompt.texts import Texts
 from tui.domain.prompt.types import Counter, Plan, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
+#: How much of a message is quoted, in words and in letters, to say where a summary ends.
+_QUOTED, _QUOTED_LETTERS = 12, 80
+
 
 @dataclass(frozen=True, slots=True)
 class SideJob:
@@ -63,24 +66,42 @@ class _Counts:
 
 
 def _shared(turn: Turn, nodes: Sequence[Node], end: int, counts: _Counts) -> SideJob | None:
-    """Head and history as the chat's prompts have them, up to the end of the range, then the instruction; None when
-    history begins elsewhere than the range, or does not fit."""
+    """Head and history as the chat's prompts have them, then the instruction; None when history begins elsewhere than
+    the range, or does not fit. What follows the range stays, where it fits: so the whole prompt is in the cache, and
+    stays there for the next reply."""
     if turn.prompt.mode == "compatible":          # its beginning is another on every turn, so nothing is won
         return None
-    instruction = Texts(turn).fresh(turn.prompt.summary_prompt, "summary_prompt")
+    following = next((n for n in turn.path[end + 1 :] if not n.hidden and n.text.strip()), None)
+    whole = None
+    if following is not None:
+        whole = _on_history(turn, nodes, len(turn.path), _instruction(turn, following), counts)
+    return whole or _on_history(turn, nodes, end + 1, _instruction(turn), counts)
+
+
+def _instruction(turn: Turn, following: Node | None = None) -> str:
+    """What asks for the summary; with `following`, the message before which it ends."""
+    asked = Texts(turn).fresh(turn.prompt.summary_prompt, "summary_prompt")
+    if following is None:
+        return asked
+    begins = " ".join(following.text.split()[:_QUOTED])[:_QUOTED_LETTERS]
+    return f"{asked} {turn.prompt.summary_until.replace('{{message}}', begins)}"
+
+
+def _on_history(turn: Turn, nodes: Sequence[Node], end: int, instruction: str, counts: _Counts) -> SideJob | None:
+    """The instruction after the messages before `end`."""
     cost = counts.text(instruction) + Wrapping(turn, counts.text, counts.markup).turn("user")
     budget = replace(turn.budget, reserve=turn.budget.reserve + cost)
     card = replace(turn.card, depth_prompt="", post_history_instructions="")
     prompt = replace(turn.prompt, post_history="")
     bare = replace(
-        turn, path=turn.path[: end + 1], card=card, prompt=prompt, budget=budget, note="", prefill="",
+        turn, path=turn.path[:end], card=card, prompt=prompt, budget=budget, note="", prefill="",
         books=_constant(turn), side_job=True,
     )
     try:
         plan = make_plan(bare, counts.text, counts.markup)
     except PromptTooLong:
         return None
-    kept = [s.source for s in plan.segments if s.included and s.volatility == "history"]
+    kept = [s.source for s in plan.segments if s.included and s.source.startswith("message:")]
     if plan.cut or not kept or kept[0] != f"message:{nodes[0].id}":
         return None
     return _job(bare, nodes, (*plan_messages(plan, bare), ChatMessage("user", instruction, turn.user)), plan, cost)

@@ -251,6 +251,7 @@ class Turn:
     sibling: PlanState | None = None              # of another reply to the same message: what it fired is used again
     cuttable: bool = True                         # the backend's cache can be cut in the middle
     as_messages: bool = False                     # the backend writes the prompt itself, from messages
+    cut_ahead: tuple[str, ...] = ()               # messages that were cut before this turn, in view of it
     side_job: bool = False                        # the beginning of a reply's prompt, for something else after it
     fresh_macros: bool = False                    # resolve the frozen macros of the head again
 
