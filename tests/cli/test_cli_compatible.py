@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "domain"), str(TESTS / "backends")]
 
 import compatible_kit as kit  # noqa: E402
-from scripted import ScriptedServer, as_koboldcpp  # noqa: E402
+from scripted import ScriptedServer, as_koboldcpp, as_openai  # noqa: E402
 
 from tui.cli import main  # noqa: E402
 
@@ -166,11 +166,12 @@ def test_recorded_prompts(file: str, always: dict[str, Any], tmp_path: Path) -> 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """A KoboldCpp that speaks while commands run in this thread."""
+    """A server that speaks while commands run in this thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     made = ScriptedServer()
+    as_openai(made, "waves.")
     as_koboldcpp(made, "waves.")
     asyncio.run_coroutine_threadsafe(made.start(), loop).result(10)
     yield made
@@ -196,6 +197,26 @@ def test_what_is_said_reaches_the_server_so_and_the_start_of_the_reply_belongs_t
     assert request.json["prompt"] == case["prompt"]
     assert request.json["stop_sequence"] == case["stop"]
     assert told("chats", "show", chat)[-1]["text"] == "*She waves."
+
+
+@pytest.mark.usefixtures("core")
+def test_a_server_that_takes_messages_gets_them_so_with_lore_in_all_places(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    case = kit.load("gold4_cc.json")["cc_postproc_semi"]
+    person = Person(tmp_path)
+    command("import", str(FIXTURES / "worlds" / "AllPos.json"))
+    chat, _ = person.plays({**case["cfg"], "tweak": None, "instruct": "ChatML", "pre": []}, {})
+    (name,) = person.profiles.values()
+    profile = yaml.safe_load(command("profiles", "show", name))
+    profile["backend"] = {"kind": "openai", "url": server.url, "mode": "chat"}
+    command("profiles", "edit", name, "--text", yaml.safe_dump(profile))
+    prompt = yaml.safe_load(command("presets", "show", "prompts", profile["prompt"]))
+    prompt["sillytavern"] |= kit.tweaks(case["cfg"]["tweak"])
+    command("presets", "edit", "prompts", profile["prompt"], "--text", yaml.safe_dump(prompt))
+    command("chats", "set", chat, "lorebooks=allpos")
+    command("say", "--chat", chat, case["cfg"]["text"])
+    assert server.asked("/v1/chat/completions")[-1].json["messages"] == case["messages"]
 
 
 META: Mapping[str, Any] = {
