@@ -125,10 +125,13 @@ class Gatherer:
         if not await asyncio.to_thread(macro_uses, text):
             return Filled(text)
         fields, who = chat.fields, self.speakers(chat)
+        try:
+            prompt = self._prompt(fields)
+        except NotFound:                          # the reply will tell; what is said is kept all the same
+            prompt = PromptPreset("")
         turn = Turn(
-            path=path, card=who.card, user=who.user, persona=who.persona,
-            prompt=self._prompt(fields), template=Template(""), budget=Budget(0, 0),
-            character=str(fields.get("character") or ""),
+            path=path, card=who.card, user=who.user, persona=who.persona, prompt=prompt, template=Template(""),
+            budget=Budget(0, 0), character=str(fields.get("character") or ""),
             clock=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             seed=int(chat.created_ms % 2**31), facts=_LATER, globals=await self._store.get_value(GLOBALS) or {},
             state=await self._state(chat, path),
