@@ -15,6 +15,7 @@ from tui.domain.errors import BackendError, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
 from tui.domain.prompt.detect import ModelFacts
+from tui.domain.prompt.guard import guarded
 from tui.domain.prompt.jinja import jinja_pieces
 from tui.domain.prompt.lint import Finding, Tokens, lint
 from tui.domain.prompt.probes import PLAIN_CHAT, suited
@@ -95,7 +96,7 @@ class PromptFormats:
             turn.template, messages, suited(self._renderer(turn.template.jinja, capabilities)),
             continue_last=continues, clock=clock, mode=turn.mode, char=turn.card.display_name, group=turn.group,
         )
-        return Written(made.bos, made.pieces, messages, made.notices)
+        return Written(made.bos, guarded(made.pieces, turn.template), messages, made.notices)
 
     def _renderer(self, jinja: str, capabilities: Capabilities) -> Renderer:
         tokens = {"bos_token": capabilities.bos_token, "eos_token": capabilities.eos_token}

@@ -16,6 +16,7 @@ from tui.domain.clock import format_date
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.prompt.compatible.render import compatible_messages, compatible_pieces
+from tui.domain.prompt.guard import guarded
 from tui.domain.prompt.types import Plan, Segment, Turn
 from tui.domain.template import ReasoningTags, Template, Trim, TrimRule
 
@@ -52,7 +53,7 @@ def render_messages(
     form = with_mode(template, mode)
     cast = Cast(char, user, clock, group, speaker)
     system, turns = _normalise(form, messages, continue_last)
-    return form.bos, tuple(_Writer(form, cast).write(system, turns, generation, continue_last))
+    return form.bos, guarded(_Writer(form, cast).write(system, turns, generation, continue_last), form)
 
 
 def plan_messages(plan: Plan, turn: Turn) -> tuple[ChatMessage, ...]:

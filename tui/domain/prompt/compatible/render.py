@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tui.domain.backend import ChatMessage, Piece
+from tui.domain.prompt.guard import guarded
 from tui.domain.prompt.types import Plan, Segment, Turn
 
 
 def compatible_pieces(plan: Plan, turn: Turn) -> tuple[str, tuple[Piece, ...]]:
     """The format's BOS, for backends that add none, and the prompt after it."""
-    return turn.template.bos, tuple(piece for s in plan.segments if s.included for piece in s.pieces)
+    pieces = (piece for s in plan.segments if s.included for piece in s.pieces)
+    return turn.template.bos, guarded(pieces, turn.template)
 
 
 def compatible_messages(plan: Plan, turn: Turn) -> tuple[ChatMessage, ...]:
