@@ -9,7 +9,7 @@ from typing import Any
 
 from tui.core.chats import Chats
 from tui.core.dispatch import Handler
-from tui.core.importing import Importer
+from tui.core.events import EventHub
 from tui.core.library import PRESET_KINDS, Library
 from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
@@ -36,11 +36,11 @@ EDITABLE = (
 class LibraryCalls:
     """`characters.*`, `lorebooks.*`, `presets.*`, `import`, `chats.export`."""
 
-    def __init__(self, library: Library, settings: Settings, chats: Chats, importer: Importer) -> None:
+    def __init__(self, library: Library, settings: Settings, chats: Chats, events: EventHub) -> None:
         self._library = library
         self._settings = settings
         self._chats = chats
-        self._importer = importer
+        self._events = events
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -161,7 +161,11 @@ class LibraryCalls:
 
     async def import_file(self, name: str, data_base64: str) -> dict[str, Any]:
         """Take a file in; what it is shows from its bytes."""
-        return {"files": await self._importer.take(name, _decoded(data_base64))}
+        # Here and not above: what reads other programs' files would cost every start some hundredths of a second.
+        from tui.core.importing import Importer
+
+        importer = Importer(self._library, self._chats, self._events)
+        return {"files": await importer.take(name, _decoded(data_base64))}
 
     async def export_chat(self, id: str, format: str = "jsonl") -> dict[str, Any]:  # noqa: A002
         """A chat as SillyTavern's JSONL (path and swipes), or as plain text."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
-from tui.core.importing import Importer
 from tui.core.library_calls import LibraryCalls
 from tui.core.model_calls import ModelCalls
 from tui.core.prompt_calls import PromptCalls
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 def register(dispatcher: Dispatcher, core: Core) -> None:
     """Teach `dispatcher` all methods of `core`."""
-    importer = Importer(core.library, core.chats, core.events)
     for calls in (
         ChatCalls(
             core.store, core.chats, core.turns, core.memory, core.gatherer, core.planner, core.library, core.settings,
@@ -25,6 +23,6 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         ),
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         ModelCalls(core.connection, core.library, core.settings),
-        LibraryCalls(core.library, core.settings, core.chats, importer),
+        LibraryCalls(core.library, core.settings, core.chats, core.events),
     ):
         dispatcher.add(calls.handlers())

@@ -7,6 +7,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tui.core.library import Library
 from tui.core.settings import Settings
@@ -14,16 +15,16 @@ from tui.domain.backend import Backend, Capabilities, ChatMessage, Piece
 from tui.domain.errors import BackendError, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
-from tui.domain.prompt.detect import ModelFacts
 from tui.domain.prompt.guard import guarded
-from tui.domain.prompt.jinja import jinja_pieces
-from tui.domain.prompt.lint import Finding, Tokens, lint
-from tui.domain.prompt.probes import PLAIN_CHAT, suited
 from tui.domain.prompt.render import TEMPLATE_CLOCK, plan_messages, render_plan
-from tui.domain.prompt.resolve import resolve_template
 from tui.domain.prompt.types import Plan, Turn
 from tui.domain.template import Template
 from tui.sandbox import Renderer, Sandbox
+
+if TYPE_CHECKING:
+    # What finds and checks formats is loaded when a model is connected to: a start need not wait for it.
+    from tui.domain.prompt.detect import ModelFacts
+    from tui.domain.prompt.lint import Finding, Tokens
 
 _REMEMBERED = 16
 _CHOSEN = Notice("The profile names this prompt format.")
@@ -90,6 +91,9 @@ class PromptFormats:
         if not turn.template.jinja or turn.prompt.mode == "compatible":
             bos, pieces = render_plan(plan, turn)
             return Written(bos, pieces, messages)
+        from tui.domain.prompt.jinja import jinja_pieces
+        from tui.domain.prompt.probes import suited
+
         continues = bool(plan.segments) and plan.segments[-1].source == "prefill"
         clock = plan.state.frozen.get(TEMPLATE_CLOCK, turn.clock)
         made = jinja_pieces(
@@ -109,6 +113,9 @@ class PromptFormats:
     def _found(
         self, profile: Profile, capabilities: Capabilities, render: Renderer | None,
     ) -> Format | Refused:
+        from tui.domain.prompt.probes import PLAIN_CHAT
+        from tui.domain.prompt.resolve import resolve_template
+
         chosen, by = self._chosen(profile, capabilities)
         if chosen is not None:
             return Format(chosen, by, _CHOSEN)
@@ -147,6 +154,9 @@ def _checked(
 ) -> Format:
     """The format with what is doubtful about it. Where the model's own template is run, there is nothing to
     compare it with. Only the embedded engine tells the whole vocabulary."""
+    from tui.domain.prompt.lint import lint
+    from tui.domain.prompt.probes import suited
+
     vocabulary = capabilities.special_tokens if capabilities.dialect == "embedded" else ()
     own = suited(render) if render is not None and found.found_by != "jinja" else None
     findings = lint(
@@ -168,12 +178,16 @@ async def ask_tokens(template: Template, capabilities: Capabilities, backend: Ba
         return None
     if None in told:
         return None
+    from tui.domain.prompt.lint import Tokens
+
     counts = {mark: count for mark, count in zip(marks, told, strict=True) if count is not None}
     return Tokens(counts, capabilities.bos_token, capabilities.adds_bos, once=capabilities.dialect == "embedded")
 
 
 def facts_of(capabilities: Capabilities) -> ModelFacts:
     """What a backend tells of its model, for finding a format."""
+    from tui.domain.prompt.detect import ModelFacts
+
     return ModelFacts(
         capabilities.chat_template, capabilities.model, tokens=frozenset(capabilities.special_tokens),
         bos=capabilities.bos_token, eos=capabilities.eos_token,

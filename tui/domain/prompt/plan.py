@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
-from tui.domain.lore_scan import LoreScan
 from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
@@ -78,7 +77,7 @@ def _compatible(
     # Here and not above: few chats need it, and it would cost every start some hundredths of a second.
     from tui.domain.prompt.compatible.plan import make_compatible_plan
 
-    lore = scan_exactly(turn, count, scan) if turn.books else LoreScan(())
+    lore = scan_exactly(turn, count, scan)
     plan = make_compatible_plan(turn, count, count_markup, lore.active)
     state = replace(plan.state, timers=lore.timers)
     return replace(plan, lore=lore.hits, state=state, notices=(*plan.notices, *lore.notices))

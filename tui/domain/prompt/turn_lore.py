@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from tui.domain.lore import SILLYTAVERN_LORE, LoreSettings
-from tui.domain.lore_keys import KeyFinder
-from tui.domain.lore_output import joined, lore_output
-from tui.domain.lore_prepare import MAX_SCAN, PreparedBooks
-from tui.domain.lore_scan import LoreScan, ScanSettings, lore_budget, scan_lore
 from tui.domain.notice import Notice
 from tui.domain.prompt.anchoring import anchor_lore, anchor_note
 from tui.domain.prompt.texts import Texts, turn_seed
 from tui.domain.prompt.types import Anchored, Counter, LoreHit, LoreTimer, Turn
+
+if TYPE_CHECKING:
+    # The scan is loaded by the first turn that has lorebooks: a start need not wait for it.
+    from tui.domain.lore_keys import KeyFinder
+    from tui.domain.lore_prepare import PreparedBooks
+    from tui.domain.lore_scan import LoreScan, ScanSettings
+
+#: Messages that any scan looks at, at most.
+_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,9 @@ def scan_turn(
     stood = _stood(turn) if turn.side_job else note
     if not turn.books:
         return TurnLore(standing=stood)
+    from tui.domain.lore_output import joined, lore_output
+    from tui.domain.lore_scan import scan_lore
+
     scanned = scan_lore(
         scan.books if scan else turn.books, _said(turn), count, settings=_settings(turn, texts),
         finder=scan.finder if scan else None, resolve=texts.stable,
@@ -68,6 +77,8 @@ def scan_turn(
 
 def scan_exactly(turn: Turn, count: Counter, scan: LoreScanner | None) -> LoreScan:
     """The scan of the compatible mode: SillyTavern's rules, and its settings where the preset sets none."""
+    from tui.domain.lore_scan import scan_lore
+
     lore = SILLYTAVERN_LORE if turn.prompt.lore == LoreSettings() else turn.prompt.lore
     texts = Texts(replace(turn, prompt=replace(turn.prompt, lore=lore)))
     settings = replace(_settings(texts.turn, texts), exact=True, tags=turn.card.tags or None)
@@ -83,7 +94,7 @@ def _said(turn: Turn) -> list[str]:
     further back."""
     out: list[str] = []
     for node in reversed(turn.path):
-        if len(out) >= MAX_SCAN:
+        if len(out) >= _MOST:
             break
         if not node.hidden and (text := node.text).strip():
             out.append(f"{node.name}: {text}" if node.name and turn.prompt.lore.include_names else text)
@@ -97,6 +108,8 @@ def _stood(turn: Turn) -> tuple[Anchored, ...]:
 
 
 def _settings(turn: Turn, texts: Texts) -> ScanSettings:
+    from tui.domain.lore_scan import ScanSettings, lore_budget
+
     card, lore = turn.card, turn.prompt.lore
     window = max(0, turn.budget.context - turn.budget.reserve)
     return ScanSettings(
