@@ -110,9 +110,15 @@ class Story:
             note_position="anchored" if self.setting.anchored else "at_depth",
         )
 
-    def reply(self, plan: Plan) -> str:
-        """The model's answer, stored; returns its text."""
-        text = self.prose(self.setting.reply)
+    def begin(self, exchanges: int) -> None:
+        """A chat that is that long already, as one that was imported."""
+        for _ in range(exchanges):
+            self._say("user", self.spoken())
+            self._say("assistant", self.prose(self.setting.reply))
+
+    def reply(self, plan: Plan, text: str = "") -> str:
+        """The model's answer, made up unless it is given, stored; returns its text."""
+        text = text or self.prose(self.setting.reply)
         self._say("assistant", text)
         self.state = plan.state
         if self.setting.summaries:
