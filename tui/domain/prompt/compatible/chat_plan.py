@@ -160,7 +160,8 @@ class _ChatPlan:
             text = self._filling.macros(self._texts.impersonation_prompt, "impersonate_prompt")
             asked.append(message("system", text, "impersonate", tail=True))
         if self._turn.instruction and self._turn.kind in ("quiet", "impersonate", "continue"):
-            asked.append(message("system", self._turn.instruction, "instruction", tail=True))
+            text = self._filling.macros(self._turn.instruction, "instruction")
+            asked.append(message("system", text, "instruction", tail=True))
         prefill = self._filling.macros(self._turn.prefill, "prefill")
         if prefill.strip() and self._turn.kind not in ("continue", "impersonate"):
             asked.insert(0, message("assistant", prefill, "prefill", tail=True))

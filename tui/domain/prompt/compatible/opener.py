@@ -36,7 +36,7 @@ class Opener:
         return (Run(text if last[-1:].isspace() else f" {text}", "prefill"),)
 
     def _quiet(self) -> Runs:
-        text = self._turn.instruction
+        text = self._filling.macros(self._turn.instruction, "instruction")
         if not text or self._turn.kind not in ("quiet", "impersonate", "continue"):
             return ()
         if not self._instruct.enabled:
