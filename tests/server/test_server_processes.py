@@ -159,8 +159,11 @@ async def test_a_hangup_does_not_touch_it() -> None:
 
 
 async def test_the_death_of_its_starters_session_does_not_touch_it() -> None:
-    script = "import asyncio, os, signal\nfrom tui.client.launch import ensure_core\n" \
-             "asyncio.run(ensure_core(60))\nos.killpg(0, signal.SIGHUP)\nsignal.pause()\n"
+    script = (
+        "import asyncio, os, signal\nfrom tui.client.launch import ensure_core\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\nasyncio.run(ensure_core(60))\n"    # tests may run under nohup
+        "os.killpg(0, signal.SIGHUP)\nsignal.pause()\n"
+    )
     starter = await asyncio.create_subprocess_exec(sys.executable, "-c", script, start_new_session=True)
     assert await starter.wait() == -signal.SIGHUP
     assert _alive(await _pid())
