@@ -141,10 +141,12 @@ class Connection:
     async def pin(self, template_id: str) -> None:
         """The person's own choice of a template for the model in use. Raises NotFound."""
         self._library.template(template_id)
-        capabilities = (await self._ready(self.profile_of(), None)).capabilities
-        assert capabilities is not None
-        pins = {**self._settings.get("template_pins"), pin_name(capabilities): template_id}
+        profile = self.profile_of()
+        place = await self._ready(profile, None)
+        assert place.capabilities is not None
+        pins = {**self._settings.get("template_pins"), pin_name(place.capabilities): template_id}
         self._settings.set("template_pins", pins)
+        await self._formats.find(profile, place.capabilities, place.backend)   # checked now, and shown from now on
         self._tell()
 
     def forget(self) -> None:
