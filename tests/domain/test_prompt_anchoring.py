@@ -14,7 +14,7 @@ from tui.domain.card import Card
 from tui.domain.chat import Node, Summary
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.profile import PromptPreset
-from tui.domain.prompt.difference import difference
+from tui.domain.prompt.difference import Sent, difference
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import plan_messages
 from tui.domain.prompt.types import Cast, Injection, Plan, PlanState, Turn
@@ -232,7 +232,8 @@ def test_what_a_depth_costs_is_told_where_the_cache_cannot_be_cut() -> None:
 def departure(before: Turn, after: Turn) -> tuple[str, str]:
     """The source and the cause of the first difference between two turns."""
     first, second = make_plan(before, words), make_plan(after, words)
-    found = difference(text(first, before), text(second, after), second, first.state)
+    sent = Sent(text(first, before), first.state.rendered)
+    found = difference(sent, text(second, after), second, first.state)
     assert found is not None
     return found.source, found.cause.id
 
@@ -243,8 +244,16 @@ def test_a_departure_is_named() -> None:
     assert departure(turn(path), turn(edited))[0] == "message:n2"
     assert departure(turn(path), turn(path, persona="Alex is a baker."))[0] == "persona"
     assert departure(turn(path, note="Rain."), turn(path, note="Snow."))[0] == "note"
+    # Lore that moves on with the conversation is the cause, not the message that takes its place; nor is a note.
+    moving = Lorebook("b", entries=(replace(OIL, position="at_depth", depth=1),))
+    said = [*path, node(4, "assistant", "Deep.", "Mira"), node(5, "user", "And a lamp?", "Alex")]
+    for more in ({"books": [moving]}, {"note": "Rain.", "note_depth": 1}):
+        source, cause = departure(turn(path, **more), turn(said, **more))
+        assert source in ("lore:b:1", "note")
+        assert "moved" in cause
     source, cause = departure(turn(path), turn(path, card=replace(MIRA, description="She left.")))
     assert (source, "character was changed" in cause) == ("card.description", True)
     now = turn(path)
     plan = make_plan(now, words)
-    assert difference(text(plan, now), text(plan, now) + "More.", plan, plan.state) is None
+    sent = Sent(text(plan, now), plan.state.rendered)
+    assert difference(sent, text(plan, now) + "More.", plan, plan.state) is None

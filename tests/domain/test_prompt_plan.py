@@ -189,6 +189,9 @@ def test_fired_lore_stays_out_of_the_head_and_constant_lore_stands_there() -> No
     assert "lamp burns" not in messages[0].content
     assert [m.content for m in messages][1] == "The lamp burns oil."
     assert [s.block for s in plan.segments if s.source == "lore:b:2"] == ["head"]
+    fired, constant = plan.lore                            # the trace tells where each really stands
+    assert (fired.position, fired.depth, constant.position) == ("at_depth", 4, "before_char")
+    assert fired.why is not None
 
 
 def test_lore_that_finds_no_room_says_so() -> None:

@@ -43,7 +43,7 @@ class Afterwards:
     async def compared(self, chat: str, prepared: Prepared) -> dict[str, Any] | None:
         """How the prompt that is about to be sent departs from the last one; None when it only goes on."""
         last = await self._sent.last(chat)
-        if not last:
+        if last is None:
             return None
         found = difference(last, text_of(prepared.pieces), prepared.plan, prepared.turn.state)
         return found.to_json() if found is not None else None
@@ -52,7 +52,7 @@ class Afterwards:
         """A reply was stored: `said` is what the model wrote."""
         if finish.usage.prompt_tokens:
             prepared.link.counts.reported(prepared.pieces, finish.usage.prompt_tokens)
-        await self._sent.keep(chat, text_of(prepared.pieces), said)
+        await self._sent.keep(chat, text_of(prepared.pieces), said, prepared.plan.state.rendered)
         with contextlib.suppress(StoreError):     # told by then; variables of the chat lie with the reply's own state
             if prepared.plan.globals is not None:
                 await self._gatherer.share(prepared.turn.globals, prepared.plan.globals)

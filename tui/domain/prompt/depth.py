@@ -10,11 +10,10 @@ from tui.domain.chat import Role
 from tui.domain.prompt.head import in_head, note_in_head
 from tui.domain.prompt.history import is_anchored
 from tui.domain.prompt.texts import Texts, joined_cards
+from tui.domain.prompt.turn_lore import STABLE_DEPTH
 from tui.domain.prompt.types import LoreHit, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
-#: Where triggered lore goes that asks for a place in the head: the head must not change from turn to turn.
-STABLE_DEPTH = 4
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _ROLE_ORDER = {"assistant": 0, "user": 1, "system": 2}
 
@@ -104,10 +103,8 @@ def _fired(inserts: _Inserts, hit: LoreHit, due: bool) -> None:
         if due:
             rank = 0 if hit.position == "note_top" else 2
             inserts.add(source, hit.text, turn.note_role, turn.note_depth, rank, hit.order)
-    elif hit.position == "at_depth":
-        inserts.add(source, hit.text, hit.role, hit.depth or 0, 4, hit.order)
     else:
-        inserts.add(source, hit.text, "system", STABLE_DEPTH, 4, hit.order)
+        inserts.add(source, hit.text, hit.role, hit.depth or 0, 4, hit.order)
 
 
 def post_history_segment(texts: Texts, wrapping: Wrapping) -> Segment | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.domain.notice import Notice
+from tui.domain.prompt.forecast import Rendered, departure
 from tui.domain.prompt.types import Plan, PlanState, Segment
 
 #: Characters shown of each side where two prompts part.
@@ -56,12 +57,23 @@ class Difference:
         }
 
 
-def difference(old: str, new: str, plan: Plan, previous: PlanState) -> Difference | None:
-    """How `new`, the text of `plan`, departs from `old`; None when it only goes on where `old` ended."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A prompt that was sent, with the reply to it, and (source, digest) of its segments."""
+
+    text: str
+    rendered: Rendered = ()
+
+
+def difference(sent: Sent, new: str, plan: Plan, previous: PlanState) -> Difference | None:
+    """How `new`, the text of `plan`, departs from what was sent; None when it only goes on where that ended."""
+    old = sent.text
     at = common_length(old, new)
     if at >= len(old):
         return None
     source = _source_at(new, at, plan.segments)
+    if source.startswith("message:"):                     # it may only have taken the place of something that left
+        source = departure(sent.rendered, plan.state.rendered) or source
     return Difference(
         at, source, old[at : at + _SHOWN], new[at : at + _SHOWN], _cause(source, plan, previous),
         lines=tuple(_lines(old, new, at)),

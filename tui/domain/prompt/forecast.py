@@ -13,8 +13,8 @@ Rendered = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`reuse` in tokens; `first_change` is the source of the first segment that differs from what stood there
-    ("" when the prompt only grew); `rendered` is for the next forecast."""
+    """`reuse` in tokens; `first_change` is the source of what makes the first difference ("" when the prompt only
+    grew); `rendered` is for the next forecast."""
 
     segments: tuple[Segment, ...]
     reuse: int
@@ -27,11 +27,9 @@ def forecast(segments: Sequence[Segment], previous: Rendered, head_last: bool = 
     included = [at for at, segment in enumerate(segments) if segment.included]
     order = _head_last(segments, included) if head_last else included
     rendered = tuple((segments[at].source, _digest(segments[at])) for at in order)
-    same = 0
-    while same < min(len(rendered), len(previous)) and rendered[same] == previous[same]:
-        same += 1
+    same = _common(previous, rendered)
     kept = set(order[:same])
-    change = rendered[same][0] if same < len(rendered) and same < len(previous) else ""
+    change = departure(previous, rendered)
     if previous and not change and same < len(order) and segments[order[same]].role == "assistant":
         kept.add(order[same])                               # the reply to that prompt is in the cache as well
     marked = tuple(
@@ -39,6 +37,27 @@ def forecast(segments: Sequence[Segment], previous: Rendered, head_last: bool = 
     )
     reuse = sum(segments[at].tokens for at in kept)
     return Forecast(marked, reuse, change, rendered)
+
+
+def departure(previous: Rendered, rendered: Rendered) -> str:
+    """The source of what makes two prompts part; "" when one only goes on where the other ended.
+
+    Where something that stood between messages moved on or left, a message takes its place: the message is not it.
+    """
+    same = _common(previous, rendered)
+    if same >= min(len(previous), len(rendered)):
+        return ""
+    was, now = previous[same][0], rendered[same][0]
+    if was == now or was.startswith("message:"):
+        return now
+    moved = now.startswith("message:") or any(source == now for source, _ in previous)
+    return was if moved else now
+
+
+def _common(one: Rendered, other: Rendered) -> int:
+    """How many segments two prompts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def moving_tokens(segments: Sequence[Segment], cuttable: bool) -> int:

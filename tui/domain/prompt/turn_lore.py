@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tui.domain.lore_prepare import PreparedBooks
     from tui.domain.lore_scan import LoreScan, ScanSettings
 
+#: Where triggered lore goes that asks for a place in the head: the head must not change from turn to turn.
+STABLE_DEPTH = 4
+_KEPT_OUT = Notice("It asks for a place around the character, which stays the same on every turn; so it stands deeper.")
 #: Messages that any scan looks at, at most.
 _MOST = 1_000
 
@@ -70,9 +73,18 @@ def scan_turn(
     )
     outlets = {name: joined(hits) for name, hits in lore_output(scanned.active).outlets.items()}
     if turn.side_job:
-        return TurnLore(scanned.hits, stood, outlets=outlets)
+        return TurnLore(tuple(_placed(hit) for hit in scanned.hits), stood, outlets=outlets)
     found = anchor_lore(turn, scanned.hits, texts.stable)
-    return TurnLore(found.hits, (*found.standing, *note), scanned.timers, scanned.notices, outlets)
+    hits = tuple(_placed(hit) for hit in found.hits)
+    return TurnLore(hits, (*found.standing, *note), scanned.timers, scanned.notices, outlets)
+
+
+def _placed(hit: LoreHit) -> LoreHit:
+    """A hit with the place that it really has: what does not fire on every turn stays out of the head."""
+    around = hit.position not in ("at_depth", "note_top", "note_bottom", "outlet")
+    if not hit.fired or hit.anchored or hit.stable or not around:
+        return hit
+    return replace(hit, position="at_depth", depth=STABLE_DEPTH, role="system", why=hit.why or _KEPT_OUT)
 
 
 def scan_exactly(turn: Turn, count: Counter, scan: LoreScanner | None) -> LoreScan:

@@ -56,5 +56,7 @@ CATALOGUE: dict[str, str] = {
         "{tokens} токенов сдвинуты в памяти движка вместо новой обработки. Они читались, когда отрезанное ещё было "
         "на виду, так что ответ может отличаться от ответа при чтении заново."
     ),
+    "It asks for a place around the character, which stays the same on every turn; so it stands deeper.":
+        "Просит места рядом с персонажем, а оно одинаково каждый ход; поэтому стоит глубже.",
     "from {parent}": "из {parent}",
 }

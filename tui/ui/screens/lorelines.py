@@ -67,8 +67,8 @@ def hit_facts(hit: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     elif not why:
         facts.append(tr("none of its keys occurs"))
     if fired:
-        facts.append(place_words(hit))
-        facts += [why] if why else []
+        stood_before = hit.get("anchored") and why     # then `why` says where, too
+        facts += [why] if stood_before else [place_words(hit), why]
     if hit.get("dice") is not None:
         facts.append(tr("dice: {n} of 99", n=hit["dice"]))
     if hit.get("group"):
