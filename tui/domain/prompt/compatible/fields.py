@@ -67,23 +67,22 @@ class CardFields:
 
 
 def _system(turn: Turn, settings: CompatibleSettings, filling: Filling) -> str:
-    if not settings.switches.sysprompt_enabled:
-        return ""
-    own = filling.field(turn.prompt.system, "system")
-    override = turn.card.system_prompt.strip()
-    if not override or not settings.switches.prefer_character_prompt:
-        return own
-    return filling.macros(override, "card.system", original=own).replace("\r", "")
+    preferred = turn.card.system_prompt if settings.switches.prefer_character_prompt else ""
+    return _instruction(turn.prompt.system, preferred, "system", settings, filling)
 
 
 def _post_history(turn: Turn, settings: CompatibleSettings, filling: Filling) -> str:
+    preferred = turn.card.post_history_instructions if settings.switches.prefer_character_jailbreak else ""
+    return _instruction(turn.prompt.post_history, preferred, "post_history", settings, filling)
+
+
+def _instruction(own: str, preferred: str, place: str, settings: CompatibleSettings, filling: Filling) -> str:
+    """The preset's text, or the card's where that is preferred; the card's may quote the preset's."""
     if not settings.switches.sysprompt_enabled:
         return ""
-    own = filling.field(turn.prompt.post_history, "post_history")
-    override = turn.card.post_history_instructions.strip()
-    if not override or not settings.switches.prefer_character_jailbreak:
-        return own
-    return filling.macros(override, "card.post_history", original=own).replace("\r", "")
+    filled = filling.field(own, place)
+    override = preferred.strip()
+    return filling.macros(override, f"card.{place}", original=filled).replace("\r", "") if override else filled
 
 
 def _notes(turn: Turn, filling: Filling) -> list[CharacterNote]:
