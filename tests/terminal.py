@@ -22,7 +22,7 @@ ENTER, ESCAPE, TAB, UP = "\r", "\x1b", "\t", "\x1b[A"
 ALT_LEFT, ALT_RIGHT = "\x1b[1;3D", "\x1b[1;3C"
 CTRL_Q, CTRL_R, CTRL_Z = "\x11", "\x12", "\x1a"
 F1, F2, F4 = "\x1bOP", "\x1bOQ", "\x1bOS"
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class Terminal:
