@@ -38,7 +38,13 @@ _Taken = dict[str, Any]
 _CONTAINERS = {
     "png": ".png", "json": ".json", "yaml": ".yaml", "charx": ".charx", "jpeg": ".jpg", "webp": ".webp",
 }
-_NEVER_RENDERS = ("syntax", "memory", "output", "security")
+#: What a chat template was refused for that it will be refused for always.
+_NEVER_RENDERS = {
+    "syntax": notice("The chat template in {file} cannot be read: line {line}: {reason}"),
+    "memory": notice("The chat template in {file} wants too much memory."),
+    "output": notice("The chat template in {file} writes too much text."),
+    "security": notice("The chat template in {file} tries what no template may: {reason}"),
+}
 _FOLDERS = {
     "card": "characters", "lorebook": "lorebooks", "template": "templates", "samplers": "samplers",
     "prompt": "prompts", "profile": "profiles",
@@ -79,7 +85,8 @@ class Importer:
     async def _foreign_presets(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
         """Another program's preset: each part becomes a file of its own, and one that cannot be kept does not keep
         the others away."""
-        convert = partial(convert_preset, data, base, derive=_derived, find_template=self._template)
+        derive = partial(_derived, shown_name(base))
+        convert = partial(convert_preset, data, base, derive=derive, find_template=self._template)
         results: list[dict[str, Any]] = []
         for part in await asyncio.to_thread(convert):
             folder = _FOLDERS[part.kind]
@@ -121,7 +128,7 @@ class Importer:
     async def _chat_files(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         for file in await asyncio.to_thread(read_chat, data, base):
-            chat = self._chat(file, PurePath(name.replace("\\", "/")).parent.name)
+            chat = await asyncio.to_thread(self._chat, file, PurePath(name.replace("\\", "/")).parent.name)
             notes = file.notes
             if file.lorebook and not chat.fields.get("lorebooks"):
                 notes = (*notes, _no_book(file.lorebook, chat.id))
@@ -206,31 +213,46 @@ def _add(nodes: dict[str, Node], parent: str | None, message: ImportedMessage) -
 
 def _unknown(base: str, data: bytes) -> BadInput:
     """Why a file cannot be taken. Raises BadInput where it is damaged: the parser names the line."""
-    suffix = PurePath(base).suffix.lower()
-    value: Any = None
+    suffix, name = PurePath(base).suffix.lower(), shown_name(base)
     if suffix in (".yaml", ".yml"):
-        value = read_yaml(data, shown_name(base)).value
+        told = _no_use(read_yaml(data, name).value, name)
     elif suffix in (".json", ".lorebook", ".story", ".kcpps", ".preset", ".settings"):
-        value = parse_json(data, shown_name(base)).value
-    told = notice("{file} is nothing that Traktir can read.", file=base)
-    if isinstance(value, dict) and value:
-        names = clean_line(", ".join(str(name) for name in list(value)[:20]), 200)
-        told = notice("{file} is nothing that Traktir can read; its fields are: {names}.", file=base, names=names)
+        told = _no_use(parse_json(data, name).value, name)
+    elif not data.strip():
+        told = notice("{file} is empty.", file=name)
+    elif suffix in (".charx", ".byaf", ".zip"):
+        told = notice("{file} is named like an archive, but is none that can be opened.", file=name)
+    elif suffix in (".jinja", ".jinja2", ".j2"):
+        told = notice("{file} is a chat template by itself; these are read from models and presets only.", file=name)
+    elif b"\0" in data[:4096]:
+        told = notice("{file} holds bytes that are neither text nor a picture or archive known here.", file=name)
+    else:
+        told = notice("{file} is a text that is neither JSON nor YAML.", file=name)
     return BadInput(
-        told, notice("It takes character cards, lorebooks, chats and presets: Traktir's own and those of SillyTavern, "
+        told, notice("Traktir takes character cards, lorebooks, chats and presets: its own and those of SillyTavern, "
                      "text-generation-webui and KoboldCpp."), file=base,
     )
 
 
-def _derived(jinja: str) -> Template | None:
+def _no_use(value: Any, name: str) -> Notice:
+    """Why a file that was parsed is none of ours."""
+    if isinstance(value, dict) and value:
+        fields = clean_line(", ".join(clean_line(str(field), 40) for field in list(value)[:20]), 200)
+        return notice("{file} is nothing that Traktir can read; its fields are: {names}.", file=name, names=fields)
+    return notice("{file} holds no fields, so it is no card, lorebook, chat or preset.", file=name)
+
+
+def _derived(file: str, jinja: str) -> Template | None:
     """A prompt format read off a Jinja chat template, which a process of its own renders under limits; None where it
     is no such format. Raises BadInput for one that cannot be rendered at all."""
     sandbox = Sandbox()
     try:
         render = sandbox.renderer(jinja)
         derived = derive_template(render, jinja=jinja)
-        if derived.template is None and render.refusal is not None and render.refusal.kind in _NEVER_RENDERS:
-            raise BadInput(render.refusal.why, "Nothing was made of it.")
+        refusal = render.refusal
+        if derived.template is None and refusal is not None and refusal.kind in _NEVER_RENDERS:
+            told = Notice(_NEVER_RENDERS[refusal.kind].id, {**refusal.why.args, "file": file})
+            raise BadInput(told, "Nothing was made of it.", file=file)
         return derived.template
     finally:
         sandbox.close()

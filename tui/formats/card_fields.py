@@ -13,7 +13,8 @@ from tui.formats.coerce import Repairs, mapping, plain_name, whole
 from tui.formats.jsontext import parse_json
 from tui.formats.lore_read import book_from_card
 
-GREETING_LIMIT = 20_000
+#: What is offered of a card's greetings; all of them stay in its file. Each becomes a message of a new chat.
+GREETING_LIMIT = 1000
 #: A field of the card and the names under which files hold it; the first that holds something counts.
 TEXT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "description": ("description", "char_persona", "context"),

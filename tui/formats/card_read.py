@@ -15,7 +15,7 @@ from tui.domain.errors import BadInput
 from tui.domain.notice import Notice, notice
 from tui.formats import png
 from tui.formats.card_fields import card_from_object
-from tui.formats.charx import read_charx
+from tui.formats.charx import holds_archive, read_charx
 from tui.formats.coerce import Repairs, plain_name
 from tui.formats.exif import exif_comment, webp_exif
 from tui.formats.files import FILE_LIMIT, read_bounded, shown_name
@@ -24,6 +24,7 @@ from tui.formats.jsontext import JsonFile, decode_text, parse_json
 Container = Literal["png", "json", "yaml", "charx", "jpeg", "webp"]
 CARD_KEYWORDS = ("ccv3", "chara")
 _ENCRYPTED = "The card is encrypted by RisuAI and cannot be read without its key."
+_BAD_CHUNK = "A text chunk is malformed or too large; it was passed over."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read_card(data: bytes, filename: str = "") -> CardFile:
         )
     if data.startswith(png.SIGNATURE):
         return _from_png(data, name)
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) or (name.lower().endswith(".charx") and holds_archive(data)):
         return _from_zip(data, name, "charx")
     if data.startswith(b"\xff\xd8\xff"):
         return _from_zip(data, name, "jpeg")
@@ -101,6 +102,8 @@ def _from_png(data: bytes, name: str) -> CardFile:
         repairs.add("Some checksums in the picture are wrong; the card was read all the same.")
     if image.cut:
         repairs.add("The picture is cut off; the card was read all the same.")
+    if holds_archive(data):
+        repairs.add("The file is an archive as well; only the card in the picture was read.")
     failure: BadInput | None = None
     for text in _candidates(image, repairs):
         try:
@@ -111,9 +114,21 @@ def _from_png(data: bytes, name: str) -> CardFile:
             repairs.add("A card in the picture could not be read; another one was taken.")
     if failure is not None:
         raise failure
-    if any(note.id == _ENCRYPTED for note in repairs.done()):
-        raise BadInput(_ENCRYPTED, "Ask its author for a plain card.", file=name)
-    raise BadInput(
+    raise _no_card(image.cut, {note.id for note in repairs.done()}, name)
+
+
+def _no_card(cut: bool, found: set[str], name: str) -> BadInput:
+    """Why there is no card in a picture."""
+    if _ENCRYPTED in found:
+        told = notice("The card in {file} is encrypted by RisuAI and cannot be read without its key.", file=name)
+        return BadInput(told, "Ask its author for a plain card.", file=name)
+    if _BAD_CHUNK in found:
+        told = notice("The text in the picture {file} is damaged or unpacks to too much; no card was found.", file=name)
+        return BadInput(told, "Get the file again from where it came.", file=name)
+    if cut:
+        told = notice("The picture {file} breaks off before any character card.", file=name)
+        return BadInput(told, "Get the file again from where it came.", file=name)
+    return BadInput(
         notice("{file} is a picture without a character card in it.", file=name),
         "Pictures lose their card when a site or a chat program shrinks them; get the original file.",
         file=name,
@@ -139,7 +154,7 @@ def _candidates(image: png.Png, repairs: Repairs) -> list[str]:
 def _payload(data: bytes | None, repairs: Repairs) -> str | None:
     """The JSON text in a text chunk: plain, base64 of any make, or base64 twice."""
     if data is None:
-        repairs.add("A text chunk is malformed or too large; it was passed over.")
+        repairs.add(_BAD_CHUNK)
         return None
     for _ in range(3):
         stripped = data.strip().removeprefix(b"\xef\xbb\xbf")
@@ -193,5 +208,5 @@ def _from_webp(data: bytes, name: str) -> CardFile:
         decoded = unbase64(text.encode())
         text = decoded.decode("utf-8", "replace") if decoded else ""
     if not text.strip():
-        raise BadInput(notice("{file} is a picture without a character card in it.", file=name), file=name)
+        raise _no_card(int.from_bytes(data[4:8], "little") > len(data) - 8, set(), name)
     return _finish(parse_json(text, name), data, name, "webp", data, Repairs(), text)

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tui.domain.cleantext import clean_line
 from tui.domain.errors import BadInput
 from tui.domain.notice import Notice, notice
 from tui.formats.jsontext import JSON_LIMIT
 
 MEMBER_LIMIT = 4096
 PICTURE_LIMIT = 32 << 20
+#: How members may be packed: stored, deflate, bzip2, lzma.
+_METHODS = (0, 8, 12, 14)
 
 _ZIP_ERRORS = (
     zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, OSError, ValueError, KeyError,
@@ -43,10 +46,25 @@ class Charx:
             uri = icon.get("uri")
             inside = isinstance(uri, str) and uri.startswith(("embeded://", "embedded://"))
             member = self.members.get(str(uri).split("://", 1)[1]) if inside else None
-            found = _read(self.archive, member, PICTURE_LIMIT) if member else None
-            if found is not None and found.startswith(_PICTURES):
+            found = self._picture(member) if member else b""
+            if found.startswith(_PICTURES):
                 return found
         return None
+
+    def _picture(self, member: zipfile.ZipInfo) -> bytes:
+        try:
+            return _read(self.archive, member, PICTURE_LIMIT)
+        except (*_ZIP_ERRORS, _TooLong):
+            return b""
+
+
+class _TooLong(Exception):
+    """More comes out of a member than is read."""
+
+
+def holds_archive(data: bytes) -> bool:
+    """Whether `data` ends as a zip archive does, whatever stands before it."""
+    return zipfile.is_zipfile(io.BytesIO(data))
 
 
 def read_charx(data: bytes, name: str) -> Charx:
@@ -68,16 +86,35 @@ def read_charx(data: bytes, name: str) -> Charx:
     nested = (info for path, info in members.items() if path.endswith("/card.json") and path.count("/") == 1)
     card = members.get("card.json") or next(nested, None)
     if card is None:
-        raise BadInput(notice("{file} is an archive without card.json, so it holds no card.", file=name), file=name)
-    text = _read(archive, card, JSON_LIMIT)
-    if text is None:
-        raise BadInput(
-            notice(
-                "card.json in {file} is damaged, encrypted or larger than {limit} bytes.", file=name, limit=JSON_LIMIT
-            ),
-            "Get the file again, or ask its author for a plain card.", file=name,
+        raise _without_card(members, name)
+    return Charx(_card(archive, card, name), archive, members, tuple(notes))
+
+
+def _without_card(members: Mapping[str, zipfile.ZipInfo], name: str) -> BadInput:
+    if "manifest.json" in members:
+        return BadInput(
+            notice("{file} is an archive of Backyard AI, whose cards are read from pictures only.", file=name),
+            "Export the character there as a PNG card.", file=name,
         )
-    return Charx(text, archive, members, tuple(notes))
+    return BadInput(notice("{file} is an archive without card.json, so it holds no card.", file=name), file=name)
+
+
+def _card(archive: zipfile.ZipFile, card: zipfile.ZipInfo, name: str) -> bytes:
+    """The bytes of card.json. Raises BadInput that says what is wrong with it."""
+    remedy = "Get the file again, or ask its author for a plain card."
+    if card.flag_bits & 1:
+        raise BadInput(notice("card.json in {file} is encrypted.", file=name), remedy, file=name)
+    if card.compress_type not in _METHODS:
+        told = notice("card.json in {file} is packed in a way that is not known here.", file=name)
+        raise BadInput(told, remedy, file=name)
+    try:
+        return _read(archive, card, JSON_LIMIT)
+    except _TooLong:
+        told = notice("card.json in {file} unpacks to more than {limit} bytes.", file=name, limit=JSON_LIMIT)
+    except _ZIP_ERRORS as error:
+        reason = clean_line(str(error) or type(error).__name__, 120).rstrip(".")
+        told = notice("card.json in {file} is damaged: {reason}.", file=name, reason=reason)
+    raise BadInput(told, remedy, file=name)
 
 
 def _regular(info: zipfile.ZipInfo) -> bool:
@@ -85,11 +122,10 @@ def _regular(info: zipfile.ZipInfo) -> bool:
     return kind in (0, 0o10)                           # no Unix mode at all, or a regular file
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | None:
-    """A member's bytes, counted as they come out; None where it is damaged or too large."""
-    try:
-        with archive.open(info) as member:
-            out = member.read(limit + 1)
-    except _ZIP_ERRORS:
-        return None
-    return out if len(out) <= limit else None
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """A member's bytes, counted as they come out. Raises _TooLong, and any of _ZIP_ERRORS where it is damaged."""
+    with archive.open(info) as member:
+        out = member.read(limit + 1)
+    if len(out) > limit:
+        raise _TooLong
+    return out

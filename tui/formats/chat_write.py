@@ -16,12 +16,16 @@ def chat_jsonl(chat: Chat, character: str = "", user: str = "") -> bytes:
     """The chat as SillyTavern reads it: a header line, then one line a message of the path. A character's message has
     its siblings as swipes; a person's is written alone. Names default to those that the messages bear."""
     path = chat.path()
+    below: dict[str | None, list[Node]] = {}       # once for all: asked of the chat, it is a walk through it a message
+    for node in chat.nodes.values():
+        if not node.deleted:
+            below.setdefault(node.parent, []).append(node)
     header = {
         "user_name": user or _name(path, "user") or "User",
         "character_name": character or _name(path, "assistant") or "Character",
         "create_date": _iso(chat.created_ms), "chat_metadata": header_of_fields(chat.fields),
     }
-    lines = [header, *(_line(chat, node) for node in path)]
+    lines = [header, *(_line(node, below.get(node.parent, [])) for node in path)]
     return b"".join(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for line in lines)
 
 
@@ -34,7 +38,7 @@ def _iso(stamp_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _line(chat: Chat, node: Node) -> dict[str, Any]:
+def _line(node: Node, siblings: list[Node]) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if node.role == "system":
         extra["type"] = "narrator"
@@ -46,7 +50,7 @@ def _line(chat: Chat, node: Node) -> dict[str, Any]:
         "name": node.name, "is_user": node.role == "user", "is_system": node.hidden or node.role == "system",
         "send_date": _iso(node.created_ms), "mes": node.text, "extra": extra,
     }
-    versions = chat.versions(node)
+    versions = sorted((n for n in siblings if n.role == node.role), key=lambda n: n.seq)
     if node.role == "assistant" and len(versions) > 1:
         line["swipes"] = [version.text for version in versions]
         line["swipe_id"] = next(n for n, version in enumerate(versions) if version.id == node.id)

@@ -12,6 +12,7 @@ from tui.domain.profile import PromptPreset
 from tui.domain.samplers import SAMPLER_NAMES
 from tui.domain.template import Template
 from tui.formats.card_fields import looks_like_card
+from tui.formats.charx import holds_archive
 from tui.formats.chat_read import looks_like_chat
 from tui.formats.files import shown_name
 from tui.formats.jsontext import decode_text, parse_json
@@ -29,10 +30,12 @@ _PROMPT = {f.name for f in dataclasses.fields(PromptPreset)}
 
 def detect_kind(data: bytes, filename: str = "") -> Kind | None:
     """The kind of a file, None where it is none that can be read. Never raises."""
-    pictures = (b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"\xff\xd8\xff")
+    pictures = (b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06", b"\xff\xd8\xff")
     if data.startswith(pictures) or (data[:4], data[8:12]) == (b"RIFF", b"WEBP"):
         return "card"
     name = shown_name(filename) or "file"
+    if name.lower().endswith(".charx") and holds_archive(data):
+        return "card"
     try:
         if re.search(r"\.ya?ml$", name, re.IGNORECASE):
             return _kind_of_yaml(read_yaml(data, name).value)

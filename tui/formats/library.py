@@ -81,6 +81,15 @@ def _preset(read: Callable[[bytes, str, str], Any]) -> Callable[[bytes, Path], A
     return lambda data, path: read(data, item_id(path), shown_name(path))
 
 
+def _stamp(path: Path, size: int) -> tuple[int, int] | None:
+    """What tells that a file was written anew; None where it is no longer the one of `size` bytes."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if status.st_size == size else None
+
+
 _YAML = (".yaml", ".yml")
 _CARDS = (".png", ".json", *_YAML, ".charx", ".webp", ".jpg", ".jpeg")
 _BOOKS = (".json", *_YAML, ".lorebook")
@@ -172,13 +181,16 @@ class Library:
             raise BadInput(notice("Files that end in {suffix} are not kept here.", suffix=suffix[:20]))
         with self._lock:
             known = self._all().get(id) if replace else None
-            stem = known.path.stem if known is not None else safe_id(id, data)
-            self._kind.read(data, Path(stem + suffix))
-            stem, there = (stem, False) if replace else self._free(stem, suffix, data)
+            wanted = known.path.stem if known is not None else safe_id(id, data)
+            value = self._kind.read(data, self._own / (wanted + suffix))
+            stem, there = (wanted, False) if replace else self._free(wanted, suffix, data)
             if not there:
                 path = self._own / (stem + suffix)
                 write_atomic(path, data)
                 self._seen.pop(path, None)
+                stamp = _stamp(path, len(data)) if stem == wanted and self._decoded is None else None
+                if stamp is not None:
+                    self._seen[path] = _Seen(stamp, value, None)   # so that a large file is not read again
                 self._trash_twins(stem, path)
             self.refresh()
             return item_id(Path(stem + suffix))

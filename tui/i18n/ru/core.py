@@ -44,7 +44,6 @@ CATALOGUE: dict[str, str] = {
     "The parameter {field} is missing.": "Не хватает параметра {field}.",
     "{field} must be {kind}.": "Параметр {field} должен иметь тип {kind}.",
     "The disk takes writes again; everything is saved.": "На диск снова можно писать; всё сохранено.",
-    "{file} is nothing that Traktir can read.": "Traktir не умеет читать такие файлы, как {file}.",
     "Entries without keys, which never fire: {n}.": "Записей без ключей, которые никогда не сработают: {n}.",
     "There is no character called {name}.": "Персонажа {name} нет.",
     "There is no lorebook called {name}.": "Нет книги знаний с именем {name}.",

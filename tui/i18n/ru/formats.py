@@ -49,8 +49,6 @@ CATALOGUE: dict[str, str] = {
         "{file} — архив без card.json: карточки в нём нет.",
     "Get the file again, or ask its author for a plain card.":
         "Получите файл ещё раз или попросите у автора обычную карточку.",
-    "card.json in {file} is damaged, encrypted or larger than {limit} bytes.":
-        "card.json в файле {file} повреждён, зашифрован или больше {limit} байт.",
     "A pair of messages that is none was left out.": "Испорченная пара сообщений пропущена.",
     "Traktir reads chats of SillyTavern, text-generation-webui, KoboldAI Lite, RisuAI, Agnai and CAI Tools.":
         "Трактир читает чаты SillyTavern, text-generation-webui, KoboldAI Lite, RisuAI, Agnai и CAI Tools.",

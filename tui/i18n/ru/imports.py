@@ -9,10 +9,6 @@ CATALOGUE: dict[str, str] = {
         "Поля, которые здесь ничего не значат, пропущены: {names}.",
     "It needs <|user-message|> and, after it, <|bot-message|>.":
         "В нём должны быть <|user-message|> и после него <|bot-message|>.",
-    "It takes character cards, lorebooks, chats and presets: Traktir's own and those of SillyTavern, "
-    "text-generation-webui and KoboldCpp.":
-        "Подходят карточки персонажей, книги знаний, чаты и пресеты: свои и от SillyTavern, text-generation-webui и "
-        "KoboldCpp.",
     "Its prompt format and samplers stand beside the profile; choose them in it.":
         "Формат промпта и сэмплеры из этого файла лежат рядом с профилем; выберите их в нём.",
     "Leave --format out; the preset leaves as YAML.": "Уберите --format: пресет выгрузится в YAML.",
