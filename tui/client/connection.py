@@ -16,6 +16,8 @@ from tui.domain.notice import notice
 from tui.wire import PING_SECONDS, PROTOCOL
 from tui.wire.codec import decode, encode
 from tui.wire.ids import new_id
+from tui.wire.pace import paced
+from tui.wire.pieces import LARGE, decode_steps
 from tui.wire.sse import FrameReader
 from tui.wire.target import Target
 
@@ -130,7 +132,7 @@ class Connection:
         headers = {**self._headers, "Last-Event-ID": stream.last}
         async with self._exchange.ask("GET", "/v1/events", headers, silence_s=self._silence_s) as answer:
             if answer.status != 200:
-                _answer(answer.status, await answer.body())
+                await _answer(answer.status, await answer.body())
             if stream.lost:
                 yield Event("", {"type": "link", "state": "back"})
             stream.lost = stream.stopped = False
@@ -161,7 +163,7 @@ class Connection:
                 notice("Nothing that was stored is lost. Try again."),
             ) from problem
         self._answered.set()
-        return _answer(status, content)
+        return await _answer(status, content)
 
     async def _raise_the_dead(self) -> bool:
         if self._revive is None:
@@ -196,10 +198,10 @@ def _exchange(target: Target) -> Exchange:
     return RemoteExchange(str(target.url), target.token)
 
 
-def _answer(status: int, content: bytes) -> Any:
+async def _answer(status: int, content: bytes) -> Any:
     """The result that the core sent. Raises the error that it sent, or BadInput for what is no core's answer."""
     try:
-        answer = decode(content)
+        answer = decode(content) if len(content) < LARGE else await paced(decode_steps(content))
         if "ok" in answer:
             return answer["ok"]
         error = TraktirError.from_json(answer["error"])

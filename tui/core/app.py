@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui import __version__, paths
+from tui import __version__, collecting, paths
 from tui.core.afterwards import Afterwards
 from tui.core.chats import Chats
 from tui.core.connection import Connection
@@ -88,6 +88,7 @@ class Core:
     async def start(cls, config: CoreConfig | None = None) -> Core:
         """Open the store and everything above it. Raises StoreError."""
         config = config or CoreConfig()
+        collecting.put_off()
         data = config.data or paths.data_dir()
         owner = LockInfo(host=socket.gethostname(), pid=os.getpid(), socket=config.socket)
         store = await Store.open(data / "traktir.db", owner=owner)
@@ -145,6 +146,7 @@ class Core:
                 await self.chats.held.catch_up_all()
                 if not self.busy():
                     await self.connection.unload_idle()
+                    collecting.tidy() if self.attached else collecting.tidy_all()
             except TraktirError as error:         # tried again next time
                 _log.warning("housekeeping: %s", error)
             self._tell_problems()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import asdict
 from typing import Any
@@ -26,6 +27,7 @@ from tui.domain.operations import Op, node_to_json
 from tui.domain.prompt.texts import Filled
 from tui.store import Store
 from tui.wire.ids import new_id
+from tui.wire.pace import paced_list
 
 #: Lines of one list of chats or hits.
 MOST_LINES = 10_000
@@ -70,12 +72,12 @@ class ChatCalls:
         found = await self._store.list_chats(
             query=query, character=character, trashed=trashed, limit=_bounded(limit)
         )
-        return {"chats": [asdict(info) for info in found]}
+        return {"chats": await paced_list(asdict, found)}
 
     async def create(self, id: str, character: str, title: str = "", profile: str = "") -> dict[str, Any]:  # noqa: A002
         """A new chat with a character; its greetings become the first message's versions."""
         card = self._library.card(character)
-        fields: dict[str, Any] = {"character": character, "card": card_to_json(card)}
+        fields: dict[str, Any] = {"character": character, "card": await asyncio.to_thread(card_to_json, card)}
         fields["title"] = title or card.display_name
         if profile:
             fields["profile"] = self._library.profile(profile).id
@@ -131,7 +133,7 @@ class ChatCalls:
         )
 
     async def search(self, query: str, limit: int = 50) -> dict[str, Any]:
-        return {"hits": [asdict(hit) for hit in await self._store.search(query, _bounded(limit))]}
+        return {"hits": await paced_list(asdict, await self._store.search(query, _bounded(limit)))}
 
     async def undo(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Take the last change back; of a chat in the trash, that it was put there."""

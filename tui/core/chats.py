@@ -9,15 +9,17 @@ from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
+from tui import collecting
 from tui.core.events import EventHub
 from tui.core.held import ChatChange, HeldChanges
 from tui.core.snapshots import chat_to_json, tree_to_json
 from tui.domain.chat import Chat, Node, Revision, Role
 from tui.domain.errors import NotFound, Refused, StoreError
 from tui.domain.notice import Notice, notice
-from tui.domain.operations import Op, apply_all, node_to_json, summary_to_json
+from tui.domain.operations import Op, apply_steps, node_to_json, summary_to_json
 from tui.store import ChangeKind, Store
 from tui.store.text import dump, load
+from tui.wire.pace import Steps, paced, paced_list
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ class Chats:
         if chat is None:
             chat = await self._store.load_chat(chat_id)
             chat = self._open.setdefault(chat_id, chat)
+            collecting.settle()
         self._open.move_to_end(chat_id)
         self._let_go()
         return chat
@@ -102,8 +105,9 @@ class Chats:
     async def snapshot(self, chat_id: str, last: int = 0) -> dict[str, Any]:
         """Everything that a client needs to draw the chat; with `last`, to draw the end of its path."""
         chat = await self.get(chat_id)
+        tree = await paced(tree_to_json(chat, last))
         undo, redo = await self._store.undo_target(chat_id), await self._store.redo_target(chat_id)
-        return tree_to_json(chat, last) | {
+        return tree | {
             "draft": await self._store.draft(chat_id),
             "undo": undo.label.to_json() if undo else None,
             "redo": redo.label.to_json() if redo else None,
@@ -143,9 +147,9 @@ class Chats:
         self, chat_id: str, ops: Sequence[Op], label: Notice, *, undoable: bool = True, durable: bool = True,
         kind: ChangeKind = "do", target: int | None = None, keep: bool = False,
     ) -> Chat:
-        ops = load(dump(list(ops)))               # as the store will have it, lone surrogates replaced
+        ops = await paced_list(_stored, ops)
         before = await self.get(chat_id)
-        after, inverses = apply_all(before, ops)
+        after, inverses = await paced(apply_steps(before, ops))
         if after is before:
             return before
         after = replace(after, updated_ms=now_ms())
@@ -158,7 +162,7 @@ class Chats:
             self.held.hold(chat_id, change, error)
         self._grow(after)                         # texts have grown while the disk was at work
         self._open[chat_id] = after
-        self._tell(before, after)
+        await paced(self._tell(before, after))
         return after
 
     def _grow(self, chat: Chat) -> None:
@@ -184,11 +188,13 @@ class Chats:
             if chat_id not in self._growing and chat_id not in self.held and not self._lock(chat_id).locked():
                 del self._open[chat_id]
 
-    def _tell(self, before: Chat, after: Chat) -> None:
-        for node_id, node in after.nodes.items():
-            old = before.nodes.get(node_id)
+    def _tell(self, before: Chat, after: Chat) -> Steps[None]:
+        """Of a node in the state in which it is when it is told: texts may grow meanwhile."""
+        for node_id in list(after.nodes):
+            node, old = after.nodes[node_id], before.nodes.get(node_id)
             if old is not node and old != node:
                 self._events.emit("node", chat=after.id, node=node_to_json(node))
+                yield
         for summary_id, summary in after.summaries.items():
             if before.summaries.get(summary_id) is not summary:
                 self._events.emit("summary", chat=after.id, summary=summary_to_json(summary))
@@ -197,6 +203,12 @@ class Chats:
         if before.fields != after.fields:
             self._events.emit("chat", chat=after.id, fields=chat_to_json(after)["fields"])
             self._events.emit("chats")
+
+
+def _stored(op: Op) -> Op:
+    """An operation as the store will have it, lone surrogates replaced."""
+    stored: Op = load(dump(op))
+    return stored
 
 
 def next_seq(chat: Chat) -> int:

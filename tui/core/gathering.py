@@ -99,7 +99,7 @@ class Gatherer:
         self, chat: Chat, path: Sequence[Node], link: Link, reserve: int, asked: Asked, clock: datetime.datetime
     ) -> Turn:
         """Everything the plan of the next reply to `path` is made of. Raises NotFound (a preset that is gone)."""
-        fields, who = chat.fields, self.speakers(chat)
+        fields, who = chat.fields, await asyncio.to_thread(self.speakers, chat)
         books, sources = self._books(fields, who.card)
         state, sibling = await self._states(chat, path)
         turn = Turn(
@@ -124,7 +124,7 @@ class Gatherer:
         """A text that is about to follow `path`, its macros filled as SillyTavern does when a message is sent."""
         if not await asyncio.to_thread(macro_uses, text):
             return Filled(text)
-        fields, who = chat.fields, self.speakers(chat)
+        fields, who = chat.fields, await asyncio.to_thread(self.speakers, chat)
         try:
             prompt = self._prompt(fields)
         except NotFound:                          # the reply will tell; what is said is kept all the same

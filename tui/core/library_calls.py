@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from importlib import import_module
 from typing import Any
 
 from tui.core.chats import Chats
@@ -14,6 +15,7 @@ from tui.core.library import PRESET_KINDS, Library
 from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
 from tui.domain.errors import BadInput, NotFound
+from tui.domain.lore import LoreEntry
 from tui.domain.notice import notice
 from tui.formats.card_read import CardFile
 from tui.formats.card_write import card_json, card_png
@@ -25,7 +27,10 @@ from tui.formats.lore_write import lorebook_json
 from tui.formats.preset_export import sillytavern_json
 from tui.formats.presets import SamplerPreset
 from tui.store.text import clean
+from tui.wire.pace import Steps, paced, paced_list
 
+#: Octets that are written in base64, or characters read, at one go; a multiple of 3 and of 4.
+_AT_ONCE = 3 << 18
 #: Card fields that `characters.edit` may change.
 EDITABLE = (
     "name", "description", "personality", "scenario", "first_mes", "mes_example", "creator_notes", "system_prompt",
@@ -55,11 +60,12 @@ class LibraryCalls:
         }
 
     async def characters(self) -> dict[str, Any]:
-        return {"characters": [_character_line(item) for item in self._library.items("characters")]}
+        return {"characters": await paced_list(_character_line, self._library.items("characters"))}
 
     async def character(self, id: str) -> dict[str, Any]:  # noqa: A002
         file = self._library.card_file(id)
-        return {"id": id, "card": card_to_json(file.card), "warnings": [n.to_json() for n in file.notes]}
+        card = await asyncio.to_thread(card_to_json, file.card)
+        return {"id": id, "card": card, "warnings": [n.to_json() for n in file.notes]}
 
     async def export_character(self, id: str, format: str = "png") -> dict[str, Any]:  # noqa: A002
         file = self._library.card_file(id)
@@ -67,7 +73,7 @@ class LibraryCalls:
             told = notice("A card can be exported as png or json, not {value}.", value=format[:20])
             raise BadInput(told, field="format")
         data = await asyncio.to_thread(card_png if format == "png" else card_json, file)
-        return _file(f"{id}.{format}", data)
+        return await _file(f"{id}.{format}", data)
 
     async def edit_character(self, id: str, fields: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
         """Change fields of a card; a shipped one becomes the user's own copy. Unknown fields of the file stay."""
@@ -99,18 +105,10 @@ class LibraryCalls:
 
     async def lorebook(self, id: str) -> dict[str, Any]:  # noqa: A002
         book = self._library.lorebook(id)
-        entries = [
-            {
-                "uid": e.uid, "keys": list(e.keys), "secondary_keys": list(e.secondary_keys), "content": e.content,
-                "comment": e.comment, "enabled": e.enabled, "constant": e.constant, "order": e.order,
-                "position": e.position, "depth": e.depth,
-            }
-            for e in book.entries
-        ]
-        return {"id": id, "name": book.name, "entries": entries}
+        return {"id": id, "name": book.name, "entries": await paced_list(_entry_line, book.entries)}
 
     async def export_lorebook(self, id: str) -> dict[str, Any]:  # noqa: A002
-        return _file(f"{id}.json", lorebook_json(self._library.lorebook(id)))
+        return await _file(f"{id}.json", await asyncio.to_thread(lorebook_json, self._library.lorebook(id)))
 
     async def save_lorebook(self, id: str, text: str) -> dict[str, Any]:  # noqa: A002
         """Write a lorebook's JSON as the user's own. Raises BadInput naming the line, and then nothing changes."""
@@ -144,11 +142,11 @@ class LibraryCalls:
         if format == "sillytavern":
             await self.preset(kind, id)
             value = next(item.value for item in self._preset_items(kind) if item.id == id)
-            return _file(f"{id}.json", sillytavern_json(value))
+            return await _file(f"{id}.json", sillytavern_json(value))
         if format != "yaml":
             told = notice("A preset can be exported as yaml or sillytavern, not {value}.", value=format[:20])
             raise BadInput(told, field="format")
-        return _file(f"{id}.yaml", (await self.preset(kind, id))["text"].encode())
+        return await _file(f"{id}.yaml", (await self.preset(kind, id))["text"].encode())
 
     async def save_preset(self, kind: str, id: str, text: str) -> dict[str, Any]:  # noqa: A002
         """Write the user's own version of a preset. Raises BadInput naming line and field, and then nothing changes."""
@@ -162,18 +160,19 @@ class LibraryCalls:
     async def import_file(self, name: str, data_base64: str) -> dict[str, Any]:
         """Take a file in; what it is shows from its bytes."""
         # Here and not above: what reads other programs' files would cost every start some hundredths of a second.
+        await asyncio.to_thread(import_module, "tui.core.importing")
         from tui.core.importing import Importer
 
         importer = Importer(self._library, self._chats, self._events)
-        return {"files": await importer.take(name, _decoded(data_base64))}
+        return {"files": await importer.take(name, await paced(_decoded(data_base64)))}
 
     async def export_chat(self, id: str, format: str = "jsonl") -> dict[str, Any]:  # noqa: A002
         """A chat as SillyTavern's JSONL (path and swipes), or as plain text."""
         chat = await self._chats.get(id)
         if format == "jsonl":
-            return _file(f"{id}.jsonl", await asyncio.to_thread(chat_jsonl, chat))
+            return await _file(f"{id}.jsonl", await asyncio.to_thread(chat_jsonl, chat))
         if format == "txt":
-            return _file(f"{id}.txt", await asyncio.to_thread(chat_text, chat))
+            return await _file(f"{id}.txt", await asyncio.to_thread(chat_text, chat))
         told = notice("A chat can be exported as jsonl or txt, not {value}.", value=format[:20])
         raise BadInput(told, field="format")
 
@@ -191,15 +190,37 @@ def _problem(item: Item) -> dict[str, Any] | None:
     return item.problem.to_json() if item.problem is not None else None
 
 
-def _file(name: str, data: bytes) -> dict[str, Any]:
-    return {"filename": name, "data_base64": base64.b64encode(data).decode("ascii")}
+async def _file(name: str, data: bytes) -> dict[str, Any]:
+    return {"filename": name, "data_base64": await paced(_encoded(data))}
 
 
-def _decoded(data: str) -> bytes:
+def _encoded(data: bytes) -> Steps[str]:
+    parts = []
+    for start in range(0, len(data), _AT_ONCE):
+        parts.append(base64.b64encode(data[start : start + _AT_ONCE]).decode("ascii"))
+        yield
+    return "".join(parts)
+
+
+def _decoded(data: str) -> Steps[bytes]:
+    parts = []
     try:
-        return base64.b64decode(data, validate=True)
+        for start in range(0, len(data), _AT_ONCE):
+            parts.append(base64.b64decode(data[start : start + _AT_ONCE], validate=True))
+            if len(parts[-1]) * 4 != _AT_ONCE * 3 and start + _AT_ONCE < len(data):
+                raise ValueError("it ends before its end")
+            yield
     except (binascii.Error, ValueError):
         raise BadInput(notice("{field} is not base64.", field="data_base64"), field="data_base64") from None
+    return b"".join(parts)
+
+
+def _entry_line(e: LoreEntry) -> dict[str, Any]:
+    return {
+        "uid": e.uid, "keys": list(e.keys), "secondary_keys": list(e.secondary_keys), "content": e.content,
+        "comment": e.comment, "enabled": e.enabled, "constant": e.constant, "order": e.order,
+        "position": e.position, "depth": e.depth,
+    }
 
 
 def _character_line(item: Item) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tui import collecting
 from tui.core.stems import stem_word
 from tui.domain.lore import Lorebook
 from tui.domain.notice import Notice
@@ -47,6 +48,7 @@ class LoreScans:
             one is not other for one, other in zip(known.books, books, strict=True)
         ):
             self._books[chat] = known = prepare_books(books)
+            collecting.settle()
         finder = self._finders.setdefault(chat, IndexedFinder(self._match, stem_word))
         for kept in (self._finders, self._books):
             kept.move_to_end(chat)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ class ModelCalls:
         self, url: str, kind: str = "auto", key_env: str = "", key_file: str = "", model: str = ""
     ) -> dict[str, Any]:
         """Look at what answers at an address; nothing is changed."""
+        await asyncio.to_thread(import_module, "tui.backends.probe")
         from tui.backends.probe import probe
 
         spec = {"url": url, "kind": kind, "key_env": key_env, "key_file": key_file, "model": model}
@@ -74,8 +77,6 @@ class ModelCalls:
 
     async def scan(self, folders: list[str] | None = None) -> dict[str, Any]:
         """GGUF files in the usual folders and in `folders`."""
-        import asyncio
-
         from tui.engine.discover import scan
 
         extra = [Path(f).expanduser() for f in folders or ()]

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from tui import paths
@@ -84,6 +85,8 @@ class Places:
         self, key: str, made_of: Endpoint | EmbeddedModel, on_status: StatusListener | None
     ) -> Place:
         """The place `key`, opened as `made_of` says. Raises BackendError, BadInput."""
+        if isinstance(made_of, Endpoint):         # what speaks HTTP takes a while to load
+            await asyncio.to_thread(import_module, "tui.backends.connect")
         place = self._place(key, made_of)
         place.used = time.monotonic()             # lest it be taken for idle while it loads
         async with self._loading if place.embedded else place.opening:

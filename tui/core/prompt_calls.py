@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Sequence
 from typing import Any
@@ -60,7 +61,7 @@ class PromptCalls:
             prepared = await self._planner.prepare(tree, path, link, asked=asked, clock=clock)
             departs = await self._difference(chat, prepared)
         plan = prepared.plan
-        return prepared_to_json(prepared) | {
+        return await asyncio.to_thread(prepared_to_json, prepared) | {
             "tokens": prepared.prompt_tokens, "context": link.context, "reserve": prepared.turn.budget.reserve,
             # Parts are counted each by itself, so their sum may pass the whole, which cannot be.
             "expected_reuse": min(plan.expected_reuse, prepared.prompt_tokens),

@@ -11,6 +11,7 @@ from tui.domain.chat import Chat, Node
 from tui.domain.lore import Lorebook, LoreEntry
 from tui.domain.operations import node_to_json, summary_to_json
 from tui.store.text import dump, load
+from tui.wire.pace import Steps
 
 
 def chat_to_json(chat: Chat) -> dict[str, Any]:
@@ -21,16 +22,20 @@ def chat_to_json(chat: Chat) -> dict[str, Any]:
     }
 
 
-def tree_to_json(chat: Chat, last: int = 0) -> dict[str, Any]:
+def tree_to_json(chat: Chat, last: int = 0) -> Steps[dict[str, Any]]:
     """A chat with everything in it; or, with `last`, no more than the end of its path.
 
     That is the last so many messages, what was deleted between them, and their siblings. `before` counts the messages
     of the path that are left out.
     """
     nodes, before = _end_of(chat, last) if last > 0 else (list(chat.nodes.values()), 0)
+    written = []
+    for node in nodes:
+        written.append(node_to_json(node))
+        yield
     return {
         "chat": chat_to_json(chat),
-        "nodes": [node_to_json(n) for n in nodes],
+        "nodes": written,
         "before": before,
         "summaries": [summary_to_json(s) for s in chat.summaries.values()],
     }

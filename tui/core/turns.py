@@ -188,7 +188,7 @@ class Turns:
             await self._write(reply, prepared)
 
     async def _refresh_card(self, tree: Chat) -> None:
-        card = self._gatherer.card_change(tree)
+        card = await asyncio.to_thread(self._gatherer.card_change, tree)
         if card is not None:
             await self._chats.commit(
                 tree.id, [{"op": "set_field", "field": "card", "value": card}], notice("the card"), undoable=False,
@@ -238,7 +238,7 @@ class Turns:
     async def _finish(self, reply: _Reply, prepared: Prepared, growing: GrowingReply, finish: Finish) -> None:
         if growing.placed:
             made = record(prepared, finish, time.monotonic() - reply.started)
-            plan = prepared_to_json(prepared) | {"difference": reply.difference}
+            plan = await asyncio.to_thread(prepared_to_json, prepared) | {"difference": reply.difference}
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
             await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
             await self._note_absence(reply, finish)

@@ -20,7 +20,7 @@ inverses of its undo.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,13 +61,31 @@ def apply_all(chat: Chat, ops: Sequence[Op]) -> tuple[Chat, list[Op]]:
 
     Raises NotFound or BadInput, and then nothing has changed.
     """
+    steps = apply_steps(chat, ops)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def apply_steps(chat: Chat, ops: Sequence[Op]) -> Generator[None, None, tuple[Chat, list[Op]]]:
+    """As `apply_all`, one operation at a time: thousands may be done in pieces."""
     inverses: list[Op] = []
+    start = at = chat if len(ops) < 2 else replace(chat, nodes=_Draft(chat.nodes))
     for op in ops:
-        chat, inverse = apply(chat, op)
+        at, inverse = apply(at, op)
         if inverse is not None:
             inverses.append(inverse)
+        yield
     inverses.reverse()
-    return chat, inverses
+    if at is start:
+        return chat, inverses
+    return (replace(at, nodes=dict(at.nodes)) if isinstance(at.nodes, _Draft) else at), inverses
+
+
+class _Draft(dict[str, Node]):
+    """The messages of a chat to which several operations are applied: copied once for all of them."""
 
 
 def apply(chat: Chat, op: Op) -> tuple[Chat, Op | None]:
@@ -86,6 +104,9 @@ def _node(chat: Chat, node_id: Any) -> Node:
 
 
 def _with_node(chat: Chat, node: Node) -> Chat:
+    if isinstance(chat.nodes, _Draft):
+        chat.nodes[node.id] = node
+        return replace(chat)
     return replace(chat, nodes={**chat.nodes, node.id: node})
 
 

@@ -21,6 +21,8 @@ from tui.server.token import TokenGate
 from tui.wire import PING_SECONDS
 from tui.wire.codec import decode, encode
 from tui.wire.ids import new_id
+from tui.wire.pace import paced
+from tui.wire.pieces import LARGE, decode_steps, encode_steps
 from tui.wire.sse import PING, frame
 
 #: Files to import travel inside a call, as base64.
@@ -58,7 +60,7 @@ class _Routes:
     async def call(self, request: Request) -> Response:
         method = request.path_params["method"]
         try:
-            return _json({"ok": await self._service.call(method, await _params(request))})
+            return await _answer({"ok": await self._service.call(method, await _params(request))})
         except TraktirError as error:
             return error_response(error)
         except ClientDisconnect:
@@ -121,12 +123,30 @@ async def _params(request: Request) -> dict[str, Any]:
         if len(body) > MAX_BODY:
             raise BadInput(notice("The request is larger than {limit} MiB.", limit=MAX_BODY >> 20), status=413)
     try:
-        params = decode(bytes(body)) if body else {}
+        params = await _decoded(body) if body else {}
     except ValueError as problem:
         raise BadInput(notice("The request is not JSON: {reason}", reason=str(problem))) from None
     if not isinstance(params, dict):
         raise BadInput(notice("The parameters of a call must be a JSON object."))
     return params
+
+
+async def _decoded(body: bytearray) -> Any:
+    return decode(bytes(body)) if len(body) < LARGE else await paced(decode_steps(body))
+
+
+async def _answer(value: Any) -> Response:
+    """A result of any size."""
+    pieces = await paced(encode_steps(value))
+    if len(pieces) == 1:
+        return Response(pieces[0], media_type="application/json")
+    length = {"Content-Length": str(sum(map(len, pieces)))}
+    return StreamingResponse(_one_by_one(pieces), media_type="application/json", headers=length)
+
+
+async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -18,6 +18,7 @@ from tui.server.app import make_app
 from tui.server.http import Listener, address_of
 from tui.server.service import CoreService, Service
 from tui.server.sockets import Claim, claim, listen_tcp
+from tui.watchdog import watch_loop
 from tui.wire import PING_SECONDS
 from tui.wire.codec import encode
 
@@ -59,7 +60,10 @@ async def serving(core_factory: CoreFactory, how: Serving) -> AsyncIterator[Serv
             stack.callback(tcp.close)
         if tcp and how.token is None:
             raise ValueError("a TCP port needs a token")
-        service = Service(await core_factory(), build=how.build, standalone=how.standalone)
+        watchdog = watch_loop("core")
+        if watchdog is not None:
+            stack.callback(watchdog.stop)
+        service = Service(await core_factory(), build=how.build, standalone=how.standalone, watchdog=watchdog)
         listeners = [Listener(make_app(service, ping_s=how.ping_s), claimed.listener)] if claimed else []
         if tcp:
             listeners.append(Listener(make_app(service, token=how.token, ping_s=how.ping_s), tcp))

@@ -14,6 +14,7 @@ from tui import __version__, paths
 from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
 from tui.server.eventlog import EventLog
+from tui.watchdog import Watchdog
 from tui.wire import PROTOCOL
 from tui.wire.build import build_id
 from tui.wire.ids import new_id
@@ -40,12 +41,14 @@ class Service:
     """
 
     def __init__(
-        self, core: CoreService, *, build: str | None = None, standalone: bool = False, log: EventLog | None = None
+        self, core: CoreService, *, build: str | None = None, standalone: bool = False, log: EventLog | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self.core = core
         self.log = log or EventLog(new_id())
         self.build = build or build_id()
         self.standalone = standalone
+        self._watchdog = watchdog
         self.ending = asyncio.Event()              # asked to end: by a signal, by `stop`, by idleness
         self.ended = asyncio.Event()               # the core is closed, streams say goodbye
         self._began = time.monotonic()
@@ -113,6 +116,7 @@ class Service:
     def _status(self, params: dict[str, Any]) -> dict[str, Any]:
         return {
             **self.core.status(), **self.hello(), "uptime_s": round(time.monotonic() - self._began, 1),
+            "watchdog": self._watchdog.to_json() if self._watchdog is not None else None,
         }
 
     def _stop(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
 from tui.ui.screens.chat import PANEL_SCREENS, ChatScreen, Side, error_words
 from tui.ui.state import Change, ChatState
+from tui.watchdog import Watchdog, watch_loop
 
 #: Seconds between two paintings of a growing reply: 15 Hz keeps a typed key's echo at 5 ms.
 FLUSH_S = 1 / 15
@@ -100,6 +101,7 @@ class TraktirApp(App[None]):
         self._flushed = 0.0
         self._leaving = self._begun = False
         self._main_loop: asyncio.AbstractEventLoop | None = None
+        self._watchdog: Watchdog | None = None
         for own in theme.OWN:
             self.register_theme(own)
         self.theme = theme.choose(self.preferences.theme)
@@ -113,9 +115,14 @@ class TraktirApp(App[None]):
 
     async def on_mount(self) -> None:
         self._main_loop = asyncio.get_running_loop()
+        self._watchdog = watch_loop("screen")
         if self.preferences.keys:
             self.set_keymap(dict(self.preferences.keys))
         self.call_after_refresh(self._start)
+
+    def on_unmount(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
 
     def _start(self) -> None:
         self.perform(self._begin())
