@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import io
 import json
 import os
@@ -10,11 +11,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_wanted import MAY_RUN_OUT_OF_TIME, NOTED, OTHERWISE, REFUSED, TOO_LONG, fault_of
 
 from tui.cli import main
 
@@ -24,24 +26,74 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 Command = Callable[..., tuple[int, str, str]]
 
 
-def test_a_core_takes_every_hostile_file_and_does_no_harm(hostile: Path, home: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def server() -> Iterator[str]:
+    """The address of a server that answers everything with the same words, in a process of its own."""
+    script = CHECKOUT / "tests" / "backends" / "scripted.py"
+    command = [sys.executable, str(script), "--dialect", "koboldcpp", "--text", "Understood, keeper."]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def test_a_core_takes_every_hostile_file_and_does_no_harm(
+    hostile: Path, home: Path, tmp_path: Path, server: str
+) -> None:
+    """Every file through import, export, a plan and a turn; the index of the samples says what is wanted."""
     env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, str(HERE / "hostile_core.py"), str(hostile)], env=env, cwd=tmp_path, capture_output=True,
-        text=True, encoding="utf-8", timeout=240, check=False,
+        [sys.executable, str(HERE / "hostile_core.py"), str(hostile), server], env=env, cwd=tmp_path,
+        capture_output=True, text=True, encoding="utf-8", timeout=400, check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert not told["problems"], "\n".join(told["problems"])
-    slow = [(seconds, what) for seconds, what in told["slowest"] if seconds > (2 if "import" in what else 6)]
-    assert not slow, slow
-    assert told["memory"] < 400_000                # kilobytes
-    kinds = [kind for taken in told["taken"].values() for kind in taken]
-    assert kinds.count("card") > 50, "the sound ones are taken"
-    assert kinds.count("chat") > 5
+    indexed = [line.split("\t")[0] for line in (hostile / "INDEX.tsv").read_text("utf-8").splitlines()[1:]]
+    assert {file for file in indexed if not file.startswith("fs/")} <= set(told["files"])
+    assert sum(file.startswith("fs/") for file in told["files"]) > 10
+    assert not wrong_outcomes(told["files"])
+    assert set(told["too_long"]) == TOO_LONG
+    assert not slow_steps(told["steps"], told["pace"])
+    assert not {file: seen["memory"] for file, seen in told["files"].items() if seen.get("memory", 0) > 300_000}  # kB
     assert list(tmp_path.iterdir()) == []
     assert not list(hostile.parent.rglob("PWNED_BY_IMPORT*")) + list(home.rglob("PWNED_BY_IMPORT*"))
     assert not [p for p in home.rglob("*") if not (p.is_file() or p.is_dir()) or p.is_symlink()]
+
+
+def wrong_outcomes(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Files that were taken and should not have been, or refused, or of which the wrong thing was said."""
+    wrong = []
+    for file, seen in files.items():
+        fault, errors = fault_of(file), " ".join(seen["errors"])
+        if fnmatch.fnmatchcase(file, MAY_RUN_OUT_OF_TIME) and seen["kinds"] == ["template"]:
+            continue
+        if fault is None and (not seen["kinds"] or errors):
+            wrong.append(f"{file} is refused: {errors}")
+        elif fault is not None and (seen["kinds"] or fault not in errors or file.rpartition("/")[2] not in errors):
+            wrong.append(f"{file} is to be refused for “{fault}”: {seen}")
+        if NOTED.get(file, "") not in " ".join(seen["notes"]):
+            wrong.append(f"{file} lacks the note “{NOTED[file]}”: {seen['notes']}")
+    return wrong
+
+
+def slow_steps(steps: list[dict[str, Any]], pace: float) -> list[dict[str, Any]]:
+    """Steps of more than 2 s of work, on a machine that is as fast as others; on a busy one only what hangs counts by
+    the clock."""
+    slower = max(1.0, pace / 0.1)
+    return [s for s in steps if s["work"] + s["helpers"] > 2 * slower or s["seconds"] > 20 * slower]
+
+
+def test_the_table_of_wishes_matches_the_samples(hostile: Path) -> None:
+    """No line of it is of a file that is not there, or says nothing."""
+    files = [str(path.relative_to(hostile)) for path in hostile.glob("[a-eg-z]*/*")]
+    files += [f"{file}.yaml" for file in files if file.endswith(".jinja")]
+    for name in (*REFUSED, *NOTED, *OTHERWISE, *TOO_LONG):
+        assert fnmatch.filter(files, name), name
+    for name in OTHERWISE:
+        assert all(fault_of(file) for file in fnmatch.filter(files, name))
 
 
 @pytest.fixture

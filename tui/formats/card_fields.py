@@ -29,6 +29,12 @@ TEXT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "character_version": ("character_version",),
 }
 _NAMES = ("name", "char_name", "bot")
+#: Extensions that other programs run.
+_SCRIPTS = (
+    "regex_scripts", "TavernHelper_scripts", "tavern_helper", "triggerscript", "virtualscript", "customScripts",
+    "backgroundHTML",
+)
+_TAGS = re.compile("[\U000e0000-\U000e0fff]")
 #: A mapping with one of these (beside a name) is taken for a card.
 _MARKS = {name for names in TEXT_FIELDS.values() for name in names} - {
     "creator", "context", "description", "system_prompt", "post_history_instructions", "character_version",
@@ -70,6 +76,7 @@ def card_from_object(value: Any, stem: str, file: str, repairs: Repairs) -> Card
     note = mapping(extensions.get("depth_prompt"))
     name = _name(data, value, stem, repairs)
     texts = {field: _text(data, names, repairs) for field, names in TEXT_FIELDS.items()}
+    _warn(extensions, texts, repairs)
     return Card(
         name=name, **texts,
         alternate_greetings=_greetings(data, ("alternate_greetings", "alternateGreetings"), repairs),
@@ -82,6 +89,18 @@ def card_from_object(value: Any, stem: str, file: str, repairs: Repairs) -> Card
         depth_prompt_role=note["role"] if note.get("role") in ("system", "user", "assistant") else "system",
         spec=spec, raw=value,
     )
+
+
+def _warn(extensions: Mapping[str, Any], texts: Mapping[str, str], repairs: Repairs) -> None:
+    """Tell what a person would want to know before trusting the card (hostile.md 4 and 10)."""
+    carried = {**mapping(extensions.get("risuai")), **extensions}
+    if scripts := [name for name in _SCRIPTS if carried.get(name)]:
+        repairs.add(
+            "The card carries scripts for other programs ({names}); they stay in its file and are never run.",
+            names=", ".join(scripts),
+        )
+    if any(_TAGS.search(text) for text in texts.values()):
+        repairs.add("The card's texts hold characters that nobody can see, but that a model may read.")
 
 
 def _spec(value: Mapping[str, Any], repairs: Repairs) -> str:

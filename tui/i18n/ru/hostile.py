@@ -21,6 +21,10 @@ CATALOGUE: dict[str, str] = {
     "Get the file again from where it came.": "Получите файл ещё раз там же, где взяли.",
     "The file is an archive as well; only the card in the picture was read.":
         "Этот файл — ещё и архив; прочитана только карточка из картинки.",
+    "The card carries scripts for other programs ({names}); they stay in its file and are never run.":
+        "В карточке есть скрипты для других программ ({names}); они остаются в файле и никогда не выполняются.",
+    "The card's texts hold characters that nobody can see, but that a model may read.":
+        "В текстах карточки есть символы, которых не видно, но которые прочтёт модель.",
     "The chat template in {file} cannot be read: line {line}: {reason}":
         "Шаблон чата в файле {file} не удалось разобрать: строка {line}: {reason}",
     "The chat template in {file} wants too much memory.": "Шаблону чата в файле {file} нужно слишком много памяти.",
