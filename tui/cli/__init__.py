@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lore": ("lore", "try which lorebook entries fire"),
     "models": ("models", "list GGUF files and say what is in one"),
     "probe": ("probe", "find out which backend answers at an address"),
+    "bench": ("bench", "measure this machine: the embedded engine, and what the program itself costs"),
     "doctor": ("doctor", "check the installation, the terminal, the store and the model"),
 }
 

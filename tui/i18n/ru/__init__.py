@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tui.i18n.ru import (
     backends,
+    bench,
     chat,
     cli,
     commands,
@@ -35,6 +36,7 @@ _IN_A_FILE = {
 CATALOGUE: dict[str, str] = {
     **_IN_A_FILE,
     **backends.CATALOGUE,
+    **bench.CATALOGUE,
     **chat.CATALOGUE,
     **cli.CATALOGUE,
     **commands.CATALOGUE,
