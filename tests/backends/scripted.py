@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -43,6 +45,11 @@ class Line:
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+    def reset(self) -> None:
+        """Cut the line so that the client sees a reset, not an end."""
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
 
     async def _wait_for_end(self, reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):
@@ -104,10 +111,13 @@ def text_chunk(text: str = "", finish: str | None = None) -> bytes:
 
 @dataclass
 class ScriptedServer:
-    """Routes and what was asked. A route with several handlers plays them in turn and repeats the last.
-    `hung_up` is set when a client left before its answer was complete."""
+    """Routes and what was asked. A route with several handlers plays them in turn and repeats the last; `otherwise`
+    answers where there is none. `greeting` is sent before anything was asked. `hung_up` is set when a client left
+    before its answer was complete."""
 
     routes: dict[str, list[Handler]] = field(default_factory=dict)
+    otherwise: Handler = field(default_factory=lambda: answer({"detail": "Not Found"}, "404 Not Found"))
+    greeting: bytes = b""
     requests: list[Request] = field(default_factory=list)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
@@ -124,8 +134,8 @@ class ScriptedServer:
     def asked(self, path: str) -> list[Request]:
         return [r for r in self.requests if r.path == path]
 
-    async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", port)
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._server = await asyncio.start_server(self._connected, host, port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -152,11 +162,12 @@ class ScriptedServer:
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.greeting:
+            writer.write(self.greeting)
+            await writer.drain()
         request = await _read_request(reader)
         self.requests.append(request)
-        handlers = self.routes.get(
-            f"{request.method} {request.path}", [answer({"detail": "Not Found"}, "404 Not Found")]
-        )
+        handlers = self.routes.get(f"{request.method} {request.path}", [self.otherwise])
         handler = handlers.pop(0) if len(handlers) > 1 else handlers[0]
         line = Line(reader, writer)
         try:

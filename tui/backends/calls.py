@@ -25,6 +25,7 @@ class Target:
     capabilities: Capabilities
     unknown_samplers: frozenset[str] = frozenset()
     rejected_keys: frozenset[str] = frozenset()
+    unthinking: bool = False                      # continues a reply only where the template opens no thoughts
 
     @property
     def api(self) -> str:
@@ -106,6 +107,8 @@ def _chat(
     body: dict[str, Any] = {"messages": messages, "stream": True, **_model(target), **_usage(target.dialect), **fields}
     if request.prefill and messages and messages[-1]["role"] == "assistant":
         body |= target.dialect.continue_chat or {}
+        if target.unthinking:
+            body["chat_template_kwargs"] = {"enable_thinking": False}
     return Call(f"{target.api}/chat/completions", body, "openai")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from tui.backends import failures
 from tui.backends.dialects import Dialect
 from tui.backends.families import cache_class
-from tui.backends.frames import whole
+from tui.backends.frames import whole, window
 from tui.backends.http import Answer, Http
 from tui.backends.tokens import ROUTES, can_count
 from tui.domain.backend import Capabilities
@@ -23,6 +23,7 @@ from tui.domain.notice import Notice, notice
 NAME_LIMIT = 120
 MODELS_LIMIT = 500
 TEMPLATE_LIMIT = 200_000
+PATH_LIMIT = 4096
 
 Get = Callable[[str], Awaitable[Answer]]
 Facts = dict[str, Any]
@@ -58,13 +59,13 @@ def _with_notices(
     found: Capabilities, dialect: Dialect, endpoint: Endpoint, http: Http, models: tuple[str, ...],
 ) -> Capabilities:
     notices: list[Notice] = list(found.notices)
-    window = endpoint.context_length or found.context_length
+    length = endpoint.context_length or found.context_length
     if endpoint.context_length and found.context_length and endpoint.context_length > found.context_length:
-        window = found.context_length
+        length = found.context_length
         notices.append(notice(
             "The context of {set} tokens set for this connection is more than the server has; its {window} are used.",
-            set=endpoint.context_length, window=window))
-    if window is None:
+            set=endpoint.context_length, window=length))
+    if length is None:
         notices.append(notice(
             "{server} does not tell its context length; a cautious guess is used. The profile's context_length can "
             "set it.",
@@ -76,7 +77,7 @@ def _with_notices(
         notices.append(notice("{server} does not list the model {model}.", server=dialect.label, model=found.model))
     if http.key_given and not http.address.secure and not http.address.private:
         notices.append(notice("The key travels unencrypted to {address}.", address=http.address.shown))
-    return replace(found, context_length=window, notices=tuple(notices))
+    return replace(found, context_length=length, notices=tuple(notices))
 
 
 async def _models(get: Get, http: Http, dialect: Dialect, chosen: str) -> tuple[tuple[str, ...], Facts]:
@@ -88,16 +89,16 @@ async def _models(get: Get, http: Http, dialect: Dialect, chosen: str) -> tuple[
     if answer.status in {401, 403}:
         raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(answer.data))
     entries = [e for e in data if isinstance(e, dict)][:MODELS_LIMIT] if isinstance(data, list) else []
-    names = tuple(n for e in entries if (n := clean_line(str(e.get("id") or ""), NAME_LIMIT)))
+    names = tuple(n for e in entries if (n := _line(e.get("id"), NAME_LIMIT)))
     used = next((e for e in entries if e.get("id") == chosen), None if dialect.public or not entries else entries[0])
-    return names, {"context_length": window} if used and (window := _window(used)) else {}
+    return names, {"context_length": length} if used and (length := _window(used)) else {}
 
 
 def _window(entry: dict[str, Any]) -> int | None:
     meta = entry.get("meta")
     sources = (entry.get("max_model_len"), meta.get("n_ctx") if isinstance(meta, dict) else None,
                entry.get("loaded_context_length"), entry.get("context_length"), entry.get("max_context_length"))
-    return next((n for s in sources if (n := whole(s))), None)
+    return next((n for s in sources if (n := window(s))), None)
 
 
 async def _nothing(get: Get, http: Http) -> Facts:
@@ -118,9 +119,9 @@ async def _llamacpp(get: Get, http: Http) -> Facts:
     meta = entries[0].get("meta") if isinstance(entries, list) and entries and isinstance(entries[0], dict) else None
     facts = {
         "model": _base_name(data.get("model_alias") or data.get("model_path")),
-        "version": clean_line(str(data.get("build_info") or ""), 60),
-        "context_length": whole(settings.get("n_ctx")) if isinstance(settings, dict) else None,
-        "trained_context": whole(meta.get("n_ctx_train")) if isinstance(meta, dict) else None,
+        "version": _line(data.get("build_info"), 60),
+        "context_length": window(settings.get("n_ctx")) if isinstance(settings, dict) else None,
+        "trained_context": window(meta.get("n_ctx_train")) if isinstance(meta, dict) else None,
         "chat_template": _template(data.get("chat_template")), "bos_token": bos, "eos_token": eos,
         "special_tokens": tuple(t for t in (bos, eos) if plausible(t)),
         "exact_tokens": True, "adds_bos": await _adds_bos(http),
@@ -145,21 +146,21 @@ async def _llama_cpp_python(get: Get, http: Http) -> Facts:
     models = (await get("/v1/models")).field("data")
     name = models[0].get("id") if isinstance(models, list) and models and isinstance(models[0], dict) else ""
     return {
-        "model": _base_name(name), "version": clean_line(str(version or ""), 60), "exact_tokens": count is not None,
+        "model": _base_name(name), "version": _line(version, 60), "exact_tokens": count is not None,
         "adds_bos": count != 0,
     }
 
 
 async def _koboldcpp(get: Get, http: Http) -> Facts:
     model = await get("/api/v1/model")
-    if model.status in {401, 403} or str(model.field("result")) == "koboldcpp/protected-model":
+    if model.status in {401, 403} or model.field("result") == "koboldcpp/protected-model":
         raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(model.data))
     props = await get("/props")
-    window = whole((await get("/api/extra/true_max_context_length")).field("value"))
+    allocated = window((await get("/api/extra/true_max_context_length")).field("value"))
     facts: Facts = {
-        "model": clean_line(str(model.field("result") or "").removeprefix("koboldcpp/"), NAME_LIMIT),
-        "version": clean_line(str((await get("/api/extra/version")).field("version") or ""), 20),
-        "context_length": window or whole((await get("/api/v1/config/max_context_length")).field("value")),
+        "model": _line(model.field("result"), NAME_LIMIT + 10).removeprefix("koboldcpp/")[:NAME_LIMIT],
+        "version": _line((await get("/api/extra/version")).field("version"), 20),
+        "context_length": allocated or window((await get("/api/v1/config/max_context_length")).field("value")),
         "chat_template": _template(props.field("chat_template")), "exact_tokens": True,
     }
     return {k: v for k, v in facts.items() if v is not None}
@@ -170,8 +171,8 @@ async def _tabby(get: Get, http: Http) -> Facts:
     parameters = answer.field("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     facts = {
-        "model": clean_line(str(answer.field("id") or ""), NAME_LIMIT),
-        "context_length": whole(parameters.get("max_seq_len")),
+        "model": _line(answer.field("id"), NAME_LIMIT),
+        "context_length": window(parameters.get("max_seq_len")),
         "chat_template": _template(parameters.get("prompt_template_content")),
     }
     return {k: v for k, v in facts.items() if v}
@@ -179,15 +180,15 @@ async def _tabby(get: Get, http: Http) -> Facts:
 
 async def _textgen(get: Get, http: Http) -> Facts:
     name = (await get("/v1/internal/model/info")).field("model_name")
-    return {"model": clean_line(str(name or ""), NAME_LIMIT)}
+    return {"model": _line(name, NAME_LIMIT)}
 
 
 async def _ollama(get: Get, http: Http) -> Facts:
     running = (await get("/api/ps")).field("models")
     loaded = running[0] if isinstance(running, list) and running and isinstance(running[0], dict) else {}
     facts: Facts = {
-        "version": clean_line(str((await get("/api/version")).field("version") or ""), 30),
-        "context_length": whole(loaded.get("context_length")),
+        "version": _line((await get("/api/version")).field("version"), 30),
+        "context_length": window(loaded.get("context_length")),
     }
     return {k: v for k, v in facts.items() if v}
 
@@ -199,14 +200,14 @@ async def _lmstudio(get: Get, http: Http) -> Facts:
     loaded = [e for e in entries if isinstance(e, dict) and e.get("state") == "loaded"]
     if not loaded:
         return {}
-    name = clean_line(str(loaded[0].get("id") or ""), NAME_LIMIT)
-    facts = {"model": name, "context_length": whole(loaded[0].get("loaded_context_length"))}
+    name = _line(loaded[0].get("id"), NAME_LIMIT)
+    facts = {"model": name, "context_length": window(loaded[0].get("loaded_context_length"))}
     return {k: v for k, v in facts.items() if v}
 
 
 async def _vllm(get: Get, http: Http) -> Facts:
     version = (await get("/version")).field("version")
-    return {"version": clean_line(version, 30) if isinstance(version, str) else ""}
+    return {"version": _line(version, 30)}
 
 
 _READERS: dict[str, Callable[[Get, Http], Awaitable[Facts]]] = {
@@ -217,8 +218,14 @@ _READERS: dict[str, Callable[[Get, Http], Awaitable[Facts]]] = {
 
 def _base_name(path: Any) -> str:
     """A model's name: of a path only the last part, without .gguf."""
-    name = re.split(r"[/\\]", str(path or ""))[-1] if str(path or "").lower().endswith(".gguf") else str(path or "")
+    whole_path = path[-PATH_LIMIT:] if isinstance(path, str) else ""
+    name = re.split(r"[/\\]", whole_path)[-1] if whole_path.lower().endswith(".gguf") else whole_path
     return clean_line(re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE), NAME_LIMIT)
+
+
+def _line(text: Any, limit: int) -> str:
+    """A string of a stranger as one clean line, "" for anything else."""
+    return clean_line(text, limit) if isinstance(text, str) else ""
 
 
 def _template(text: Any) -> str:

@@ -13,9 +13,10 @@ from tui.domain.cleantext import clean_line
 from tui.domain.errors import BackendError
 from tui.domain.notice import Notice, notice
 
-_TAG = re.compile(r"<(?:style|script).*?</(?:style|script)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+#: Markup, in time that grows with the text alone, however many tags stay open.
+_TAG = re.compile(r"<(style|script)\b[^<>]*>[^<]*</\1>|<[^<>]*>", re.IGNORECASE)
 
-SAID_LIMIT = 300
+SAID_LIMIT = 200
 """How much of a server's own message is shown, in characters."""
 
 
@@ -35,7 +36,28 @@ def not_reached(error: Exception, address: str) -> BackendError:
         said = clean_line(str(error), 120)
         what = notice("The request to {address} cannot be written: {said}.", address=address, said=said)
         return _failure("address", what, notice("Check the key and the extra headers for stray characters."))
+    if isinstance(error, httpx.RemoteProtocolError) and not _hung_up(str(error)):
+        return not_http(address, "head without end" in str(error))
     return broken_off(address)
+
+
+def _hung_up(said: str) -> bool:
+    return any(sign in said for sign in ("disconnected", "peer closed", "closed connection", "incomplete"))
+
+
+def not_http(address: str, endless: bool) -> BackendError:
+    """What came is against the rules of HTTP; `endless`: it began well and had no end."""
+    if endless:
+        what = notice("{address} begins its answer with headers without end; it was cut off.", address=address)
+        return _failure("protocol", what, notice("Check that this is the address of a language model's server."))
+    what = notice("{address} answers, but what it sends is not HTTP.", address=address)
+    return _failure("protocol", what, notice("Check the port, and whether the address begins with http:// or https://."))
+
+
+def packed(address: str, encoding: str) -> BackendError:
+    what = notice("{address} sends its answer packed ({encoding}), which it was asked not to do.", address=address,
+                  encoding=clean_line(encoding, 40))
+    return _failure("protocol", what, notice("Switch compression off in the server, or in the proxy before it."))
 
 
 def broken_off(address: str) -> BackendError:
@@ -127,7 +149,7 @@ def from_status(status: int, body: Any, text: str, address: str, key_given: bool
         remedy = notice("Start text-generation-webui with --listen, or use localhost in the address.")
         return _failure("host", notice("{address} answers only under the name localhost.", address=address), remedy)
     what, remedy = _by_status(status, said, address)
-    hopeless = "insufficient_quota" in str(body)
+    hopeless = "insufficient_quota" in text
     return _failure("status", what, remedy, status=status, retryable=status in {429, 503} and not hopeless)
 
 
@@ -176,18 +198,26 @@ def unforeseen(address: str, error: Exception) -> BackendError:
     return _failure("unforeseen", what, notice("The log has the details. Please report it."))
 
 
-def server_words(body: Any) -> str:
-    """The server's own message, wherever its kind of server puts it; cleaned and short."""
+def server_words(body: Any, depth: int = 6) -> str:
+    """The server's own message, wherever its kind of server puts it, not more than `depth` levels down; cleaned and
+    short."""
+    if depth == 0:
+        return ""
     if isinstance(body, Mapping):
         for key in ("error", "detail", "message", "msg", "errors"):
             if body.get(key):
-                return server_words(body[key])
+                return server_words(body[key], depth - 1)
         return ""
     if isinstance(body, list):
-        return clean_line("; ".join(filter(None, (server_words(item) for item in body[:4]))), SAID_LIMIT)
+        return clean_line("; ".join(filter(None, (server_words(item, depth - 1) for item in body[:4]))), SAID_LIMIT)
     return clean_line(body, SAID_LIMIT) if isinstance(body, str) else ""
 
 
+#: Mistral's API and the templates of many models.
+_ROLE_ORDER = re.compile(
+    r"roles must alternate|expected last role|(must|should) be (first|at the beginning)|must end with a user",
+    re.IGNORECASE,
+)
 _IS_IT_THERE = notice("Is the server running, and is the address right?")
 
 
@@ -223,15 +253,18 @@ def _about_moderation(said: str) -> bool:
 def _overflow(body: Any, said: str) -> BackendError | None:
     error = body.get("error") if isinstance(body, Mapping) else None
     error = error if isinstance(error, Mapping) else {}
-    known = str(error.get("type")) + str(error.get("code"))
+    known = "".join(word for key in ("type", "code") if isinstance(word := error.get(key), str))
     lowered = said.lower()
     if "exceed_context" in known or "context_length_exceeded" in known or (
         "context" in lowered and ("exceed" in lowered or "maximum context length" in lowered)
     ):
         prompt, window = error.get("n_prompt_tokens"), error.get("n_ctx")
-        return context_exceeded(
-            prompt if isinstance(prompt, int) else None, window if isinstance(window, int) else None, said)
+        return context_exceeded(_tokens(prompt), _tokens(window), said)
     return None
+
+
+def _tokens(told: Any) -> int | None:
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told < 1 << 53 else None
 
 
 def _by_status(status: int, said: str, address: str) -> tuple[Notice, Notice]:
@@ -241,6 +274,15 @@ def _by_status(status: int, said: str, address: str) -> tuple[Notice, Notice]:
     if status == 404:
         return (notice("{address} does not know this request or this model: “{said}”.", address=address, said=words),
                 notice("Check the model's name and the kind of server."))
+    if status in {504, 522, 524}:
+        return (notice("A proxy before {address} gave up waiting for the server ({status}).", address=address,
+                       status=status),
+                notice("Shorten the prompt, raise the time that the proxy allows, or connect directly."))
+    if status in {400, 422, 500} and _ROLE_ORDER.search(words):
+        return (notice("{address} takes messages only in a certain order of roles: “{said}”.", address=address,
+                       said=words),
+                notice("Choose a prompt format that joins neighbouring messages of one role and puts the system's "
+                       "text first."))
     if status == 429:
         return (notice("{address} allows no more requests for now: “{said}”.", address=address, said=words),
                 notice("Wait a while, or check your quota there."))

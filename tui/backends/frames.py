@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tui.backends.http import parse_json
+from tui.backends.bounded import parse_json
 from tui.backends.sse import ServerEvent
 from tui.domain.backend import Progress, Usage
 
@@ -32,6 +32,10 @@ class Delta:
 
 
 Reader = Callable[[Mapping[str, Any]], Delta]
+MAX_LINES = 64
+"""Lines of one event that are taken as documents of their own."""
+MAX_WINDOW = 1 << 27
+"""Tokens of context that a server can be believed to have."""
 
 
 def read_event(event: ServerEvent, reader: Reader) -> list[Delta]:
@@ -44,6 +48,8 @@ def read_event(event: ServerEvent, reader: Reader) -> list[Delta]:
     whole = parse_json(data)
     if whole is not None or "\n" not in data:
         return [_read_body(event.name, whole, data, reader)]
+    if data.count("\n") > MAX_LINES:
+        return [Delta(understood=False)]
     return [delta for line in data.split("\n") for delta in read_event(ServerEvent(event.name, line), reader)]
 
 
@@ -117,6 +123,12 @@ def whole(value: Any) -> int | None:
     return int(value)
 
 
+def window(value: Any) -> int | None:
+    """A context length from a stranger, None unless one can be meant."""
+    tokens = whole(value)
+    return tokens if tokens is not None and 0 < tokens <= MAX_WINDOW else None
+
+
 def _seed(value: Any) -> int | None:
     """llama.cpp's word for "a random one" is no seed."""
     return seed if (seed := whole(value)) is not None and seed != 0xFFFFFFFF else None
@@ -126,7 +138,7 @@ def _progress(body: Mapping[str, Any]) -> Progress | None:
     """llama-server's word on how much of the prompt is read, on either of its wires."""
     told = _mapping(body.get("prompt_progress"))
     processed, total, cached = (whole(told.get(key)) or 0 for key in ("processed", "total", "cache"))
-    return Progress(processed, total, cached) if total else None
+    return Progress(min(processed, total), total, min(cached, total)) if total else None
 
 
 def _openai_usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage | None:
@@ -176,8 +188,9 @@ def _string(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return number if number is not None and 0 < number < 1e9 else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        return None
+    return float(value)
 
 
 READERS: Mapping[str, Reader] = {"openai": read_openai, "llamacpp": read_llamacpp, "koboldcpp": read_koboldcpp}

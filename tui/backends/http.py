@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,6 +20,8 @@ import httpx
 
 from tui.backends import failures
 from tui.backends.address import Address
+from tui.backends.bounded import MAX_PARTS, parse_json
+from tui.backends.guard import GuardedTransport
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
@@ -28,8 +32,10 @@ NEAR_SECONDS = 3.0
 FAR_SECONDS = 8.0
 """How long a question may go unanswered, in the local network and beyond."""
 EVENT_STREAM = "text/event-stream"
-MAX_JSON = 8 << 20
+MAX_JSON = 4 << 20
 MAX_ERROR_BODY = 64 << 10
+BREATH_SECONDS = 0.005
+"""How long to work on what a server sent before others get their turn."""
 
 _STREAM_TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
 
@@ -69,9 +75,10 @@ class Http:
 
     async def ask(
         self, url: str, body: Any = None, *, seconds: float | None = None, limit: int = MAX_JSON,
+        max_parts: int = MAX_PARTS,
     ) -> Answer:
         """GET, or POST where there is a body, within `seconds` beside connecting. Any HTTP status is an Answer,
-        except a redirect. Raises BackendError."""
+        except a redirect. `limit` is in bytes, `max_parts` as in `parse_json`. Raises BackendError."""
         seconds = seconds or (NEAR_SECONDS if self.address.private else FAR_SECONDS)
         wait = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
@@ -82,7 +89,7 @@ class Http:
                 raw = await self._read(response, limit)
         except TimeoutError as error:
             raise failures.not_reached(error, self.address.shown) from None
-        return self._answer(response, bytes(raw))
+        return self._answer(response, raw, max_parts)
 
     @asynccontextmanager
     async def stream(self, url: str, body: Any) -> AsyncIterator[httpx.Response]:
@@ -92,13 +99,14 @@ class Http:
 
     async def error_answer(self, response: httpx.Response) -> Answer:
         """What came instead of a stream; at most 64 KiB of it, within three seconds."""
-        raw = b""
+        raw, breath = bytearray(), Breath()
         try:
             async with asyncio.timeout(NEAR_SECONDS):
                 async for chunk in response.aiter_raw():
                     raw += chunk
                     if len(raw) >= MAX_ERROR_BODY:
                         break
+                    await breath.take()
         except (TimeoutError, httpx.HTTPError):
             pass                                                # the status alone must do
         return self._answer(response, raw[:MAX_ERROR_BODY])
@@ -121,33 +129,38 @@ class Http:
             async with client.stream(method, url, content=content, headers=headers, timeout=timeout) as response:
                 if response.is_redirect or 300 <= response.status_code < 400:
                     raise failures.redirected(self.address.shown, response.headers.get("location", "?"))
+                packed = response.headers.get("content-encoding", "").strip()
+                if packed.lower() not in {"", "identity"}:
+                    raise failures.packed(self.address.shown, packed)
                 yield response
 
-    def _answer(self, response: httpx.Response, raw: bytes) -> Answer:
+    def _answer(self, response: httpx.Response, raw: bytearray, max_parts: int = MAX_PARTS) -> Answer:
         """The answer without our key, should the server repeat it: its words may be shown and stored."""
         text = raw.decode("utf-8", "replace")
         text = text.replace(self._key, "***") if len(self._key) >= 8 else text
-        return Answer(response.status_code, response.headers, parse_json(text), text)
+        return Answer(response.status_code, response.headers, parse_json(text, max_parts), text)
 
-    async def _read(self, response: httpx.Response, limit: int) -> bytes:
-        raw = bytearray()
+    async def _read(self, response: httpx.Response, limit: int) -> bytearray:
+        raw, breath = bytearray(), Breath()
         async for chunk in response.aiter_raw():
             raw += chunk
             if len(raw) > limit:
                 raise failures.too_big(self.address.shown)
-        return bytes(raw)
+            await breath.take()
+        return raw
 
     def _client(self, streaming: bool) -> httpx.AsyncClient:
         if streaming not in self._clients:
             limits = httpx.Limits(max_keepalive_connections=0 if streaming else 2, keepalive_expiry=2.0)
             try:
-                transport = httpx.AsyncHTTPTransport(
+                transport = GuardedTransport(
                     verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
                     socket_options=_KEEPALIVE)
             except ValueError as error:                         # a proxy of an unknown kind
                 raise failures.not_reached(error, self.address.shown) from None
             self._clients[streaming] = httpx.AsyncClient(
-                transport=transport, headers=self._headers, follow_redirects=False, trust_env=False)
+                transport=transport, headers=self._headers, follow_redirects=False, trust_env=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))
         return self._clients[streaming]
 
     def translated(self) -> Translated:
@@ -163,18 +176,25 @@ class Translated:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, httpx.HTTPError | httpx.InvalidURL | httpx.StreamError | ImportError | OSError) and not (
-            isinstance(error, TimeoutError)
-        ):
+        if isinstance(error, _OF_THE_NETWORK) and not isinstance(error, TimeoutError):
             raise failures.not_reached(error, self._address) from None
 
 
-def parse_json(text: str) -> Any:
-    """JSON, or None where it is none; keep-alive blank lines around it are fine."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+#: A ValueError comes from the HTTP library, over a number in a head that is none.
+_OF_THE_NETWORK = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ImportError, OSError, ValueError)
+
+
+class Breath:
+    """Taken between portions of work, it lets others run every few milliseconds: data that has arrived already is
+    read without a pause."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    async def take(self) -> None:
+        if time.perf_counter() - self._since > BREATH_SECONDS:
+            await asyncio.sleep(0)
+            self._since = time.perf_counter()
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from tui.backends import failures
 from tui.backends.address import KNOWN_HOSTS, Address, parse_address
+from tui.backends.bounded import MAX_PARTS, weight
 from tui.backends.describe import describe
 from tui.backends.dialects import DIALECTS, Dialect
 from tui.backends.gate import gate_of
-from tui.backends.http import Answer, Http
+from tui.backends.http import MAX_JSON, Answer, Http
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
 from tui.domain.endpoint import Endpoint
@@ -109,6 +110,7 @@ class Questions:
         self.http = http
         self.asked: dict[str, Answer] = {}
         self._slow = 0
+        self._bytes, self._parts = MAX_JSON, MAX_PARTS
 
     @property
     def address(self) -> Address:
@@ -119,13 +121,20 @@ class Questions:
         url = path if "://" in path else self.address.root + path
         if url not in self.asked:
             try:
-                self.asked[url] = await self.http.ask(url)
+                self.asked[url] = await self._ask(url)
             except BackendError as error:
                 self._slow += error.details.get("kind") == "timeout"
                 if error.details.get("kind") != "timeout" or self._slow > 1:
                     raise
                 self.asked[url] = Answer(0, {}, None, "")
         return self.asked[url]
+
+    async def _ask(self, url: str) -> Answer:
+        """All answers together may not be larger than one."""
+        answer = await self.http.ask(url, limit=self._bytes, max_parts=self._parts)
+        self._bytes -= len(answer.text)
+        self._parts -= weight(answer.text) if answer.data is not None else 0
+        return answer
 
     def steps(self) -> tuple[str, ...]:
         root = self.address.root
@@ -177,7 +186,8 @@ async def _kobold(ask: Questions) -> Finding | None:
     answer = await ask.get("/api/extra/version")
     if answer.field("result") != "KoboldCpp":
         return None
-    model = str((await ask.get("/api/v1/model")).field("result") or "")
+    told = (await ask.get("/api/v1/model")).field("result")
+    model = told if isinstance(told, str) else ""
     for prefix, name in (("aphrodite/", "aphrodite"), ("tabbyAPI/", "tabby")):
         if model.startswith(prefix):
             return Finding(DIALECTS[name], notice("it imitates KoboldCpp but names itself in its model"))
@@ -217,7 +227,8 @@ _OWNERS = {
 async def _by_owner(ask: Questions) -> Finding | None:
     data = (await ask.get("/v1/models")).field("data")
     first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
-    known = _OWNERS.get(str(first.get("owned_by")))
+    owner = first.get("owned_by")
+    known = _OWNERS.get(owner) if isinstance(owner, str) else None
     if known == "lmstudio" and not isinstance((await ask.get("/api/v0/models")).field("data"), list):
         return None
     return Finding(DIALECTS[known], notice("its list of models says so")) if known else None

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tui.backends.failures import server_words
+
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,40}")
 _NEVER = {"prompt", "messages", "model", "stream", "max_tokens", "body"}
 
@@ -21,6 +23,12 @@ def named_key(status: Any, body: Any) -> str:
         named = body.get("param") or _last_step(body.get("detail"))
     key = named if isinstance(named, str) and _KEY.fullmatch(named) else ""
     return "" if key in _NEVER else key
+
+
+def thinking_in_the_way(body: Any) -> bool:
+    """Whether a server refuses to go on with a started reply because its template would open thoughts first."""
+    said = server_words(body).lower()
+    return "prefill" in said and "thinking" in said
 
 
 def _last_step(detail: Any) -> Any:

@@ -16,13 +16,15 @@ from tui.backends.address import parse_address
 from tui.backends.ahead import ahead_call, read_ahead
 from tui.backends.calls import Target, prompt_text, write_call
 from tui.backends.dialects import DIALECTS
-from tui.backends.exchange import IDLE_SECONDS, Exchange, Rejected
+from tui.backends.exchange import Exchange, Rejected
 from tui.backends.figures import complete_figures
 from tui.backends.gate import Gate, gate_of
 from tui.backends.http import Http
+from tui.backends.patience import IDLE_SECONDS, Limits
 from tui.backends.probe import ProbeResult, probe_over
-from tui.backends.refusals import named_key
+from tui.backends.refusals import named_key, thinking_in_the_way
 from tui.backends.reply import Reply, Setting
+from tui.backends.tips import came_at_once, tips, trimmed
 from tui.backends.tokens import TokenCounter, hidden_markers
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
 from tui.domain.endpoint import Endpoint
@@ -32,6 +34,7 @@ from tui.domain.notice import notice
 log = logging.getLogger(__name__)
 
 ABORT_SECONDS = 2.0
+HEARD_SECONDS = 0.3
 _QUEUE = 1024
 
 
@@ -62,16 +65,19 @@ class _Run:
 
 
 class RemoteBackend:
-    """The Backend behind an Endpoint. Connects when first used; `idle_seconds` as in `exchange`.
+    """The Backend behind an Endpoint. Connects when first used; `idle_seconds` and `limits` as in `patience`.
 
     Raises BadInput at once when the address or the key cannot be used.
     """
 
-    def __init__(self, endpoint: Endpoint, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, endpoint: Endpoint, idle_seconds: float = IDLE_SECONDS, limits: Limits | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self.address = parse_address(endpoint.url)
         self._http = Http(endpoint, self.address)
-        self._idle_seconds = idle_seconds
+        self._limits = limits or Limits(idle=idle_seconds)
+        self._aborts: set[asyncio.Task[None]] = set()
         self._found: ProbeResult | None = None
         self._target: Target | None = None
         self._counter: TokenCounter | None = None
@@ -146,6 +152,9 @@ class RemoteBackend:
         for run in runs:
             run.stop()
         await asyncio.gather(*(run.task for run in runs if run.task is not None), return_exceptions=True)
+        for task in self._aborts:
+            task.cancel()
+        await asyncio.gather(*self._aborts, return_exceptions=True)
         if self._target is not None and self._target.capabilities.warm:
             await gate_of(self.address.root).stop_reading_ahead()
         await self._http.close()
@@ -215,7 +224,8 @@ class RemoteBackend:
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
         try:
-            finish = await Exchange(self._http, call, reply, run.events.put, self._idle_seconds).run()
+            finish = await Exchange(
+                self._http, call, reply, run.events.put, request.max_tokens, self._limits).run()
         except asyncio.CancelledError:
             await self._stop_at_source(target, key)
             raise
@@ -224,17 +234,27 @@ class RemoteBackend:
         elif not reply.server_ended:
             await self._stop_at_source(target, key)
         finish = await complete_figures(self._http, target, self._counter, reply, finish, text)
-        if finish.usage.prompt_tokens:
+        found = tips(reply, self.address.shown, setting.prompt_estimate, finish.usage)
+        if finish.usage.prompt_tokens and not trimmed(setting.prompt_estimate, finish.usage):
             self._counter.learn(text, finish.usage.prompt_tokens)
-        return finish
+        speed = None if came_at_once(reply) else finish.tokens_per_second
+        return replace(finish, notices=found, tokens_per_second=speed) if found else finish
 
     async def _stop_at_source(self, target: Target, key: str) -> None:
-        """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request."""
+        """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request. Whether it
+        hears is waited for only a moment: who leaves, leaves at once."""
         if target.dialect.name != "koboldcpp":
             return
+        task = asyncio.create_task(self._send_abort(key))
+        self._aborts.add(task)
+        task.add_done_callback(self._aborts.discard)
+        await asyncio.wait([task], timeout=HEARD_SECONDS)
+
+    async def _send_abort(self, key: str) -> None:
         try:
-            await self._http.ask(f"{self.address.root}/api/extra/abort", {"genkey": key}, seconds=ABORT_SECONDS)
-        except BackendError as error:
+            async with asyncio.timeout(ABORT_SECONDS):
+                await self._http.ask(f"{self.address.root}/api/extra/abort", {"genkey": key}, seconds=ABORT_SECONDS)
+        except (BackendError, TimeoutError) as error:
             log.info("abort at %s: %s", self.address.shown, error)
 
     def _refused(self, refusal: Rejected) -> Finish:
@@ -244,6 +264,8 @@ class RemoteBackend:
 
     def _without_rejected(self, target: Target, refusal: Rejected) -> Target | None:
         """The same server, without the setting that it names as unacceptable; None when it names none."""
+        if thinking_in_the_way(refusal.body) and not target.unthinking:
+            return replace(target, unthinking=True)
         key = named_key(refusal.error.details.get("status"), refusal.body)
         if not key or key in target.rejected_keys:
             return None

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from tui.backends import failures
 from tui.backends.frames import Delta
 from tui.backends.sampling import Translation
+from tui.backends.thoughts import Thoughts
 from tui.domain.backend import CompletionRequest, Event, Finish, FinishReason, Reasoning, Text, Usage
 from tui.domain.errors import BackendError
 from tui.domain.stopping import StopWatch
 
 _CHARS_PER_TOKEN = 64
 _CHARS_ALWAYS = 16_384
+_STOP_LIMIT = 256
+"""Characters of a stop string that a server names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,11 @@ class Reply:
         self._clock = clock
         self._watch = StopWatch((*request.stop, *request.samplers.stop))
         self._tidy = WholeCharacters()
+        self._thoughts = Thoughts(request.prefill)
         self._asked_at = clock()
         self._first_at: float | None = None
         self._last_at: float | None = None
-        self._chars = self._frames = 0
+        self._chars = self._frames = self.text_frames = 0
         self._shown: list[str] = []
         self._said = self._thought = self._unmarked = self._understood = False
         self._usage = Usage()
@@ -62,6 +66,16 @@ class Reply:
         return "".join(self._shown)
 
     @property
+    def wait(self) -> float | None:
+        """Seconds until the first word, None before it."""
+        return None if self._first_at is None else self._first_at - self._asked_at
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first word to the last."""
+        return 0.0 if self._first_at is None or self._last_at is None else self._last_at - self._first_at
+
+    @property
     def complete(self) -> bool:
         """Whether the server has named the end, though it may still add figures."""
         return bool(self._finish)
@@ -73,12 +87,9 @@ class Reply:
         if delta.progress is not None:
             events.append(delta.progress)
         if delta.reasoning:
-            self._thought = True
-            self._mark(delta.reasoning)
-            events.append(Reasoning(_well_formed(delta.reasoning)))
+            events += self._think(self._mark(delta.reasoning))
         if delta.text:
-            self._mark(delta.text)
-            events += self._pass_on(self._tidy.feed(delta.text))
+            events += self._hear(*self._thoughts.feed(self._mark(delta.text)))
         if delta.failure is not None:
             self._failure = failures.from_frame(delta.failure, self._setting.address)
         elif delta.finish == "error":
@@ -89,7 +100,8 @@ class Reply:
 
     def flush(self) -> list[Event]:
         """The stream is over: what had been held back is text after all."""
-        events = self._pass_on(self._tidy.close())
+        events = self._hear(*self._thoughts.close())
+        events += self._pass_on(self._tidy.close())
         shown, hit = self._watch.close()
         if hit:
             self._finish, self._stop_string = "stop", hit
@@ -136,14 +148,27 @@ class Reply:
         self._seed = delta.seed if delta.seed is not None else self._seed
         self._finish = delta.finish or self._finish
         self.server_ended |= bool(delta.finish) or delta.done
-        self._stop_string = delta.stop_string or self._stop_string
+        self._stop_string = delta.stop_string[:_STOP_LIMIT] or self._stop_string
 
-    def _mark(self, text: str) -> None:
+    def _mark(self, text: str) -> str:
+        """Take note that text came. Returns as much of it as a reply of this length can have."""
         self._last_at = self._clock()
+        self.text_frames += 1
         self._first_at = self._first_at if self._first_at is not None else self._last_at
+        left = max(0, self._request.max_tokens * _CHARS_PER_TOKEN + _CHARS_ALWAYS - self._chars)
         self._chars += len(text)
-        if self._chars > self._request.max_tokens * _CHARS_PER_TOKEN + _CHARS_ALWAYS:
+        if len(text) > left:
             self._finish, self.ended = "length", True
+        return text[:left]
+
+    def _hear(self, thought: str, said: str) -> list[Event]:
+        return self._think(thought) + (self._pass_on(self._tidy.feed(said)) if said else [])
+
+    def _think(self, thought: str) -> list[Event]:
+        if not thought:
+            return []
+        self._thought = True
+        return [Reasoning(_well_formed(thought))]
 
     def _pass_on(self, text: str) -> list[Event]:
         shown, hit = self._watch.feed(text)
@@ -173,7 +198,7 @@ class Reply:
         return asked if asked >= 0 and "seed" not in self._translation.dropped else None
 
     def _ttft(self) -> float | None:
-        return None if self._first_at is None else round((self._first_at - self._asked_at) * 1000, 1)
+        return None if self.wait is None else round(self.wait * 1000, 1)
 
     def speed(self, tokens: int | None) -> float | None:
         """Tokens per second between the first and the last, None where that cannot be told."""

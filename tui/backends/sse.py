@@ -13,7 +13,7 @@ MAX_LINE = 1 << 20
 """Longest line and longest event taken, in characters."""
 
 
-class TooLong(ValueError):
+class TooLong(Exception):
     """A line or an event without end."""
 
 
@@ -26,7 +26,8 @@ class ServerEvent:
 
 
 class EventParser:
-    """Feed it bytes, get events. Any way of cutting the bytes gives the same events."""
+    """Feed it bytes, get events. Any way of cutting the bytes gives the same events. `lines` and `comments` count
+    what has come."""
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -38,6 +39,7 @@ class EventParser:
         self._name = ""
         self._after_cr = False
         self._at_start = True
+        self.lines = self.comments = 0
 
     def feed(self, data: bytes) -> list[ServerEvent]:
         """Events completed by `data`. Raises TooLong."""
@@ -78,8 +80,10 @@ class EventParser:
         line = "".join(self._line)
         self._line.clear()
         self._line_size = 0
+        self.lines += 1
         if not line:
             return self._dispatch()
+        self.comments += line[0] == ":"
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +20,17 @@ from tui.domain.estimate import Calibration, ScriptCounts, estimate, features
 CACHE_SIZE = 4096
 COUNT_SECONDS = 5.0
 MAX_CANDIDATES = 20
+MARKER_CHARS, MARKER_OVERLAP = 20_000, 120
 MAX_QUESTIONS = 256
 """Requests for one call: what is left over is counted at a later one."""
-BATCH_TEXTS, BATCH_CHARS = 256, 200_000
+REST_SECONDS = 30.0
+"""How long a server is not asked again that left a question unanswered."""
+BATCH_TEXTS, BATCH_CHARS = 256, 100_000
 """Texts and characters in one request, where it takes several texts."""
 _SEPARATOR = -1
+#: An answer has no more tokens than its text has bytes, and its size is in keeping.
+_ANSWER_ALWAYS, _ANSWER_BYTES = 64 << 10, 16
+_MORE_THAN_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class TokenCounter:
         self._bos: int | None = None
         self._batches = self._route is not None and self._route.batch != ""
         self._calibration = Calibration()
+        self._rest_until = 0.0
 
     async def count(self, texts: Sequence[str], *, busy: bool) -> list[int]:
         """Tokens of each text without BOS; an estimate where the server could not be asked. `busy` is whether a
@@ -92,7 +100,8 @@ class TokenCounter:
             route = self._route
             wanted = [t for t in dict.fromkeys(texts) if t and _digest(t) not in self._known]
             found: dict[str, int] = {}
-            if route is not None and wanted and not (busy and self._dialect.busy_with_one):
+            disturbs = (busy and self._dialect.busy_with_one) or time.monotonic() < self._rest_until
+            if route is not None and wanted and not disturbs:
                 found = await self._ask_all(route, wanted)
             counts = [found.get(t, self._recall(t)) if t else 0 for t in texts]
             for text, tokens in found.items():
@@ -120,7 +129,7 @@ class TokenCounter:
             if not self._batches:
                 found |= await self._ask_singly(route, [t for t in texts if t not in found][:MAX_QUESTIONS])
         except BackendError:
-            pass                                  # what was told until then is true
+            self._rest_until = time.monotonic() + REST_SECONDS
         total = sum((features(t) for t in found), ScriptCounts())
         self._calibration = self._calibration.learned(total, sum(found.values()))
         return found
@@ -132,9 +141,14 @@ class TokenCounter:
             some = texts[start:start + route.together]
             answers = await asyncio.gather(*(self._ask_raw(route, t) for t in some), return_exceptions=True)
             for text, answer in zip(some, answers, strict=True):
+                if isinstance(answer, BackendError):
+                    self._rest_until = time.monotonic() + REST_SECONDS
                 if isinstance(answer, BaseException) or answer is None or base is None:
                     return found
-                found[text] = max(0, answer - base)
+                tokens = _believable(answer - base, text)
+                if tokens is None:
+                    return found
+                found[text] = tokens
         return found
 
     async def _ask_batch(self, route: CountRoute, texts: Sequence[str]) -> list[int] | None:
@@ -146,8 +160,10 @@ class TokenCounter:
         if answer is None or not isinstance(answer, list):
             return None
         counts = _between(answer) if route.batch == "separated" else [whole(n) for n in answer]
-        known = [n for n in counts if n is not None]
-        return known if len(known) == len(counts) == len(texts) else None
+        if len(counts) != len(texts):
+            return None
+        known = [n for n, t in zip(counts, texts, strict=True) if n is not None and _believable(n, t) is not None]
+        return known if len(known) == len(texts) else None
 
     async def _base(self, route: CountRoute) -> int | None:
         """What the server counts for nothing at all: BOS."""
@@ -159,8 +175,10 @@ class TokenCounter:
         return _count(await self._post(route, text))
 
     async def _post(self, route: CountRoute, text: Any) -> Any:
+        size = sum(len(part.encode("utf-8", "surrogatepass")) for part in _strings(text))
         answer = await self._http.ask(
-            self._http.address.root + route.path, {route.text: text, **route.extra}, seconds=COUNT_SECONDS)
+            self._http.address.root + route.path, {route.text: text, **route.extra}, seconds=COUNT_SECONDS,
+            limit=_ANSWER_ALWAYS + size * _ANSWER_BYTES, max_parts=_ANSWER_ALWAYS + size * 2)
         return answer.field(route.result) if answer.ok else None
 
     def _recall(self, text: str) -> int | None:
@@ -201,6 +219,16 @@ def _between(tokens: Sequence[Any]) -> list[int | None]:
     return counts if since == 0 else [None]
 
 
+def _believable(tokens: int, text: str) -> int | None:
+    """`tokens`, unless no tokenizer can have counted that many, or so few, of `text`."""
+    most = len(text.encode("utf-8", "surrogatepass")) + _MORE_THAN_BYTES
+    return tokens if (not text.strip() or tokens > 0) and 0 <= tokens <= most else None
+
+
+def _strings(text: Any) -> Iterator[str]:
+    return (part for part in (text if isinstance(text, list) else [text]) if isinstance(part, str))
+
+
 def _count(told: Any) -> int | None:
     return len(told) if isinstance(told, list) else whole(told)
 
@@ -213,15 +241,23 @@ async def hidden_markers(http: Http, texts: Sequence[str]) -> frozenset[str]:
     """Strings in `texts` that this llama-server would read as special tokens: those that it tokenises otherwise
     when it is told to look for such tokens. Empty when it cannot be asked."""
     try:
-        parsed, plain = await _both_ways(http, "\n".join(texts))
+        suspects: set[str] = set()
+        for part in _parts("\n".join(texts)):
+            parsed, plain = await _both_ways(http, part)
+            suspects |= {p for p in parsed - plain if plausible(p)}
         found: set[str] = set()
-        for piece in sorted(p for p in parsed - plain if plausible(p))[:MAX_CANDIDATES]:
+        for piece in sorted(suspects)[:MAX_CANDIDATES]:
             alone, as_text = await _both_ways(http, piece)
             if alone != as_text:
                 found.add(piece)
     except BackendError:
         return frozenset()
     return frozenset(found)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """In portions that overlap by more than a marker's length, so that no answer takes long to read."""
+    return (text[at:at + MARKER_CHARS + MARKER_OVERLAP] for at in range(0, len(text), MARKER_CHARS))
 
 
 async def _both_ways(http: Http, text: str) -> tuple[set[str], set[str]]:

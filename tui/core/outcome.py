@@ -61,7 +61,7 @@ def outcome(prepared: Prepared, finish: Finish, error: TraktirError | None, *, s
         "completion_tokens": usage.completion_tokens, "tokens_per_second": finish.tokens_per_second,
         "ttft_ms": finish.ttft_ms, "lore": sum(1 for h in plan.lore if h.fired), "dropped": list(finish.dropped),
         "clamped": dict(finish.clamped), "miss": cache_miss(prepared, finish), "cut": len(plan.cut),
-        "notices": [n.to_json() for n in (*plan.notices, *prepared.notices, *_shifted(usage))],
+        "notices": [n.to_json() for n in (*plan.notices, *prepared.notices, *finish.notices, *_shifted(usage))],
         "model": link.capabilities.model, "template": link.template.id, "counts": prepared.counts,
         "offer": offer(prepared) if near or plan.cut else None,
     }

@@ -147,6 +147,7 @@ class Finish:
     dropped: tuple[str, ...] = ()                 # sampler names that this backend does not know
     clamped: Mapping[str, float] = field(default_factory=dict)
     error: TraktirError | None = None
+    notices: tuple[Notice, ...] = ()              # what this reply tells of the way it came (a buffering proxy, …)
 
 
 Event = Text | Reasoning | Progress | Status | Usage | Finish
