@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ _LOG_LIMIT = 2**20
 
 #: Seconds after the end of its pipe within which the worker ends by itself.
 _END_WITHIN = 2.5
+
+#: Seconds between two looks at a worker that has something to do, and how many times it is waited for a sign of life.
+#: Its reader answers while it computes, so that only one that is stopped, or that swaps for ever, does not.
+LOOK_EVERY, LOOKS = 5.0, 6
 
 _TELLING = re.compile(
     r"\berror\b|\bfailed\b|ASSERT|terminate called|what\(\)|unable to|unsupported|unknown |invalid"
@@ -40,11 +44,13 @@ CRASHES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How the worker ended: `code` as subprocess gives it (negative: a signal), and what its log said last."""
+    """How the worker ended: `code` as subprocess gives it (negative: a signal), and what its log said last. `hung`: it
+    was killed because it gave no sign of life."""
 
     code: int
     log_line: str = ""
     log_path: str = ""
+    hung: bool = False
 
     @property
     def crashed(self) -> bool:
@@ -53,6 +59,8 @@ class Death:
     @property
     def reason(self) -> str:
         """For people: the signal's name, or the exit code."""
+        if self.hung:
+            return "no answer"
         if self.code >= 0:
             return f"exit code {self.code}"
         try:
@@ -65,7 +73,7 @@ class Death:
         killed = hasattr(signal, "SIGKILL") and self.code == -signal.SIGKILL
         illegal = hasattr(signal, "SIGILL") and self.code == -signal.SIGILL
         remedy: Notice
-        if killed:
+        if killed and not self.hung:
             remedy = notice("The system may have run out of memory: choose a smaller model or a smaller context.")
         elif illegal:
             remedy = notice("This llama.cpp was built for another processor: install it again from source.")
@@ -87,6 +95,8 @@ class WorkerProcess:
         self._process = process
         self._log_path = log_path
         self._log_from = log_from
+        self._heard = asyncio.Event()
+        self._hung = False
 
     @classmethod
     async def start(cls, log_path: Path, env: Mapping[str, str]) -> WorkerProcess:
@@ -129,15 +139,50 @@ class WorkerProcess:
         """The next event, or None at the end."""
         assert self._process.stdout is not None
         try:
-            line = await self._process.stdout.readline()
-            return protocol.decode(line) if line.endswith(b"\n") else None
+            while (line := await self._process.stdout.readline()).endswith(b"\n"):
+                self._heard.set()
+                if (event := protocol.decode(line))["is"] != "here":
+                    return event
         except (ValueError, ConnectionError):
-            return None
+            pass
+        return None
+
+    async def answers(self, looks: int, pause: float) -> bool:
+        """Ask for a sign of life and wait for it, `looks` times for `pause` seconds: not once for their sum, because
+        a computer that slept in between wakes with all of it gone. Somebody must `read` meanwhile."""
+        self._heard.clear()
+        self.send({"do": "ping"})
+        for _ in range(looks):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._heard.wait(), pause)
+                return True
+        return not self.running
+
+    def give_up(self) -> None:
+        """End a worker that hangs; its `death` says that it did."""
+        self._hung = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    @contextlib.asynccontextmanager
+    async def watched(self, busy: Callable[[], bool]) -> AsyncIterator[None]:
+        """While this lasts, a worker that is `busy` but gives no sign of life is ended."""
+        watching = asyncio.create_task(self._watch(busy))
+        try:
+            yield
+        finally:
+            watching.cancel()
+
+    async def _watch(self, busy: Callable[[], bool]) -> None:
+        while self.running:
+            await asyncio.sleep(LOOK_EVERY)
+            if busy() and not await self.answers(LOOKS, LOOK_EVERY):
+                self.give_up()
 
     async def death(self) -> Death:
         """Wait for the end and explain it. A worker whose pipe broke but which lives on is killed."""
         code = await self._wait_or_kill()
-        return Death(code, self.last_words(), str(self._log_path))
+        return Death(code, self.last_words(), str(self._log_path), self._hung)
 
     async def stop(self) -> None:
         """End it: the pipe closes, the worker leaves, or is killed."""

@@ -1,11 +1,12 @@
 """What the proxy and the worker say to each other: one JSON object a line, over two pipes.
 
 To the worker, by `do`: `load` (path, settings, extra_bufts), `complete` (id, pieces, samplers, max_tokens,
-stop, bos, shift), `warm` (id, pieces, bos, shift), `count` (id, prompts), `abort` (id). The end of the
-pipe means: finish.
+stop, bos, shift), `warm` (id, pieces, bos, shift), `count` (id, prompts), `abort` (id), `ping`. The end of
+the pipe means: finish.
 
 From the worker, by `is`: `loading` (fraction), `proving`, `ready` (facts), `failed` (error); then with the id of
-a request `progress`, `text`, `finish` (outcome), `error`, `counted`, `warmed` (tokens).
+a request `progress`, `text`, `finish` (outcome), `error`, `counted`, `warmed` (tokens); at any time `here`, the answer
+to `ping`.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 OnStatus = Callable[[Status], None]
 
+#: Seconds in which the worker stops a reply; then the reply ends without it.
+ABORT_WITHIN = 1.0
+
 
 class EmbeddedEngine:
     """llama.cpp with one model, started when first needed and again after it died.
@@ -49,8 +52,8 @@ class EmbeddedEngine:
 
     @property
     def loaded(self) -> bool:
-        """Whether a model is in memory and its process alive."""
-        return self._session is not None and self._session.alive
+        """Whether a model is in memory, its process alive, and nothing speaks against that it works."""
+        return self._session is not None and self._session.alive and not self._session.doubted
 
     @property
     def busy(self) -> bool:
@@ -137,11 +140,18 @@ class EmbeddedEngine:
             self.last_used = time.monotonic()
 
     async def abort(self, request_id: str) -> None:
-        """Stop that reply at its next token, or within its batch; it ends as cut."""
+        """Stop that reply at its next token, or within its batch; it ends as cut, whatever the worker does."""
         job = self._jobs.get(request_id)
         if job is None or job.finished:
             return
         if self._session is None or not self._session.abort(request_id):
+            job.finish(Finish("cut"))
+        else:
+            asyncio.get_running_loop().call_later(ABORT_WITHIN, self._abandon, job, self._session)
+
+    def _abandon(self, job: Job, session: Session) -> None:
+        if not job.finished:
+            session.abandon(job.request.id)
             job.finish(Finish("cut"))
 
     async def _submit(self, job: Job) -> None:
@@ -160,8 +170,9 @@ class EmbeddedEngine:
     async def _ready(self, listener: OnStatus | None) -> Session:
         """The running worker. All who need it at once wait for the same start."""
         self.last_used = time.monotonic()
-        if self._session is not None and self.loaded:
-            return self._session
+        session = self._session
+        if session is not None and await session.trusted() and session is self._session:
+            return session
         if listener is not None:
             self._listeners.append(listener)
         starting = self._starting

@@ -14,6 +14,9 @@ from tui.engine import protocol
 from tui.engine.events import Job, engine_error
 from tui.engine.starting import Started
 
+#: Times, and seconds each, that a worker which did not hear an abort is waited for.
+_DOUBTED = (5, 1.0)
+
 
 class Session:
     """From a proven model to the end of its process, expected or not.
@@ -30,6 +33,7 @@ class Session:
         self._warming: dict[str, asyncio.Future[int]] = {}
         self._numbers = itertools.count()
         self._ending: EngineError | None = None
+        self._doubt: asyncio.Task[None] | None = None
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -43,6 +47,17 @@ class Session:
     @property
     def busy(self) -> bool:
         return bool(self._jobs or self._counts or self._warming)
+
+    @property
+    def doubted(self) -> bool:
+        """Whether it did not hear an abort, and it is not known yet whether it hangs."""
+        return self._doubt is not None
+
+    async def trusted(self) -> bool:
+        """Whether it is alive; one that was doubted is waited for, until it answers or is ended."""
+        if self._doubt is not None:
+            await asyncio.wait([self._doubt])
+        return self.alive
 
     def begin(self, job: Job, *, shift: bool) -> None:
         """Hand a reply to the worker."""
@@ -60,6 +75,19 @@ class Session:
         """Nobody listens to that reply any more: stop it, and drop what still comes of it."""
         if self.abort(request_id):
             del self._jobs[request_id]
+
+    def abandon(self, request_id: str) -> None:
+        """A reply was called off and the worker has not heard: it may be deep in a batch, or hang. Which one is found
+        out now, lest the next reply wait for it."""
+        self._jobs.pop(request_id, None)
+        if self._doubt is None and self.alive:
+            self._doubt = asyncio.create_task(self._find_out())
+
+    async def _find_out(self) -> None:
+        if not await self._worker.answers(*_DOUBTED):
+            self._worker.give_up()
+            await asyncio.wait([self._reading])
+        self._doubt = None
 
     async def count(self, prompts: Sequence[Sequence[Piece]]) -> list[int]:
         """Tokens of each prompt. Raises EngineError when the worker ends first."""
@@ -92,16 +120,23 @@ class Session:
         """End the process; replies in progress end as cut."""
         self._ending = EngineError(notice("The model was unloaded."), kind="unloaded")
         self._end_all(None, self._ending)
+        if self._doubt is not None:
+            self._doubt.cancel()
         await self._worker.stop()
         await self._reading
 
     async def _read(self) -> None:
         """Give each event to whom it belongs, until the worker ends."""
-        while (event := await self._worker.read()) is not None:
-            self._deliver(event)
+        async with self._worker.watched(lambda: self.busy):
+            while (event := await self._worker.read()) is not None:
+                self._deliver(event)
         death = await self._worker.death()
         if self._ending is None:
-            error = death.error(notice("llama.cpp stopped in the middle of its work ({reason}).", reason=death.reason))
+            what = (
+                notice("llama.cpp gave no sign of life any more, so it was ended.") if death.hung
+                else notice("llama.cpp stopped in the middle of its work ({reason}).", reason=death.reason)
+            )
+            error = death.error(what)
             self._end_all(error, error)
             self._on_death(error)
 

@@ -137,7 +137,8 @@ async def _attempt(start: _Start, plain: bool) -> tuple[WorkerProcess, Mapping[s
         worker.send({
             "do": "load", "path": str(start.path), "settings": start.settings.to_json(), "extra_bufts": not plain,
         })
-        return worker, await _until_ready(worker, start)
+        async with worker.watched(lambda: True):
+            return worker, await _until_ready(worker, start)
     except BaseException:
         await worker.stop()
         raise

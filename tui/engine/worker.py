@@ -129,6 +129,8 @@ class Worker:
 
     def _take(self, command: dict[str, Any]) -> None:
         match command["do"]:
+            case "ping":
+                self._tell({"is": "here"})
             case "abort":
                 self._desk.abort(command["id"])
             case "count":

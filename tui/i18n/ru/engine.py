@@ -71,6 +71,8 @@ CATALOGUE: dict[str, str] = {
     "The engine had stopped ({reason}); starting it again.": "Движок остановился ({reason}); запускаю его снова.",
     "The model was unloaded.": "Модель выгружена.",
     "llama.cpp stopped in the middle of its work ({reason}).": "llama.cpp остановился посреди работы ({reason}).",
+    "llama.cpp gave no sign of life any more, so it was ended.":
+        "llama.cpp перестал подавать признаки жизни, поэтому его процесс завершён.",
     "The engine has no setting called {field}.": "У движка нет настройки {field}.",
     "{field} must be auto, on or off.": "{field} — это auto, on или off.",
     "{field} must be a whole number, {low} or more.": "{field} — целое число не меньше {low}.",
