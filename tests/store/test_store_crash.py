@@ -20,7 +20,7 @@ import pytest
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import StoreError
 from tui.domain.notice import notice
-from tui.store import LockInfo, Store, backup, backups, opening, schema
+from tui.store import LockInfo, Store, backups, opening, schema
 from tui.store.connecting import connect
 from tui.store.writer import Writer
 
@@ -190,7 +190,7 @@ async def test_a_damaged_file_is_refused_and_the_copies_are_named(tmp_path: Path
         await Store.open(path, owner=HERE)
     assert caught.value.details["kind"] == "corrupt"
     assert str(path) in str(caught.value)
-    assert "t-mine.db" in str(caught.value)
+    assert "traktir restore t-mine.db" in str(caught.value)
     assert path.read_bytes() == data
 
 
@@ -216,42 +216,6 @@ async def test_a_copy_is_whole_while_others_write(tmp_path: Path) -> None:
     assert len((await copy.load_chat("c")).nodes) == 500
     assert await copy.check() == []
     await copy.close()
-
-
-def test_daily_copies_rotate(tmp_path: Path) -> None:
-    path = tmp_path / "t.db"
-    opening.make_file(path)
-    opening.prepare(path)
-    assert backup.daily_is_due(path)
-    made = []
-    half = backup.folder(path) / "t-daily-1.db.partial"
-    half.parent.mkdir()
-    half.write_bytes(b"left by a core that was killed")
-    for day in range(7):
-        copy = backup.make_daily(path)
-        assert not backup.daily_is_due(path)
-        made.append(copy)
-        old = time.time() - (30 - day) * backup.DAY_SECONDS
-        os.utime(copy, (old, old))
-    assert backup.daily_is_due(path)
-    assert backups(path) == made[:1:-1]
-    assert sorted(half.parent.iterdir()) == sorted(made[2:])
-    os.utime(made[-1], (time.time() + 9e6,) * 2)
-    assert backup.daily_is_due(path), "a date in the future comes from a clock that was wrong"
-
-
-async def test_a_copy_is_made_by_itself_once_a_day(tmp_path: Path) -> None:
-    for _ in range(3):
-        store = await Store.open(tmp_path / "t.db", owner=HERE)
-        await store.create_chat(line(3))
-        if store._keeper is not None:
-            await asyncio.to_thread(store._keeper.join)
-        assert store.notices == []
-        await store.close()
-    [copy] = backups(tmp_path / "t.db")
-    copied = await Store.open(copy, owner=HERE)
-    assert len((await copied.load_chat("c")).nodes) == 3
-    await copied.close()
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chats": ("chats", "list, show, set, search, export, delete and undo chats"),
     "import": ("importing", "take in cards, lorebooks, chats and presets"),
     "export": ("exporting", "write a card, lorebook, chat or preset to a file"),
+    "backup": ("backup", "write the whole home, or one chat, to one file; list the copies there are"),
+    "restore": ("restore", "bring back a backup, or one chat out of it"),
     "characters": ("characters", "list, show and check characters"),
     "lorebooks": ("lorebooks", "list, show and check lorebooks"),
     "presets": ("presets", "list, show and check templates, samplers and prompts"),

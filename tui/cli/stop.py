@@ -22,10 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """End the core and wait until it is gone; 0 also when none runs. Raises Refused while a reply is being written."""
-    return asyncio.run(_stop(args.force))
+    return asyncio.run(stop_core(args.force))
 
 
-async def _stop(force: bool) -> int:
+async def stop_core(force: bool) -> int:
+    """End the core of this home, if one runs, and wait until it is gone; 1 when it stays. Raises Refused."""
     from tui.client.connection import Connection
     from tui.client.launch import find_core
 

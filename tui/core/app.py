@@ -61,6 +61,7 @@ class Core:
         self.events = EventHub()
         self.attached = 0                         # clients listening now; the server keeps it
         self.store = store
+        self.config = config
         self.settings = Settings(config)
         self.library = Library(config, self._tell_problems)
         self.sandbox = Sandbox()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui.core.backup_calls import BackupCalls
 from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
 from tui.core.library_calls import LibraryCalls
@@ -24,5 +25,6 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         ModelCalls(core.connection, core.library, core.settings),
         LibraryCalls(core.library, core.settings, core.chats, core.events),
+        BackupCalls(core.store, core.config, core.events),
     ):
         dispatcher.add(calls.handlers())

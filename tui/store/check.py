@@ -11,12 +11,18 @@ from tui.domain.notice import Notice, notice
 from tui.store import log, search, streaming, trees
 
 
+def damaged(reason: str) -> Notice:
+    return notice(
+        "The database is damaged ({reason}). Bring back a copy of it with: traktir restore latest", reason=reason
+    )
+
+
 def integrity(connection: sqlite3.Connection) -> list[Notice]:
     """What SQLite finds wrong with the file."""
     answer = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     if answer == "ok":
         return []
-    return [notice("The database is damaged ({reason}). Put a backup copy in its place.", reason=answer)]
+    return [damaged(answer)]
 
 
 def index(connection: sqlite3.Connection) -> list[Notice]:

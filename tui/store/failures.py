@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 from tui.domain.errors import BadInput, StoreError, TraktirError
 from tui.domain.notice import notice
-from tui.store.backup import backups
+from tui.store.backup import CopyDamaged
+from tui.store.copies import restorable
 
 #: Below this many free bytes a failed write counts as a full disk, whatever the system called it.
 _FULL_BELOW = 256 * 1024
@@ -46,7 +49,7 @@ def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
             notice("Close what has it open (a database browser, a backup), then try again."),
             kind="busy", file=str(path),
         )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, CopyDamaged):
         return corrupt(path)
     return StoreError(
         notice("The database {file} cannot be read or written ({reason}).", file=str(path), reason=str(error)),
@@ -88,16 +91,19 @@ def closed(path: Path) -> StoreError:
 
 
 def corrupt(path: Path) -> StoreError:
-    """Names the copies that could take the broken file's place, newest first."""
-    copies = [str(copy) for copy in backups(path)]
+    """Says the command that puts the newest good copy in the broken file's place."""
+    found = restorable(path)
     remedy = (
-        notice("Move it away and put the newest good copy in its place: {copies}", copies=", ".join(copies[:3]))
-        if copies
+        notice(
+            "Bring back the copy of {when} with: traktir restore {copy}",
+            when=time.strftime("%Y-%m-%d %H:%M", time.localtime(found[0].made)), copy=shlex.quote(found[0].path.name),
+        )
+        if found
         else notice("There is no backup copy of it; move it away to start afresh, and keep it for a rescue.")
     )
     return StoreError(
         notice("The database {file} is damaged; it is left as it is.", file=str(path)), remedy,
-        kind="corrupt", file=str(path), backups=copies,
+        kind="corrupt", file=str(path), backups=[str(copy.path) for copy in found],
     )
 
 

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tui.domain.chat import Chat
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op
-from tui.store import backup, beside, check, failures, listing, log, opening, search, streaming, trees
+from tui.store import (
+    backup,
+    beside,
+    carrying,
+    check,
+    failures,
+    listing,
+    log,
+    opening,
+    restoring,
+    search,
+    streaming,
+    trees,
+)
 from tui.store.connecting import connect
+from tui.store.keeper import LOOK_EVERY_S, Keeper
 from tui.store.lock import Lock
 from tui.store.readers import Readers
 from tui.store.types import Change, ChangeKind, ChatInfo, LockInfo, SearchHit
@@ -39,15 +54,16 @@ class Store:
         self._checked = opened.checked
         self._writer = Writer(path, self._connect_writer)
         self._readers = Readers(path, lambda: connect(path))
-        self._worth_copying = False
-        self._stopping = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._keeper: Keeper | None = None
 
     @classmethod
-    async def open(cls, path: Path, *, owner: LockInfo) -> Store:
+    async def open(
+        cls, path: Path, *, owner: LockInfo, clock: Callable[[], float] = time.time, look_every_s: float = LOOK_EVERY_S
+    ) -> Store:
         """Lock, check, migrate and open the database `path`, making it where there is none.
 
         Replies that a dead core left unfinished are marked as cut. What the user should hear is in `notices`.
+        `clock` (Unix seconds) says when the daily copy is due; it is looked at every `look_every_s` seconds.
         Raises StoreError: locked (details pid, socket, host), newer, foreign, corrupt, read_only, disk_full, io.
         """
         path = path.absolute()
@@ -58,14 +74,14 @@ class Store:
         except BaseException:
             await store.close()
             raise
-        store._start_keeper()
+        store._keeper = Keeper(path, store.notices, clock=clock, look_every_s=look_every_s)
+        store._keeper.start()
         return store
 
     async def close(self) -> None:
         """Finish what was asked, close every connection and give the lock back."""
-        self._stopping.set()
         if self._keeper is not None:
-            await asyncio.to_thread(self._keeper.join)
+            await asyncio.to_thread(self._keeper.stop)
         await self._readers.close()
         await self._writer.close()
         self._lock.release()
@@ -185,6 +201,14 @@ class Store:
         """Write a checked copy of the database as it stands now to `path`; the file appears when it is whole."""
         await asyncio.to_thread(_copy, self.path, path.absolute())
 
+    async def take_chat(self, file: Path, chat_id: str) -> str:
+        """Take in a chat from the database `file`, which was staged and checked. Returns its id here.
+
+        One that is here already stays as it is, in the trash too; the other comes beside it under a new id. Raises
+        NotFound.
+        """
+        return await self._writer.run(lambda c: carrying.take(c, file, chat_id))
+
     async def check(self, sample: int = 20) -> list[Notice]:
         """Everything found wrong: the file, the search index, and the logs of the `sample` chats changed last."""
         found = await self._readers.run(check.integrity)
@@ -205,7 +229,6 @@ class Store:
 
     async def _settle(self) -> None:
         cut = await self._writer.run(streaming.cut_unfinished)
-        self._worth_copying = (await self.counts())["messages"] > 0
         if cut == 1:
             self.notices.append(
                 notice("A reply was being written when Traktir stopped. What had arrived is kept and marked as cut.")
@@ -221,31 +244,21 @@ class Store:
         if not self._indexed:
             self.notices.append(notice("This Python's SQLite has no full-text search (FTS5): searching is slower."))
 
-    def _start_keeper(self) -> None:
-        """Make the daily copy beside the work, when it is due."""
-        if self._worth_copying and backup.daily_is_due(self.path):
-            self._keeper = threading.Thread(target=self._keep_copy, name="store-backup", daemon=True)
-            self._keeper.start()
-
-    def _keep_copy(self) -> None:
-        try:
-            backup.make_daily(self.path, self._stopping.is_set)
-        except backup.CopyDamaged as error:
-            self.notices.append(
-                notice("The database is damaged ({reason}). Put a backup copy in its place.", reason=str(error))
-            )
-        except (sqlite3.Error, OSError) as error:
-            self.notices.append(notice("The daily backup copy could not be written ({reason}).", reason=str(error)))
-        except backup.CopyStopped:
-            return
-
 
 def _take(path: Path, owner: LockInfo) -> tuple[Lock, opening.Opened]:
     opening.make_folder(path)
     lock = Lock.take(path.with_name(path.name + ".owner"), owner)
     try:
+        completed = restoring.finish(path)
         opening.make_file(path)
-        return lock, opening.prepare(path)
+        opened = opening.prepare(path)
+        if completed:
+            told = notice("Traktir stopped while a backup was being restored; the restore is complete now.")
+            opened = replace(opened, notices=(told, *opened.notices))
+        return lock, opened
+    except OSError as error:
+        lock.release()
+        raise failures.from_os(error, path) from error
     except BaseException:
         lock.release()
         raise
@@ -253,7 +266,7 @@ def _take(path: Path, owner: LockInfo) -> tuple[Lock, opening.Opened]:
 
 def _copy(path: Path, target: Path) -> None:
     try:
-        backup.copy(path, target)
+        backup.copy(path, target, record=target.parent == backup.folder(path))
     except sqlite3.Error as error:
         raise failures.from_sqlite(error, target) from error
     except OSError as error:

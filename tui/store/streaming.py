@@ -29,9 +29,10 @@ def unfinished(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     ).fetchall()
 
 
-def cut_unfinished(connection: sqlite3.Connection) -> int:
-    """Mark what a dead core left growing as cut, through the log. Returns how many there were."""
-    left = unfinished(connection)
+def cut_unfinished(connection: sqlite3.Connection, only: str | None = None) -> int:
+    """Mark what a dead core left growing as cut, through the log; in one chat where `only` names it. Returns how many
+    there were."""
+    left = [one for one in unfinished(connection) if only in (None, one[0])]
     for chat_id, node, revision in left:
         chat = applying.chat_key(connection, chat_id)
         text, reasoning, generation = connection.execute(

@@ -84,6 +84,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "export", ("экспорт",), mark("Write this chat to a file (.jsonl, .txt), or its card (.png, .json)."), "[PATH]"
     ),
+    Command("backup", ("копия", "бэкап"), mark("Back up all chats and files, and say how to bring them back.")),
     Command("settings", ("настройки",), mark("Language, colours, mouse, scrolling.")),
     Command("language", ("язык",), mark("English or Russian."), "[en|ru]", LANGUAGES),
     Command("theme", ("тема",), mark("Choose the colours."), "[NAME]"),

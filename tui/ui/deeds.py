@@ -288,6 +288,16 @@ async def _import(app: App[Any], rest: str) -> None:
         app.push_screen(Reading(tr("Import"), "\n".join(sentences)))
 
 
+async def _backup(app: App[Any], rest: str) -> None:
+    made = await link(app).call("backup.make")
+    _say(
+        app,
+        "Backed up to {file}: {chats} chats, {messages} messages. It comes back with: traktir restore {name}; all "
+        "copies: traktir restore --list", file=made["file"], chats=made["chats"], messages=made["messages"],
+        name=made["name"],
+    )
+
+
 async def _export(app: App[Any], rest: str) -> None:
     """By the name's ending: the chat as JSONL or text, or the character's card as PNG or JSON."""
     chat, ending = open_chat_of(app), Path(rest).suffix.lower().lstrip(".")
@@ -404,6 +414,7 @@ DEEDS: Mapping[str, Deed] = {
     "unload": _unload,
     "import": _import,
     "export": _export,
+    "backup": _backup,
     "settings": _screen("settings"),
     "language": _language,
     "theme": _theme,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tui.i18n.ru import (
     backends,
+    backups,
     bench,
     backups,
     chat,
@@ -38,6 +39,7 @@ _IN_A_FILE = {
 CATALOGUE: dict[str, str] = {
     **_IN_A_FILE,
     **backends.CATALOGUE,
+    **backups.CATALOGUE,
     **bench.CATALOGUE,
     **backups.CATALOGUE,
     **chat.CATALOGUE,

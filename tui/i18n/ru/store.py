@@ -4,8 +4,6 @@ from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
     "There is no such chat.": "Такого чата нет.",
-    "The database is damaged ({reason}). Put a backup copy in its place.":
-        "База данных повреждена ({reason}). Поставьте на её место резервную копию.",
     "The search index does not agree with the messages.": "Поисковый индекс расходится с сообщениями.",
     "The history of the chat {title} does not give the chat as it is stored.":
         "История чата «{title}» не воспроизводит чат таким, каким он сохранён.",
@@ -25,8 +23,6 @@ CATALOGUE: dict[str, str] = {
     "Make it writable, or let TRAKTIR_HOME name another folder.":
         "Откройте доступ на запись или укажите другую папку в TRAKTIR_HOME.",
     "The database {file} is closed.": "База данных {file} закрыта.",
-    "Move it away and put the newest good copy in its place: {copies}":
-        "Уберите её в сторону и поставьте на её место самую новую исправную копию: {copies}",
     "There is no backup copy of it; move it away to start afresh, and keep it for a rescue.": (
         "Резервной копии нет; уберите файл в сторону, чтобы начать заново, и сохраните его: возможно, его удастся "
         "спасти."
