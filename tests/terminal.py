@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyte
@@ -28,14 +29,17 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 class Terminal:
     """Runs the program at `columns` × `rows`; `screen()` is what a person would see now."""
 
-    def __init__(self, *words: str, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *words: str, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "tui"),
+    ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.bytes = 0
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *words], stdin=slave, stdout=slave, stderr=slave, cwd=CHECKOUT,
+            [*program, *words], stdin=slave, stdout=slave, stderr=slave, cwd=CHECKOUT,
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})},
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
@@ -58,13 +62,29 @@ class Terminal:
             self._stream.feed(data)
 
     def screen(self) -> str:
-        return "\n".join(line.rstrip() for line in self._screen.display)
+        columns, lines, cells = self._screen.columns, self._screen.lines, self._screen.buffer
+        return "\n".join("".join(cells[y][x].data for x in range(columns)).rstrip() for y in range(lines))
 
     def type(self, *keys: str) -> None:
         """Press keys, one write each, as a person's terminal sends them."""
         for key in keys:
             os.write(self._master, key.encode())
             self.pump(0.03)
+
+    def send(self, keys: str) -> None:
+        """Press keys and look away."""
+        os.write(self._master, keys.encode())
+
+    async def shows(self, wanted: str | Callable[[str], bool], timeout: float = 60) -> str:
+        """As `until`, for a test that has other things to do meanwhile."""
+        holds = (lambda screen: wanted in screen) if isinstance(wanted, str) else wanted
+        deadline = time.monotonic() + timeout
+        while not holds(self.screen()):
+            assert time.monotonic() < deadline, f"waited for {wanted!r}; the screen is:\n{self.screen()}"
+            living = self.pump()
+            assert living or holds(self.screen()), f"the program ended; the screen is:\n{self.screen()}"
+            await asyncio.sleep(0.02)
+        return self.screen()
 
     def until(self, wanted: str | Callable[[str], bool], timeout: float = 30) -> str:
         """Wait until the screen holds `wanted`; returns it. Fails with the last screen."""

@@ -174,15 +174,16 @@ class CoreProcess:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    async def start(cls, home: Path, **env: str) -> CoreProcess:
-        """Start it and return when it serves. Fails with what it said where it does not."""
+    async def start(cls, home: Path, *, words: str = "", **env: str) -> CoreProcess:
+        """Start it (with more `words` on its command line) and return when it serves. Fails with what it said where
+        it does not."""
         read, write = os.pipe()
         log = home / "core.err"
         home.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as told:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tui", "serve", "--ready-fd", str(write)], pass_fds=(write,), stderr=told,
-                stdout=told, stdin=subprocess.DEVNULL, cwd=CHECKOUT,
+                [sys.executable, "-m", "tui", "serve", "--ready-fd", str(write), *words.split()], pass_fds=(write,),
+                stdin=subprocess.DEVNULL, stdout=told, stderr=told, cwd=CHECKOUT,
                 env={**os.environ, "TRAKTIR_HOME": str(home), **env},
             )
         os.close(write)
