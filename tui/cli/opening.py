@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tui.cli.early import start_early
-from tui.cli.session import add_connect, target_of
+from tui.cli.options import add_connect
 from tui.domain.errors import Refused
 
 if TYPE_CHECKING:
@@ -59,6 +58,9 @@ def connector(
 
     async def connect() -> Connection:
         """Called after the first frame is on the screen: what it imports must not delay that."""
+        import asyncio
+
+        from tui.cli.session import target_of
         from tui.client.connection import Connection
         from tui.client.launch import revive_core
 

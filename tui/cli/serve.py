@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to end. Raises TraktirError when the core cannot start."""
     if args.daemon and os.fork():
         os._exit(0)                                # the starter waits for this half; the core has init for a parent
-    from tui.core.app import Core, CoreConfig
+    from tui.core.config import CoreConfig
+    from tui.core.front import Front
     from tui.server.run import Serving, serve
     from tui.wire.place import socket_path
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         on_tcp=_announce,
     )
     return serve(
-        lambda: Core.start(CoreConfig(socket=str(path))), how, ready_fd=args.ready_fd, ignore_hangup=args.daemon
+        lambda: Front.start(CoreConfig(socket=str(path))), how, ready_fd=args.ready_fd, ignore_hangup=args.daemon
     )
 
 

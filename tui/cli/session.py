@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.cli.options import add_connect as add_connect
 from tui.cli.output import exactly, say_aside
 from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
@@ -39,13 +40,6 @@ class Session:
         """The core's events from `after` on, for as long as the block lasts."""
         async with contextlib.aclosing(self._connection.events(after)) as events:
             yield events
-
-
-def add_connect(parser: argparse.ArgumentParser) -> None:
-    """The options that say which core is meant."""
-    parser.add_argument("--connect", metavar="URL", help="a core elsewhere (token: --token-file or TRAKTIR_TOKEN)")
-    parser.add_argument("--token-file", metavar="F", type=Path)
-    parser.add_argument("--standalone", action="store_true", help="run the core inside this process")
 
 
 def on_core(args: argparse.Namespace, act: Callable[[Session], Awaitable[int]]) -> int:
@@ -96,10 +90,11 @@ async def target_of(args: argparse.Namespace) -> tuple[Target, Callable[[], None
 
 async def core_factory() -> CoreService:
     """The core on the user's own folders."""
-    from tui.core.app import Core, CoreConfig
+    from tui.core.config import CoreConfig
+    from tui.core.front import Front
     from tui.wire.place import socket_path
 
-    return await Core.start(CoreConfig(socket=str(socket_path())))
+    return await Front.start(CoreConfig(socket=str(socket_path())))
 
 
 def write_file(result: dict[str, Any], output: str) -> int:

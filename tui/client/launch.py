@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from tui.client.connection import Connection
-from tui.client.spawn import start_core
+from tui.client.daemon import Begun, open_start_lock
+from tui.client.spawn import served, start_core
 from tui.domain.errors import ConnectionLost, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.wire import PROTOCOL
 from tui.wire.build import build_id
-from tui.wire.place import check_private, make_private, pointed, socket_path
+from tui.wire.place import check_private, pointed, socket_path
 from tui.wire.target import Target
 
 #: Seconds to wait for another starter, or for an old core to end.
@@ -56,6 +57,15 @@ async def ensure_core(
                     return Target(socket=socket_path())
         if accept_any_build or await _is_current(target, on_wait):
             return target
+
+
+async def await_core(begun: Begun, lock: int) -> Target:
+    """The core that was begun under the starters' `lock` (a descriptor), once it serves. Raises TraktirError."""
+    try:
+        await served(begun)
+        return Target(socket=socket_path())
+    finally:
+        os.close(lock)
 
 
 async def revive_core() -> Target:
@@ -136,9 +146,7 @@ async def _only_starter() -> AsyncIterator[None]:
     """Hold the lock under which a core is started; wait while another starter holds it."""
     import fcntl
 
-    folder = socket_path().parent
-    make_private(folder)
-    descriptor = os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = open_start_lock()
     try:
         for _ in range(int(_PATIENCE / 0.02)):
             with contextlib.suppress(BlockingIOError):

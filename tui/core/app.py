@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui import __version__, collecting, paths
+from tui import __version__, collecting
 from tui.core.afterwards import Afterwards
 from tui.core.chats import Chats
+from tui.core.config import CoreConfig
 from tui.core.connection import Connection
 from tui.core.dispatch import Dispatcher
 from tui.core.events import EventHub, Listener
@@ -30,7 +28,7 @@ from tui.core.turns import Turns
 from tui.core.warming import Warming
 from tui.domain.errors import StoreError, TraktirError
 from tui.sandbox import Sandbox
-from tui.store import LockInfo, Store
+from tui.store import Store
 
 #: Seconds between looks at whether an idle model should be unloaded.
 _HOUSEKEEPING = 30.0
@@ -45,20 +43,13 @@ _FILES: Mapping[str, Sequence[str]] = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class CoreConfig:
-    """Where the core keeps its things; the defaults are the user's own folders."""
-
-    data: Path | None = None
-    config: Path | None = None
-    socket: str = ""                              # told to others who find the store locked
-
-
 class Core:
     """What the server serves. Make it with `Core.start`."""
 
-    def __init__(self, store: Store, config: Path) -> None:
-        self.events = EventHub()
+    def __init__(
+        self, store: Store, config: Path, events: EventHub | None = None, chats: Chats | None = None
+    ) -> None:
+        self.events = events or EventHub()
         self.attached = 0                         # clients listening now; the server keeps it
         self.store = store
         self.config = config
@@ -67,7 +58,7 @@ class Core:
         self.sandbox = Sandbox()
         self.formats = PromptFormats(self.library, self.settings, self.sandbox)
         self.connection = Connection(self.library, self.settings, self.events, self.formats, store)
-        self.chats = Chats(store, self.events)
+        self.chats = chats or Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
         self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats)
         self.sent = SentPrompts(store)
@@ -90,10 +81,14 @@ class Core:
         """Open the store and everything above it. Raises StoreError."""
         config = config or CoreConfig()
         collecting.put_off()
-        data = config.data or paths.data_dir()
-        owner = LockInfo(host=socket.gethostname(), pid=os.getpid(), socket=config.socket)
-        store = await Store.open(data / "traktir.db", owner=owner)
-        core = cls(store, config.config or paths.config_dir())
+        return await cls.over(await config.open_store(), config.config_dir)
+
+    @classmethod
+    async def over(
+        cls, store: Store, config: Path, events: EventHub | None = None, chats: Chats | None = None
+    ) -> Core:
+        """A core over an open store; `events` and `chats` where they are in use already."""
+        core = cls(store, config, events, chats)
         await core.library.refresh(PRESET_KINDS)
         return core
 

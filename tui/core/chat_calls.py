@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import asdict
 from typing import Any
 
+from tui.core import reading
 from tui.core.chat_fields import checked
 from tui.core.chats import Chats, head_after_delete, new_node, now_ms
 from tui.core.connection import Connection
@@ -28,9 +29,6 @@ from tui.domain.prompt.texts import Filled
 from tui.store import Store
 from tui.wire.ids import new_id
 from tui.wire.pace import paced_list
-
-#: Lines of one list of chats or hits.
-MOST_LINES = 10_000
 
 
 class ChatCalls:
@@ -69,10 +67,7 @@ class ChatCalls:
     async def list_chats(
         self, query: str = "", character: str | None = None, trashed: bool = False, limit: int = 200
     ) -> dict[str, Any]:
-        found = await self._store.list_chats(
-            query=query, character=character, trashed=trashed, limit=_bounded(limit)
-        )
-        return {"chats": await paced_list(asdict, found)}
+        return await reading.list_chats(self._store, query, character, trashed, limit)
 
     async def create(self, id: str, character: str, title: str = "", profile: str = "") -> dict[str, Any]:  # noqa: A002
         """A new chat with a character; its greetings become the first message's versions."""
@@ -104,13 +99,9 @@ class ChatCalls:
         """The whole chat, or (`last`) the end of its path; `away` says what was finished while nobody looked."""
         if head is not None:
             await self.head(id, head)
-        snapshot = await self._chats.snapshot(id, last)
+        snapshot = await reading.open_chat(self._store, self._chats, id, last)
         self._warming.soon(id)
-        away = await self._store.get_value(f"away:{id}")
-        if away:
-            with contextlib.suppress(StoreError):  # then it is told once more; reading must work on a full disk too
-                await self._store.set_value(f"away:{id}", None)
-        return snapshot | {"turn": self._turns.last.get(id), "away": away, "writing": id in self._turns.writing_in()}
+        return snapshot | {"turn": self._turns.last.get(id), "writing": id in self._turns.writing_in()}
 
     async def set_field(self, id: str, field: str, value: Any = None) -> None:  # noqa: A002
         present = (await self._chats.get(id)).fields.get(field)
@@ -133,7 +124,7 @@ class ChatCalls:
         )
 
     async def search(self, query: str, limit: int = 50) -> dict[str, Any]:
-        return {"hits": await paced_list(asdict, await self._store.search(query, _bounded(limit)))}
+        return {"hits": await paced_list(asdict, await self._store.search(query, reading.bounded(limit)))}
 
     async def undo(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Take the last change back; of a chat in the trash, that it was put there."""
@@ -221,10 +212,6 @@ class ChatCalls:
         own = {name: value for name, value in own.items() if value is not None}
         await self.set_field(chat, "samplers", own or None)
         return await self.get_samplers(chat)
-
-
-def _bounded(limit: int) -> int:
-    return max(1, min(limit, MOST_LINES))
 
 
 def _field_label(field: str) -> Notice:

@@ -134,13 +134,15 @@ class TraktirApp(App[None]):
         for problem in self.preferences.problems:
             self.say_notice(problem, "warning")
         await self._connect()
-        self.perform(self._look_at_connection())
-        if self.options.chat is not None:
-            await self.actions.open_chat(self.options.chat)
-        elif self.options.character is not None:
-            await self._open_character(self.options.character)
-        else:
-            await self._open_last()
+        try:
+            if self.options.chat is not None:
+                await self.actions.open_chat(self.options.chat)
+            elif self.options.character is not None:
+                await self._open_character(self.options.character)
+            else:
+                await self._open_last()
+        finally:
+            self.perform(self._look_at_connection())
         if self.options.profile is not None and self.state.chat is not None:
             await self.actions.use_profile(self.options.profile)
 
