@@ -105,6 +105,12 @@ async def _core() -> list[Finding]:
     model = Finding("model", link["state"] != "error", notice(
         "{model} by {kind}: {state}.", model=link["model"] or link["url"], kind=link["kind"], state=link["state"]))
     told = [Finding("store", None, Notice.from_json(n)) for n in status["store"]["notices"]]
+    if (watched := status.get("watchdog")) and watched["stalls"]:
+        from tui.client.daemon import core_log
+
+        told.append(Finding("core", False, notice(
+            "The event loop of the core was held up {n} times for more than {limit} ms, at worst {worst}; see {file}.",
+            n=watched["stalls"], limit=watched["limit_ms"], worst=watched["worst_ms"], file=str(core_log()))))
     return [Finding("core", True, notice("A core is running, process {pid}.", pid=status["pid"])), model, *told]
 
 

@@ -52,6 +52,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         tr("attached  {count}", count=found["clients"]),
         tr("model     {model} ({state})", model=connection.get("model") or "—", state=connection.get("state") or "—"),
     ]
+    if watched := found.get("watchdog"):
+        lines.append(tr("held up   {n} times over {limit} ms, at worst {worst} ms", n=watched["stalls"],
+                        limit=watched["limit_ms"], worst=watched["worst_ms"]))
     if found["busy"]:
         lines.append(tr("A reply is being written."))
     return lines

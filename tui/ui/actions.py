@@ -35,8 +35,8 @@ class Actions:
     async def open_chat(self, chat_id: str, head: str | None = None) -> None:
         """Bring a chat into view; with `head`, the path to that message, which is then chosen."""
         await self._app.flush_draft()
-        snapshot = await self._call("chats.open", id=chat_id, last=FIRST_LOOK if head is None else 0)
-        self._app.show_chat(snapshot, at=head)
+        opened = await self._app.fetching.chat(chat_id, last=FIRST_LOOK if head is None else 0)
+        self._app.show_chat(opened.snapshot, at=head, opened=opened)
 
     async def new_chat(self, character: str) -> None:
         """Begin a chat with a character."""

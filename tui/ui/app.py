@@ -17,13 +17,14 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.timer import Timer
 
-from tui import paths
+from tui import collecting, paths
 from tui.domain.chat import Node
 from tui.domain.errors import ConnectionLost, NotFound, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.i18n import tr_notice, use_language
 from tui.ui import prefs, theme
 from tui.ui.actions import SIMPLE, Actions
+from tui.ui.fetching import Fetching, Opened
 from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
 from tui.ui.screens.chat import PANEL_SCREENS, ChatScreen, Side, error_words
@@ -37,6 +38,10 @@ BACKLOG = 6
 #: Seconds that a dying terminal leaves for storing the draft.
 GRACE_S = 0.8
 _LONGEST_PAUSE_S = 30.0
+#: Seconds without a key after which Python may look for rubbish.
+_TIDY_S = 20.0
+#: Seconds after the first chat is on view until the other screens are loaded, on a thread.
+_LOAD_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -92,6 +97,7 @@ class TraktirApp(App[None]):
         self.preferences = preferences or prefs.read()
         self.state = ChatState()
         self.link = Link(options.connect, self.on_core_event)
+        self.fetching = Fetching(self.link)
         self.actions = Actions(self)
         self.chat = ChatScreen(self.state, jump=self.preferences.jump_scroll)
         self.animation_level = "none"
@@ -102,6 +108,7 @@ class TraktirApp(App[None]):
         self._leaving = self._begun = False
         self._main_loop: asyncio.AbstractEventLoop | None = None
         self._watchdog: Watchdog | None = None
+        self._typed = time.monotonic()
         for own in theme.OWN:
             self.register_theme(own)
         self.theme = theme.choose(self.preferences.theme)
@@ -116,9 +123,16 @@ class TraktirApp(App[None]):
     async def on_mount(self) -> None:
         self._main_loop = asyncio.get_running_loop()
         self._watchdog = watch_loop("screen")
+        collecting.put_off()
+        self.set_interval(_TIDY_S, self._tidy)
         if self.preferences.keys:
             self.set_keymap(dict(self.preferences.keys))
         self.call_after_refresh(self._start)
+
+    def _tidy(self) -> None:
+        """Let Python collect its rubbish while nobody types or reads what grows."""
+        if not self.state.writing and time.monotonic() - self._typed > _TIDY_S:
+            collecting.tidy()
 
     def on_unmount(self) -> None:
         if self._watchdog is not None:
@@ -145,6 +159,14 @@ class TraktirApp(App[None]):
             self.perform(self._look_at_connection())
         if self.options.profile is not None and self.state.chat is not None:
             await self.actions.use_profile(self.options.profile)
+        self.set_timer(_LOAD_S, lambda: self.perform(self._load_screens()))
+        collecting.settle()
+
+    async def _load_screens(self) -> None:
+        """Loading a screen takes a tenth of a second, in which no key would be answered."""
+        from tui.ui.screens import load_all
+
+        await asyncio.to_thread(load_all)
 
     async def _connect(self) -> None:
         """Connect, however long that takes; what stands in the way is said once."""
@@ -243,6 +265,7 @@ class TraktirApp(App[None]):
             self.say_notice(Notice.from_json(event["notice"]), str(event.get("level") or "info"))
         elif kind == "failure":
             self.say_error(event["error"])
+        self.fetching.hear(event)
         before = self.state.field("profile")
         change = self.state.apply(event)
         if change == "stale":
@@ -282,18 +305,19 @@ class TraktirApp(App[None]):
     async def _reload(self) -> None:
         if self.state.chat is not None:
             chat = self.state.chat.id
-            snapshot = await self.link.call("chats.open", id=chat)
+            opened = await self.fetching.chat(chat)
             if self.state.chat is not None and self.state.chat.id == chat:
-                self.state.load(snapshot)
+                opened.show_in(self.state)
+                collecting.settle()
                 self.chat.show_chat(draft=False)
         await self._look_at_connection()
 
     # ------------------------------------------------------------------ what actions ask for
 
-    def show_chat(self, snapshot: Mapping[str, Any], *, at: str | None = None) -> None:
+    def show_chat(self, snapshot: Mapping[str, Any], *, at: str | None = None, opened: Opened | None = None) -> None:
         """Bring a chat into view; `at` is a message that the path leads through and that is then chosen."""
         self.state.close()
-        self.state.load(snapshot)
+        opened.show_in(self.state) if opened is not None else self.state.load(snapshot)
         if at is not None and self.state.chat is not None and at in self.state.chat.nodes:
             self.state.show(self.state.chat.leaf_below(at))
         self.chat.show_chat(at=at)
@@ -414,6 +438,8 @@ class TraktirApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Shortcuts of other keyboard layouts are the keys that they lie on."""
+        if isinstance(event, events.Key):
+            self._typed = time.monotonic()
         if isinstance(event, events.Key) and "+" in event.key and not event.is_forwarded:
             meant = latin_key(event.key)
             if meant != event.key:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from tui.domain.errors import TraktirError
+from tui.wire.pace import SLICE
 
 
 class Event(Protocol):
@@ -65,12 +67,16 @@ class Link:
             self._connection.cancel()
 
     async def _listen(self, connection: Connection) -> None:
+        until = time.monotonic() + SLICE
         try:
             async for event in connection.events():
                 try:
                     self._on_event(event.data)
                 except Exception:  # one event that cannot be drawn must not end the stream
                     _log.exception("an event could not be taken in: %.200s", event.data)
+                if time.monotonic() > until:           # thousands may come at once: keys are answered between them
+                    await asyncio.sleep(0)
+                    until = time.monotonic() + SLICE
         except TraktirError as error:
             self._on_event({"type": "link", "state": "lost"})
             self._on_event({"type": "failure", "error": error})

@@ -53,10 +53,11 @@ class ChatState:
     _path: list[Node] | None = None
     _children: dict[str | None, list[Node]] | None = None
 
-    def load(self, snapshot: Mapping[str, Any]) -> None:
-        """Take in a snapshot. The view stays where it was when it is the same chat and the place still exists."""
+    def load(self, snapshot: Mapping[str, Any], read: Sequence[Node] | None = None) -> None:
+        """Take in a snapshot (`read`: its messages, read already). The view stays where it was when it is the same
+        chat and the place still exists."""
         data = snapshot["chat"]
-        nodes = {n["id"]: node_from_json(n) for n in snapshot["nodes"]}
+        nodes = {n.id: n for n in (read if read is not None else map(node_from_json, snapshot["nodes"]))}
         summaries = {s["id"]: summary_from_json(s) for s in snapshot.get("summaries") or ()}
         same = self.chat is not None and self.chat.id == data["id"]
         head = self.head if same and self.head in nodes else data["head"]
@@ -152,7 +153,7 @@ class ChatState:
     def _on_node(self, event: Mapping[str, Any]) -> Change:
         assert self.chat is not None
         node = node_from_json(event["node"])
-        self.chat = replace(self.chat, nodes={**self.chat.nodes, node.id: node})
+        self.chat.nodes[node.id] = node  # type: ignore[index]  # our own: a copy for each of thousands would be slow
         self._forget()
         if node.id in self.expected:
             self.expected.discard(node.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +33,13 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "palette": ("palette", "Palette", {}),
 }
 NAMES = tuple(_PLACES)
+
+
+def load_all() -> None:
+    """Load every screen, for when it is first opened. May be called from a thread."""
+    for module, _, _ in _PLACES.values():
+        import_module(f"tui.ui.screens.{module}")
+        time.sleep(0.01)                               # the thread that draws comes first
 
 
 def make_screen(name: str, **options: Any) -> Screen[Any]:

@@ -18,11 +18,11 @@ from textual.widgets import Static
 from tui.domain.chat import Node
 from tui.domain.cleantext import clean
 from tui.domain.errors import TraktirError
-from tui.domain.notice import Notice
+from tui.domain.notice import Notice, notice
 from tui.i18n import language, tr, tr_notice
 from tui.ui.keys import CHAT_BINDINGS
 from tui.ui.state import Change, ChatState
-from tui.ui.widgets.composer import Composer
+from tui.ui.widgets.composer import LONGEST, Composer
 from tui.ui.widgets.status import StatusLine
 from tui.ui.widgets.suggestions import Suggestions
 from tui.ui.widgets.topline import TopLine
@@ -217,6 +217,14 @@ class ChatScreen(Screen[None]):
             self._command(text)
         else:
             self._say(text[1:] if text.startswith("//") else text)
+
+    @on(Composer.Overlong)
+    def _overlong(self, event: Composer.Overlong) -> None:
+        told = notice(
+            "The pasted text has {n} characters; the line takes {most}. Nothing was pasted: put it in parts, or in a "
+            "lorebook.", n=event.length, most=LONGEST,
+        )
+        self.host.say_notice(told, "warning")
 
     def _is_command(self, text: str) -> bool:
         from tui.ui.commands import is_command

@@ -11,6 +11,9 @@ from textual.widgets import TextArea
 
 from tui.ui.keys import COMPOSER_BINDINGS
 
+#: Characters that can be written here: some fifty pages.
+LONGEST = 100_000
+
 
 class Composer(TextArea):
     """What is being written. `take` empties it; `begin_edit` lends it to an old message."""
@@ -22,6 +25,13 @@ class Composer(TextArea):
 
     class Grown(Message):
         """The text changed."""
+
+    class Overlong(Message):
+        """A text of `length` characters was pasted that the line does not take."""
+
+        def __init__(self, length: int) -> None:
+            super().__init__()
+            self.length = length
 
     class Asked(Message):
         """A key that the screen answers: `up`, `down`, `stop`, `copy`, `editor`, `tab`, `undo`, `redo`."""
@@ -103,6 +113,13 @@ class Composer(TextArea):
             self.post_message(self.Asked("down"))
         else:
             super().action_cursor_down(select)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Beyond a length every key would wait for the text to be wrapped anew."""
+        if len(self.text) + len(event.text) > LONGEST:
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.Overlong(len(event.text)))
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":

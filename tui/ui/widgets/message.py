@@ -49,42 +49,57 @@ class Look:
         }[kind]
 
 
+#: A longer line, in characters, is laid out in parts: marks do not reach from one into the next.
+_PART = 4000
+#: Characters that are laid out at one go, some ten milliseconds of work; the rest of a longer text comes by and by.
+_AT_ONCE = 20_000
+
+
 @dataclass(slots=True)
 class _Paragraph:
-    """A source line as it was laid out, kept while the text behind it grows."""
+    """A source line (or part of a long one) as it was laid out, kept while the text behind it grows."""
 
     source: str
     fenced: bool
     after: bool
     rows: list[list[Segment]]
+    strips: list[Strip] = field(default_factory=list)
+    bar: Segment | None = None                    # what the strips begin with
+
+    def drawn(self, bar: Segment) -> list[Strip]:
+        if self.bar != bar:
+            self.bar, self.strips = bar, [_row(bar, row) for row in self.rows]
+        return self.strips
 
 
 @dataclass(slots=True)
 class Laid:
-    """The rows of one message and what they were made from."""
+    """The rows of one message and what they were made from. Not `whole`: lay it out again, and more will be there."""
 
     key: object = None
     rows: list[Strip] = field(default_factory=list)
     paragraphs: list[_Paragraph] = field(default_factory=list)
     measure: object = None
+    whole: bool = True
 
 
 def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: bool) -> Laid:
     """The rows of `entry`. Paragraphs that `laid` holds already and that did not change are taken from it."""
     key = (entry, chosen, unfolded)
-    if laid.key == key and laid.measure is look:
+    if laid.key == key and laid.measure is look and laid.whole:
         return laid
     if laid.measure is not look:
         laid.paragraphs = []
     bar = _bar(entry, look, chosen)
     rows = [_head(entry, look, bar, chosen)]
-    rows += [_row(bar, r, look) for r in _thoughts(entry, look, unfolded)]
+    rows += [_row(bar, r) for r in _thoughts(entry, look, unfolded)]
     body = _body(entry, look, laid)
+    for paragraph in body:
+        rows += paragraph.drawn(bar)
     if entry.live and body:
-        body = [*body[:-1], _with_caret(body[-1], look)]
-    rows += [_row(bar, r, look) for r in body]
-    if note := _ending(entry):
-        rows += [_row(bar, r, look) for r in _plain(note, look.text_width, look.meta)]
+        rows[-1] = _row(bar, _with_caret(body[-1].rows[-1], look))
+    if laid.whole and (note := _ending(entry)):
+        rows += [_row(bar, r) for r in _plain(note, look.text_width, look.meta)]
     if entry.hidden:
         rows = [row.apply_style(Style(dim=True)) for row in rows]
     laid.key, laid.measure, laid.rows = key, look, rows
@@ -137,20 +152,35 @@ def _plain(text: str, width: int, style: Style) -> list[list[Segment]]:
     return [[Segment(text[a:b], style)] for a, b in wrap(text, width)]
 
 
-def _body(entry: Entry, look: Look, laid: Laid) -> list[list[Segment]]:
+def _body(entry: Entry, look: Look, laid: Laid) -> list[_Paragraph]:
     """The text, one paragraph after another; those known already are not laid out again."""
-    fenced, kept, rows = False, laid.paragraphs, []
+    fenced, kept, room = False, laid.paragraphs, _AT_ONCE
     fresh: list[_Paragraph] = []
-    for index, source in enumerate(_lines_of(entry.text)):
+    laid.whole = True
+    for index, source in enumerate(_parts_of(entry.text)):
         old = kept[index] if index < len(kept) else None
         if old is None or old.source != source or old.fenced != fenced:
+            if room <= 0:
+                laid.whole = False
+                break
+            room -= len(source) + 1
             line, after = read_line(source, fenced)
             old = _Paragraph(source, fenced, after, list(_line_rows(line, look)))
         fresh.append(old)
         fenced = old.after
-        rows += old.rows
     laid.paragraphs = fresh
-    return rows
+    return fresh
+
+
+def _parts_of(text: str) -> Iterator[str]:
+    """The lines, long ones cut where a word ends; where, does not change when the text grows."""
+    for line in _lines_of(text):
+        start = 0
+        while len(line) - start > _PART:
+            end = line.rfind(" ", start + 1, start + _PART) + 1 or start + _PART
+            yield line[start:end]
+            start = end
+        yield line[start:]
 
 
 def _lines_of(text: str) -> list[str]:
@@ -211,7 +241,7 @@ def _with_caret(row: list[Segment], look: Look) -> list[Segment]:
     return row if used >= look.text_width else [*row, Segment(CARET, look.meta)]
 
 
-def _row(bar: Segment, parts: list[Segment], look: Look) -> Strip:
+def _row(bar: Segment, parts: list[Segment]) -> Strip:
     return Strip([bar, *parts])
 
 

@@ -28,6 +28,8 @@ from tui.ui.widgets.wrapping import wrap
 MEASURE = 84
 #: Messages whose rows are kept; at forty rows each about 15 MB.
 _KEPT = 300
+#: Seconds between two parts of a very long message: keys come first.
+_SOON = 0.01
 _PARTS = (
     "text", "assistant", "user", "system", "speech", "action", "strong", "code", "mark", "meta", "chosen", "alarm",
 )
@@ -66,6 +68,7 @@ class Transcript(Widget, can_focus=True):
         self._tail: tuple[str, bool] = ("", False)
         self.selected: int | None = None
         self.unseen = False
+        self._more = False                        # a very long message is to be laid out further
 
     # ------------------------------------------------------------------ what others say
 
@@ -250,7 +253,15 @@ class Transcript(Widget, can_focus=True):
         while len(self._laid) > _KEPT:
             self._laid.popitem(last=False)
         lay_out(entry, self._look, laid, chosen=index == self.selected, unfolded=entry.id in self._unfolded)
+        if not laid.whole and not self._more:
+            self._more = True
+            self.set_timer(_SOON, self._lay_out_more)
         return laid.rows
+
+    def _lay_out_more(self) -> None:
+        """The next part of a very long message."""
+        self._more = False
+        self._place()
 
     def _tail_rows(self) -> list[Strip]:
         text, alarm = self._tail
