@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from tui.wire.target import Target
 #: Seconds for an answer to a call. A summary runs the model, so this is long.
 CALL_TIMEOUT = 600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+#: Share of the time between two pings after which the silence of a reply that was growing is looked into.
+_DOUBT = 0.3
 
 Revive = Callable[[], Awaitable[Target]]
 
@@ -48,6 +50,7 @@ class Connection:
         self.hello: dict[str, Any] = {}
         self._revive = revive
         self._silence_s = 2.5 * ping_s
+        self._doubt_s = _DOUBT * ping_s
         self._headers = {"X-Client-Id": new_id(), "Content-Type": "application/json"}
         self._answered = asyncio.Event()
         self._exchange = _exchange(target)
@@ -137,15 +140,42 @@ class Connection:
                 yield Event("", {"type": "link", "state": "back"})
             stream.lost = stream.stopped = False
             reader = FrameReader()
-            async for chunk in answer.pieces:
-                stream.pause = _FIRST_PAUSE
-                for frame in reader.feed(chunk):
-                    stream.last = frame.id or stream.last
-                    if frame.data:
-                        data = decode(frame.data)
-                        if data["type"] == "bye":
-                            stream.stopped = data.get("why") in ("stop", "signal")
-                        yield Event(frame.id, data)
+            async with contextlib.aclosing(self._watched(answer.pieces, stream)) as pieces:
+                async for chunk in pieces:
+                    stream.pause = _FIRST_PAUSE
+                    for frame in reader.feed(chunk):
+                        stream.last = frame.id or stream.last
+                        if frame.data:
+                            data = decode(frame.data)
+                            stream.growing = data["type"] == "delta"
+                            if data["type"] == "bye":
+                                stream.stopped = data.get("why") in ("stop", "signal")
+                            yield Event(frame.id, data)
+
+    async def _watched(self, pieces: AsyncIterator[bytes], stream: _Stream) -> AsyncGenerator[bytes, None]:
+        """The pieces of the stream. When a reply that was growing falls silent, the core is asked whether it has gone
+        on: a line that died with a telephone's old address says nothing. Raises Broken where it has."""
+        while True:
+            coming, doubt_s = asyncio.ensure_future(_next(pieces)), self._doubt_s
+            try:
+                while not await _done(coming, doubt_s if stream.growing else None):
+                    if await self._has_gone_on(stream.last) and not await _done(coming, self._doubt_s):
+                        raise Broken("what the core sends does not arrive")
+                    doubt_s *= 2
+                piece = coming.result()
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            if piece is None:
+                return
+            yield piece
+
+    async def _has_gone_on(self, last: str) -> bool:
+        """Whether the core has had events after `last`. Raises Broken if it cannot be asked."""
+        try:
+            return str((await self.greet())["event"]) != last
+        except TraktirError as problem:
+            raise Broken(str(problem)) from problem
 
     async def _request(self, verb: str, path: str, body: bytes = b"", timeout: float = 10.0) -> Any:
         try:
@@ -185,7 +215,16 @@ class _Stream:
         self.last = after
         self.lost = False
         self.stopped = False
+        self.growing = False                       # the last event was a piece of a reply
         self.pause = _FIRST_PAUSE
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
+
+
+async def _done(task: asyncio.Future[Any], timeout_s: float | None) -> bool:
+    return bool((await asyncio.wait({task}, timeout=timeout_s))[0])
 
 
 def _exchange(target: Target) -> Exchange:

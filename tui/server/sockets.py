@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -14,6 +15,9 @@ from tui.wire.place import SOCKET_PATH_MAX, make_private, remove_pointer, write_
 
 #: Seconds in which another core that is ending lets go of the place.
 _ENDING_S = 10.0
+#: Seconds after which a client that takes nothing of what it is sent, pings among it, is gone: its network has changed.
+_UNHEARD_S = 60
+_log = logging.getLogger(__name__)
 HAS_UNIX = hasattr(socket, "AF_UNIX") and os.name == "posix"
 
 
@@ -35,6 +39,14 @@ class Claim:
             return _identity(self.path) == self._made
         except OSError:
             return False
+
+    def announce(self) -> None:
+        """Leave word of the socket for other shells. Only once the store is ours: a core that is refused there, because
+        it looked for the first one in another TMPDIR, must not lead others away from that."""
+        try:
+            write_pointer(self.path)
+        except OSError as problem:                 # a full disk: who has our TMPDIR finds us all the same
+            _log.warning("no word of the socket could be left: %s", problem)
 
     def release(self) -> None:
         """Close and remove the socket, and let another core have the place."""
@@ -69,7 +81,6 @@ def claim(path: Path) -> Claim:
             os.umask(before)
         listener.listen(128)
         listener.setblocking(False)
-        write_pointer(path)
         return Claim(path, listener, folder)
     except OSError as problem:
         os.close(folder)
@@ -91,6 +102,8 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         try:
             if os.name == "posix":
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):   # accepted connections inherit it
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_S * 1000)
             listener.bind(address)
             listener.listen(128)
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tui.domain.chat import Node
@@ -22,6 +23,19 @@ SIMPLE = frozenset({
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is said in a chat, and the ids of all that comes of it: said again as it is, it is the same turn."""
+
+    chat: str
+    parent: str | None
+    text: str
+    node: str = field(default_factory=new_id)
+    revision: str = field(default_factory=new_id)
+    reply: str = field(default_factory=new_id)
+    reply_revision: str = field(default_factory=new_id)
 
 
 class Actions:
@@ -55,13 +69,16 @@ class Actions:
 
     # ------------------------------------------------------------------ turns
 
-    async def say(self, text: str) -> None:
-        """Say something under the message at the end of the view; a reply is on its way when this returns."""
-        node, reply = new_id(), new_id()
-        self._state.expected |= {node, reply}
+    def saying(self, text: str) -> Saying:
+        """What `text` is when it is said under the message at the end of the view."""
+        return Saying(self._chat, self._state.head, text)
+
+    async def say(self, saying: Saying) -> None:
+        """Say something; a reply is on its way when this returns."""
+        self._state.expected |= {saying.node, saying.reply}
         await self._call(
-            "turn.say", chat=self._chat, node=node, parent=self._state.head, revision=new_id(), text=text, reply=reply,
-            reply_revision=new_id(),
+            "turn.say", chat=saying.chat, node=saying.node, parent=saying.parent, revision=saying.revision,
+            text=saying.text, reply=saying.reply, reply_revision=saying.reply_revision,
         )
 
     async def regenerate(self) -> None:

@@ -60,7 +60,8 @@ class ChatState:
         nodes = {n.id: n for n in (read if read is not None else map(node_from_json, snapshot["nodes"]))}
         summaries = {s["id"]: summary_from_json(s) for s in snapshot.get("summaries") or ()}
         same = self.chat is not None and self.chat.id == data["id"]
-        head = self.head if same and self.head in nodes else data["head"]
+        head = self._asked_for(nodes) or self.head if same else None
+        head = head if head in nodes else data["head"]
         self.chat = Chat(
             data["id"], data["created_ms"], data.get("updated_ms", 0), data["head"], dict(data["fields"]), nodes,
             summaries,
@@ -75,6 +76,12 @@ class ChatState:
         self.before = int(snapshot.get("before") or 0)
         self._forget()
         self.show(head)
+
+    def _asked_for(self, nodes: Mapping[str, Node]) -> str | None:
+        """The newest message that this client asked for and that no event has told of: the line was broken."""
+        came = sorted((nodes[node] for node in self.expected & nodes.keys()), key=lambda node: node.seq)
+        self.expected.difference_update(node.id for node in came)
+        return came[-1].id if came and not came[-1].deleted else None
 
     def close(self) -> None:
         """No chat is in front any more."""

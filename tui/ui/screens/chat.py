@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from tui.domain.chat import Node
 from tui.domain.cleantext import clean
-from tui.domain.errors import TraktirError
+from tui.domain.errors import ConnectionLost, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.i18n import language, tr, tr_notice
 from tui.ui.keys import CHAT_BINDINGS
@@ -29,6 +29,7 @@ from tui.ui.widgets.topline import TopLine
 from tui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from tui.ui.actions import Saying
     from tui.ui.app import TraktirApp
     from tui.ui.screens.panels import SidePanel
 
@@ -67,6 +68,7 @@ class ChatScreen(Screen[None]):
         self._language = language()
         self._set_aside = ""
         self._stored_draft = ""
+        self._unsure: Saying | None = None             # said, but the line broke before the core had answered
         self._draft_timer: Timer | None = None
         self._panels: dict[Side, SidePanel] = {}
 
@@ -91,6 +93,8 @@ class ChatScreen(Screen[None]):
 
     def draw(self, changes: set[Change]) -> None:
         """Draw what changed, each thing once."""
+        if "path" in changes:
+            self._take_back_what_arrived()
         if "path" in changes or "fields" in changes:
             self.story.refresh_path()
         elif "growth" in changes:
@@ -107,6 +111,9 @@ class ChatScreen(Screen[None]):
             self._leave_edit()
             self.composer.put(self._state.draft)
             self._stored_draft = self._state.draft
+        else:
+            self._take_back_what_arrived()
+            self.host.perform(self.flush_draft())      # the core may have been away when it was to be stored
         self.story.refresh_path(to_end=at is None and draft)
         if at is not None:
             self.story.goto(at)
@@ -250,12 +257,29 @@ class ChatScreen(Screen[None]):
         self.host.perform(self._say_or_give_back(text))
 
     async def _say_or_give_back(self, text: str) -> None:
+        """Say `text`; where that fails, it is in the composer again. Whether it arrived is perhaps not known: until it
+        is, the same words are the same message, and go from the composer when it shows up."""
+        again = self._unsure is not None and (self._unsure.chat, self._unsure.text) == (self._open_chat(), text)
+        saying = self._unsure if self._unsure is not None and again else self.host.actions.saying(text)
         try:
-            await self.host.actions.say(text)
-        except TraktirError:
+            await self.host.actions.say(saying)
+            self._unsure = None
+        except TraktirError as error:
+            self._unsure = saying if isinstance(error, ConnectionLost) else None
             if not self.composer.text:
                 self.composer.put(text)
             raise
+
+    def _open_chat(self) -> str:
+        return self._state.chat.id if self._state.chat is not None else ""
+
+    def _take_back_what_arrived(self) -> None:
+        """The line broke before it was known whether a message had arrived: now it is seen in the chat."""
+        unsure, chat = self._unsure, self._state.chat
+        if unsure is not None and chat is not None and unsure.node in chat.nodes:
+            self._unsure = None
+            if self.editing is None and self.composer.text == unsure.text:
+                self.composer.put("")
 
     def begin_edit(self, node: Node) -> None:
         """Lend the composer to a message."""
@@ -303,8 +327,13 @@ class ChatScreen(Screen[None]):
         chat = self._state.chat
         text = self._set_aside if self.editing is not None else self.composer.text
         if chat is not None and text != self._stored_draft:
-            self._stored_draft = text
-            await self.host.link.call("chats.draft", id=chat.id, text=text)
+            before, self._stored_draft = self._stored_draft, text
+            try:
+                await self.host.link.call("chats.draft", id=chat.id, text=text)
+            except TraktirError:
+                if self._stored_draft == text:
+                    self._stored_draft = before        # not stored yet: it is tried again
+                raise
 
     @on(Suggestions.Taken)
     def _taken(self, event: Suggestions.Taken) -> None:
