@@ -25,6 +25,14 @@ def loaded_by(statement: str) -> set[str]:
         ("import tui.core.app", {"textual", "rich", "llama_cpp", "starlette", "uvicorn"}),
         ("import tui.client", {"textual", "tui.core", "tui.server", "tui.store"}),
         ("import tui.cli", {"textual", "httpx", "yaml", "tui.core", "tui.ui", "platformdirs"}),
+        # What a terminal waits for when it is opened: nothing of prompts, formats or the engine, before a chat is read.
+        (
+            "import tui.cli.serve, tui.core.config, tui.core.front, tui.server.run",
+            {"yaml", "tui.core.app", "tui.domain.macros", "tui.domain.prompt", "tui.formats", "tui.engine", "tui.sandbox"},
+        ),
+        # And before its process is even started.
+        ("import tui.cli.opening, tui.client.daemon", {"asyncio", "textual", "httpx", "tui.client.connection"}),
+        ("import tui.cli.bench, tui.bench.engine", {"textual", "llama_cpp", "tui.core.app"}),
         ("import tui.engine.proxy", {"llama_cpp", "numpy", "textual"}),
     ],
 )

@@ -7,7 +7,10 @@ stopped. They are loaded beside the answers, once the first chat is open, or whe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which the rest is loaded though nobody has asked for it, and after a chat was opened: it is drawn then.
 _UNASKED, _DRAWN = 1.0, 0.15
+_KEY_VARIABLE = re.compile(r"""key_env["']?\s*:\s*["']?([A-Za-z_]\w*)""", re.ASCII)
+_LONGEST_PROFILE = 65_536
 _log = logging.getLogger(__name__)
 
 
@@ -92,11 +97,11 @@ class Front:
             self._core.environment(values)
 
     def wanted_variables(self) -> list[str]:
-        """The variables that profiles name and that nobody has handed over yet.
-
-        None before the profiles are read: whoever connects so early has started the core, with these variables.
-        """
-        return self._core.wanted_variables() if self._core is not None else []
+        """The variables that profiles name and that nobody has handed over yet; before the profiles are read, those
+        that their files seem to name: one too many does no harm."""
+        if self._core is not None:
+            return self._core.wanted_variables()
+        return sorted(_seemingly_named(self._config) - self._environment.keys() - os.environ.keys())
 
     def status(self) -> dict[str, Any]:
         if self._core is not None:
@@ -150,6 +155,14 @@ class Front:
 def _are(params: Mapping[str, Any], **kinds: type) -> bool:
     """Whether these are the parameters, all of them, and each of just that type."""
     return params.keys() == kinds.keys() and all(type(params[name]) is kind for name, kind in kinds.items())
+
+
+def _seemingly_named(config: Path) -> set[str]:
+    found: set[str] = set()
+    for file in (config / "presets" / "profiles").glob("*.y*ml"):
+        with contextlib.suppress(OSError), file.open(encoding="utf-8", errors="replace") as text:
+            found.update(_KEY_VARIABLE.findall(text.read(_LONGEST_PROFILE)))
+    return found
 
 
 def _core_class() -> type[Core]:
