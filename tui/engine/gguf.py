@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tui.domain.cleantext import clean_line
 from tui.domain.errors import BadInput
 from tui.domain.notice import Notice, notice
 from tui.i18n import mark
@@ -291,7 +292,7 @@ class _Reader:
 
     def _bad(self, sentence: str, number: int = 0) -> NoReturn:
         """`sentence` may have the places {file}, {field} and {number}."""
-        field = self._key or "metadata"
+        field = clean_line(self._key, 80) or "metadata"
         _refuse(
             self._path, Notice(sentence, {"file": self._path.name, "field": field[:80], "number": number}), field[:200],
         )
@@ -309,7 +310,7 @@ def _described(
     add_bos = raw.get("tokenizer.ggml.add_bos_token")
     return GgufInfo(
         path=path, size_bytes=size + sum(p.stat().st_size for p in others if p.is_file()),
-        architecture=architecture, name=_text(raw, "general.name"),
+        architecture=architecture, name=clean_line(_text(raw, "general.name"), 200),
         context_length=_integer(raw, f"{architecture}.context_length"),
         block_count=_integer(raw, f"{architecture}.block_count"),
         chat_template=_text(raw, "tokenizer.chat_template"), tokenizer=_text(raw, "tokenizer.ggml.model"),

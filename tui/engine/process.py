@@ -141,7 +141,10 @@ class WorkerProcess:
         try:
             while (line := await self._process.stdout.readline()).endswith(b"\n"):
                 self._heard.set()
-                if (event := protocol.decode(line))["is"] != "here":
+                event = protocol.decode(line)
+                if (kind := event.get("is")) is None:
+                    break                              # it is not the worker who speaks: its end explains why
+                if kind != "here":
                     return event
         except (ValueError, ConnectionError):
             pass

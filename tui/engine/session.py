@@ -141,7 +141,7 @@ class Session:
             self._on_death(error)
 
     def _deliver(self, event: Mapping[str, Any]) -> None:
-        key = event["id"]
+        key = str(event.get("id"))
         if (counted := self._counts.get(key)) is not None:
             _settle(counted, event, "counts")
         elif (warmed := self._warming.get(key)) is not None:

@@ -79,7 +79,10 @@ def read_charx(data: bytes, name: str) -> Charx:
         ) from None
     if len(infos) > MEMBER_LIMIT:
         raise BadInput(notice("{file} has more than {limit} members.", file=name, limit=MEMBER_LIMIT), file=name)
-    members = {i.filename: i for i in infos if not i.is_dir() and _regular(i) and i.orig_filename == i.filename}
+    members = {
+        i.filename: i for i in infos
+        if i.filename and not i.is_dir() and _regular(i) and i.orig_filename == i.filename
+    }
     notes: list[Notice] = []
     if sum(i.filename == "card.json" for i in infos) > 1:
         notes.append(notice("The archive holds several cards; the last one counts."))
