@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.notice import notice
-from tui.store import LockInfo, SearchHit, Store, search
+from tui.store import LockInfo, SearchHit, Store, schema, search
 
 OWNER = LockInfo("here", 1)
 TEXTS = {
@@ -162,10 +162,10 @@ async def test_check_finds_an_index_that_disagrees(tmp_path: Path) -> None:
 
 @given(st.text(max_size=30))
 def test_whatever_is_typed_is_no_syntax(query: str) -> None:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE VIRTUAL TABLE search USING fts5(text)")
-    if wanted := search.terms(query):
-        assert list(search._indexed(connection, wanted)) == []
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(connection)
+    search.prepare(connection)
+    assert search.find(connection, query, 5, False, True) == []
     connection.close()
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tui.store.schema import run_script
 from tui.store.text import clean
@@ -46,10 +47,19 @@ CREATE TEMP TRIGGER search_entered AFTER UPDATE OF text, finish ON main.revision
     INSERT INTO search (rowid, text) VALUES (new.pk, {_folded("new.text")});
 END;
 """
-_HIT = """
-SELECT c.id, c.title, n.id, r.id, n.name, r.created_ms, n.deleted, n.current = r.id, r.text
-FROM revisions r JOIN chats c ON c.pk = r.chat JOIN nodes n ON n.chat = r.chat AND n.id = r.node
-WHERE r.pk = :pk AND NOT c.deleted AND (:deleted OR NOT n.deleted)"""
+_HIT = """c.id, c.title, n.id, r.id, n.name, r.created_ms, n.deleted, n.current = r.id, r.text"""
+#: CROSS JOIN keeps the order of the tables: matches come newest first, and only as many are read as are wanted.
+_REST = """
+CROSS JOIN chats c ON c.pk = r.chat CROSS JOIN nodes n ON n.chat = r.chat AND n.id = r.node
+WHERE {matching} AND NOT c.deleted AND (:deleted OR NOT n.deleted) ORDER BY {order} DESC"""
+_INDEXED = f"""SELECT {_HIT}, highlight(search, 0, '{OPEN}', '{CLOSE}')
+FROM search CROSS JOIN revisions r ON r.pk = search.rowid""" + _REST.format(
+    matching="search MATCH :expression", order="search.rowid"
+)
+_SCANNED = f"SELECT {_HIT} FROM revisions r" + _REST.format(matching="r.finish <> 'streaming'", order="r.pk")
+Spans = list[tuple[int, int]]
+#: A row of the query, and where in its text the matches are.
+Match = tuple[Sequence[Any], Spans]
 
 
 def fold(text: str) -> str:
@@ -104,9 +114,8 @@ def find(connection: sqlite3.Connection, query: str, limit: int, deleted: bool, 
     if not wanted:
         return []
     found: dict[tuple[str, str], SearchHit] = {}
-    for pk, spans in _indexed(connection, wanted) if indexed else _scanned(connection, wanted):
-        row = connection.execute(_HIT, {"pk": pk, "deleted": deleted}).fetchone()
-        if row is None or (row[0], row[2]) in found:
+    for row, spans in _indexed(connection, wanted, deleted) if indexed else _scanned(connection, wanted, deleted):
+        if (row[0], row[2]) in found:
             continue
         found[row[0], row[2]] = SearchHit(
             row[0], row[1], row[2], row[3], row[4], snippet(row[8], spans), row[5], bool(row[6]), bool(row[7])
@@ -125,58 +134,50 @@ def index_agrees(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def snippet(text: str, spans: list[tuple[int, int]]) -> str:
+def snippet(text: str, spans: Spans) -> str:
     """A line of `text` around its first match, the matches between OPEN and CLOSE."""
     first = spans[0][0] if spans else 0
     start, end = max(0, first - _CONTEXT), min(len(text), first + 2 * _CONTEXT)
+    if OPEN in text or CLOSE in text:
+        text = text.replace(OPEN, " ").replace(CLOSE, " ")
     parts, at = ["…" if start else ""], start
     for begin, stop in spans:
         if begin >= end:
             break
-        parts += [_plain(text[at:begin]), OPEN, _plain(text[begin:stop]), CLOSE]
+        parts += (text[at:begin], OPEN, text[begin:stop], CLOSE)
         at = stop
-    parts += [_plain(text[at:max(at, end)]), "…" if end < len(text) else ""]
+    parts += (text[at:max(at, end)], "…" if end < len(text) else "")
     return " ".join("".join(parts).split())
 
 
-def _plain(text: str) -> str:
-    return text.replace(OPEN, " ").replace(CLOSE, " ")
-
-
-def _indexed(connection: sqlite3.Connection, wanted: list[Term]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def _indexed(connection: sqlite3.Connection, wanted: list[Term], deleted: bool) -> Iterator[Match]:
     expression = " AND ".join(f'"{term.text}"' + ("" if term.phrase else "*") for term in wanted)
-    rows = connection.execute(
-        f"SELECT rowid, highlight(search, 0, '{OPEN}', '{CLOSE}') FROM search WHERE search MATCH ? ORDER BY rowid DESC",
-        (expression,),
-    )
-    for pk, marked in rows:
-        yield pk, _spans(marked)
+    for row in connection.execute(_INDEXED, {"expression": expression, "deleted": deleted}):
+        yield row, _spans(row[9])
 
 
-def _spans(marked: str) -> list[tuple[int, int]]:
-    """Where the marked stretches lie in the text without marks."""
-    spans: list[tuple[int, int]] = []
-    at = begin = 0
-    for piece in re.split(f"([{OPEN}{CLOSE}])", marked):
-        if piece == OPEN:
-            begin = at
-        elif piece == CLOSE:
-            spans.append((begin, at))
-        else:
-            at += len(piece)
+def _spans(marked: str) -> Spans:
+    """Where the marked stretches lie in the text without marks: those that a snippet can show."""
+    spans: Spans = []
+    opened, marks = marked.find(OPEN), 0
+    while opened >= 0 and (not spans or opened - marks < spans[0][0] + 2 * _CONTEXT):
+        closed = marked.find(CLOSE, opened)
+        spans.append((opened - marks, closed - marks - 1))
+        marks += 2
+        opened = marked.find(OPEN, closed)
     return spans
 
 
-def _scanned(connection: sqlite3.Connection, wanted: list[Term]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def _scanned(connection: sqlite3.Connection, wanted: list[Term], deleted: bool) -> Iterator[Match]:
     patterns = [
         re.compile(r"(?<!\w)" + re.escape(term.text) + (r"(?!\w)" if term.phrase else ""), re.IGNORECASE)
         for term in wanted
     ]
-    for pk, text in connection.execute("SELECT pk, text FROM revisions WHERE finish <> 'streaming' ORDER BY pk DESC"):
-        folded = fold(text)
+    for row in connection.execute(_SCANNED, {"deleted": deleted}):
+        folded = fold(row[8])
         matches = [[match.span() for match in pattern.finditer(folded)] for pattern in patterns]
         if all(matches):
-            yield pk, _merged(sorted(span for spans in matches for span in spans))
+            yield row, _merged(sorted(span for spans in matches for span in spans))
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
