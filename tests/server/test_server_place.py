@@ -19,6 +19,8 @@ def test_directory_and_socket_are_ours_alone() -> None:
     claimed = claim(socket_path())
     assert stat.S_IMODE(claimed.path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(claimed.path.stat().st_mode) == 0o600
+    assert pointed() is None                       # not before the store is its own
+    claimed.announce()
     assert pointed() == claimed.path
     claimed.release()
     assert not claimed.path.exists()

@@ -64,6 +64,8 @@ async def serving(core_factory: CoreFactory, how: Serving) -> AsyncIterator[Serv
         if watchdog is not None:
             stack.callback(watchdog.stop)
         service = Service(await core_factory(), build=how.build, standalone=how.standalone, watchdog=watchdog)
+        if claimed:
+            claimed.announce()
         listeners = [Listener(make_app(service, ping_s=how.ping_s), claimed.listener)] if claimed else []
         if tcp:
             listeners.append(Listener(make_app(service, token=how.token, ping_s=how.ping_s), tcp))

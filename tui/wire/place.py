@@ -85,12 +85,16 @@ def is_held(folder: Path) -> bool:
 
 
 def write_pointer(path: Path) -> None:
-    """Leave word in the data directory of where the core listens: another shell may have another TMPDIR."""
+    """Leave word in the data directory of where the core listens: another shell may have another TMPDIR. Raises
+    OSError."""
     pointer = _pointer()
     pointer.parent.mkdir(parents=True, exist_ok=True)
     new = pointer.with_name(f"{pointer.name}.{os.getpid()}")
-    new.write_text(json.dumps({"host": socket.gethostname(), "socket": str(path)}), "utf-8")
-    new.replace(pointer)
+    try:
+        new.write_text(json.dumps({"host": socket.gethostname(), "socket": str(path)}), "utf-8")
+        new.replace(pointer)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def remove_pointer(path: Path) -> None:
