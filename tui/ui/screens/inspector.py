@@ -83,8 +83,10 @@ class Inspector(Page):
             hints.append(Hint("t", tr("whole prompt"), "text"))
         return hints
 
-    def body(self) -> ComposeResult:
+    def tabs(self) -> ComposeResult:
         yield ViewTabs([(view, view_word(view)) for view in VIEWS], self._view)
+
+    def body(self) -> ComposeResult:
         yield ShareBar()
         yield Listing()
         yield SearchLine()

@@ -132,6 +132,10 @@ class Page(Screen[Any]):
         """The keys of the bottom line, most important first."""
         return (self.back_hint(),)
 
+    def tabs(self) -> ComposeResult:
+        """What stands between the heading and a sentence, and stays where it is when there is one."""
+        yield from ()
+
     def body(self) -> ComposeResult:
         """What stands between the top and the bottom line."""
         yield from ()
@@ -153,6 +157,7 @@ class Page(Screen[Any]):
 
     def compose(self) -> ComposeResult:
         yield HeadLine(self.heading())
+        yield from self.tabs()
         yield Static(id="sentence", markup=False)
         yield from self.body()
         yield HintLine(self.hints())
