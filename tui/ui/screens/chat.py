@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -37,8 +38,8 @@ Side = Literal["left", "right"]
 #: Where a panel has no room, this screen shows the same.
 PANEL_SCREENS: dict[Side, str] = {"left": "chats", "right": "inspector"}
 
-#: Seconds after the last key until a draft is stored.
-DRAFT_S = 0.8
+#: Seconds after the last key until a draft is stored, and after the first that is not, for those who never pause.
+DRAFT_S, DRAFT_LATEST_S = 0.8, 2.0
 
 
 class Rule(Widget):
@@ -70,6 +71,7 @@ class ChatScreen(Screen[None]):
         self._stored_draft = ""
         self._unsure: Saying | None = None             # said, but the line broke before the core had answered
         self._draft_timer: Timer | None = None
+        self._unstored_since: float | None = None
         self._panels: dict[Side, SidePanel] = {}
 
     @property
@@ -318,12 +320,16 @@ class ChatScreen(Screen[None]):
         if self._draft_timer is not None:
             self._draft_timer.stop()
         if self.editing is None:
-            self._draft_timer = self.set_timer(DRAFT_S, lambda: self.host.perform(self.flush_draft()))
+            now = time.monotonic()
+            since = self._unstored_since = now if self._unstored_since is None else self._unstored_since
+            wait = min(DRAFT_S, max(0.01, since + DRAFT_LATEST_S - now))
+            self._draft_timer = self.set_timer(wait, lambda: self.host.perform(self.flush_draft()))
 
     async def flush_draft(self) -> None:
         """Store what is being written, if it is not stored yet."""
         if self._draft_timer is not None:
             self._draft_timer.stop()
+        self._unstored_since = None
         chat = self._state.chat
         text = self._set_aside if self.editing is not None else self.composer.text
         if chat is not None and text != self._stored_draft:
