@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -39,6 +40,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if hasattr(os, "umask"):
+        os.umask(0o077)                            # chats, keys, exports: nobody else reads what the program writes
     _use_utf8()
     name = words[0] if words and words[0] in COMMANDS else None
     module_name = COMMANDS[name][0] if name else "opening"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import struct
@@ -17,13 +18,53 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _KEEP_ALIVE_S = 75
 
 
-class _PeerChecked(H11Protocol):
-    """Drops a connection on the Unix socket by another user, where the system tells who it is."""
+#: Seconds for the head of a request, and connections that may be without one at a time: the oldest gives way.
+_HEAD_S = 30.0
+_MOST_WAITING = 200
+
+
+class _Door(H11Protocol):
+    """Drops a connection on the Unix socket by another user, where the system tells who it is, and any connection that
+    takes too long to say what it wants: whoever has no token must not use up what the core may have open."""
+
+    _late: asyncio.TimerHandle | None = None
+    _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if not _ours(transport.get_extra_info("socket")):
             transport.abort()
+            return
+        self._watch_head()
+        waiting = [c for c in self.connections if isinstance(c, _Door) and c._late is not None]
+        if len(waiting) > _MOST_WAITING:
+            min(waiting, key=lambda door: door._since)._hang_up()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._cancel()
+
+    def _watch_head(self) -> None:
+        """Begin to wait where part of a request is here, or nothing yet; stop where one is being answered."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering:
+            self._cancel()
+        elif self._late is None:
+            self._since = self.loop.time()
+            self._late = self.loop.call_later(_HEAD_S, self._hang_up)
+
+    def _hang_up(self) -> None:
+        self._cancel()
+        self.transport.abort()
+
+    def _cancel(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 def _ours(peer: socket.socket | None) -> bool:
@@ -53,11 +94,12 @@ class Listener:
     def __init__(self, app: Any, sock: socket.socket) -> None:
         self._server = _Server(
             uvicorn.Config(
-                app, loop="asyncio", http=_PeerChecked, ws="none", lifespan="off", log_config=None, access_log=False,
+                app, loop="asyncio", http=_Door, ws="none", lifespan="off", log_config=None, access_log=False,
                 server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=5,
             )
         )
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)   # whoever knocks must not fill the log
         self._socket = sock
         self._task: asyncio.Task[None] | None = None
 

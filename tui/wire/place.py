@@ -89,6 +89,8 @@ def write_pointer(path: Path) -> None:
     OSError."""
     pointer = _pointer()
     pointer.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):             # it may lie open from a time before this program closed it
+        pointer.parent.chmod(stat.S_IMODE(pointer.parent.stat().st_mode) & 0o700)
     new = pointer.with_name(f"{pointer.name}.{os.getpid()}")
     try:
         new.write_text(json.dumps({"host": socket.gethostname(), "socket": str(path)}), "utf-8")
