@@ -176,7 +176,8 @@ async def _count(request: Request, line: Line) -> None:
     if isinstance(given, list):
         parts = [part for part in given if isinstance(part, str)]
         separated = [[0] * _tokens(part) + [-1] for part in parts]
-        told: Any = {"tokens": [token for part in separated for token in part], "count": [_tokens(part) for part in parts]}
+        flat = [token for part in separated for token in part]
+        told: Any = {"tokens": flat, "count": [_tokens(part) for part in parts]}
     else:
         number = _tokens(given) + with_bos
         tokens: list[Any] = [{"id": 1, "piece": given}] if asked.get("with_pieces") else [1] * number

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -134,8 +135,8 @@ class ScriptedServer:
     def asked(self, path: str) -> list[Request]:
         return [r for r in self.requests if r.path == path]
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        self._server = await asyncio.start_server(self._connected, host, port)
+    async def start(self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self._server = await asyncio.start_server(self._connected, host, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -1,7 +1,8 @@
 """A client in a process of its own, under watch: what an attack costs it in memory and in time of its event loop.
 
 One JSON object a line comes in: url, do ("probe", "reply", "leave", "count", "warm", "abort"), kind, key, patches
-(constants of modules of tui.backends and what they shall be meanwhile). One a line goes out: the sentence, the costs.
+(constants of modules of tui.backends and what they shall be meanwhile; but for "probe" only once the server is known,
+so that no slow machine fails an ordinary answer). One a line goes out: the sentence, the costs.
 """
 
 from __future__ import annotations
@@ -98,15 +99,16 @@ async def act(told: dict[str, Any]) -> dict[str, Any]:
     backend = RemoteBackend(endpoint, limits=limits)
     seen: dict[str, Any] = {"error": "", "kind": ""}
     try:
+        if told["do"] != "probe":
+            await backend.capabilities()
+        patch(told)
         if told["do"] == "probe":
             found = await backend.probe()
             seen |= {"found": found.to_json(), **sentence(found.problem)}
         elif told["do"] == "count":
-            await backend.capabilities()
             seen["counts"] = await backend.count_tokens([[Piece("some words to count")], [Piece("слово " * 40)]])
         elif told["do"] == "warm":
-            await backend.capabilities()
-            seen["warmed"] = await asyncio.wait_for(backend.warm(request()), 10)
+            seen["warmed"] = await backend.warm(request())
         else:
             seen = await reply(backend, {"leave": "soon", "abort": "word"}.get(told["do"], ""))
     except TraktirError as error:
@@ -116,23 +118,33 @@ async def act(told: dict[str, Any]) -> dict[str, Any]:
     return seen
 
 
-async def watched(told: dict[str, Any]) -> dict[str, Any]:
-    changed = []
+_CHANGED: dict[tuple[Any, str], Any] = {}
+
+
+def patch(told: dict[str, Any]) -> None:
     for name, value in told.get("patches", {}).items():
         module = importlib.import_module(f"tui.backends.{name.rpartition('.')[0]}")
         constant = name.rpartition(".")[2]
-        changed.append((module, constant, getattr(module, constant)))
+        _CHANGED[module, constant] = getattr(module, constant)
         setattr(module, constant, value)
+
+
+def patch_back() -> None:
+    for (module, constant), value in _CHANGED.items():
+        setattr(module, constant, value)
+    _CHANGED.clear()
+
+
+async def watched(told: dict[str, Any]) -> dict[str, Any]:
     watch = Watch()
     try:
-        seen = await asyncio.wait_for(act(told), told.get("deadline", 30))
+        seen = await asyncio.wait_for(act(told), 120)
     except TimeoutError:
         seen = {"error": "STILL AT IT", "kind": "hung"}
     except Exception as error:
         seen = {"error": f"RAISED {type(error).__name__}: {error}", "kind": "raised"}
     costs = await watch.end()
-    for module, constant, value in changed:
-        setattr(module, constant, value)
+    patch_back()
     return seen | costs
 
 

@@ -25,8 +25,12 @@ MOST_CHARACTERS = 420
 QUICK = {
     "http.NEAR_SECONDS": 0.4, "http.FAR_SECONDS": 0.4, "guard.HEAD_SECONDS": 0.4, "tokens.COUNT_SECONDS": 0.4,
     "http.CONNECT_SECONDS": 1.0, "retry._WAITS": [0.01, 0.01, 0.01], "remote.ABORT_SECONDS": 0.5,
+    "patience.MAX_BYTES": 4 << 20, "ahead.MAX_BYTES": 4 << 20,
 }
-LIMITS = {"idle": 0.4, "first": 0.8, "barren": 0.8, "aftermath": 0.4}
+#: Of a stream that begins well, and of one that never does.
+LIMITS = {"idle": 0.4, "first": 60.0, "barren": 0.8, "aftermath": 0.4}
+FIRST = LIMITS | {"first": 0.8}
+LONG = {"idle": 9000.0, "first": 9000.0, "barren": 9000.0, "aftermath": 9000.0}
 CHAT = "POST /v1/chat/completions"
 
 
@@ -254,7 +258,7 @@ async def test_a_server_that_leaves_a_count_unanswered_is_not_asked_for_each_tex
 @pytest.mark.parametrize("name", HEADS)
 async def test_in_the_place_of_a_reply(client: AttackedClient, server: ScriptedServer, name: str) -> None:
     server.on(CHAT, HEADS[name])
-    seen = await client.ask(url=server.url, do="reply")
+    seen = await client.ask(url=server.url, do="reply", limits=FIRST)
     assert (seen["reason"], seen["text"], seen["finishes"]) == ("error", 0, 1)
     assert server.url in seen["error"]
     assert len(server.asked("/v1/chat/completions")) == 1
@@ -264,7 +268,8 @@ async def test_in_the_place_of_a_reply(client: AttackedClient, server: ScriptedS
 async def test_in_the_middle_of_a_reply(client: AttackedClient, server: ScriptedServer, name: str) -> None:
     attack, reason = STREAMS[name]
     server.on(CHAT, attack)
-    seen = await client.ask(url=server.url, do="reply")
+    ends_itself = reason != "cut" and "drip" not in name
+    seen = await client.ask(url=server.url, do="reply", limits=LONG if ends_itself else LIMITS)
     assert seen["begins"].startswith("Once"), seen
     assert (seen["reason"], seen["finishes"]) == (reason, 1), seen
     assert (seen["error"] != "") == (reason == "cut")
@@ -275,7 +280,7 @@ async def test_in_the_middle_of_a_reply(client: AttackedClient, server: Scripted
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_a_document_in_the_place_of_a_stream(client: AttackedClient, server: ScriptedServer, name: str) -> None:
     server.on(CHAT, DOCUMENTS[name])
-    seen = await client.ask(url=server.url, do="reply")
+    seen = await client.ask(url=server.url, do="reply", limits=FIRST)
     assert (seen["reason"], seen["text"], seen["finishes"]) == ("error", 0, 1), seen
 
 
@@ -304,10 +309,8 @@ async def test_a_server_that_never_answers_is_left_at_once(
 ) -> None:
     """Aborted 0.3 s after it was asked; the stream itself would go on for hours."""
     server.on(CHAT, NEVER[name])
-    hours = {"idle": 9000.0, "first": 9000.0, "barren": 9000.0, "aftermath": 9000.0}
-    seen = await client.ask(
-        url=server.url, do="leave", limits=hours, patches={**QUICK, "guard.HEAD_SECONDS": 9000.0,
-                                                           "patience.MAX_BYTES": 1 << 50})
+    patches = QUICK | {"guard.HEAD_SECONDS": 9000.0, "patience.MAX_BYTES": 1 << 50}
+    seen = await client.ask(url=server.url, do="leave", limits=LONG, patches=patches)
     assert (seen["reason"], seen["error"], seen["finishes"]) == ("cut", "", 1)
 
 
@@ -320,7 +323,7 @@ async def test_who_leaves_koboldcpp_does_not_wait_for_its_abort_route(
     scripted_server.on("POST /api/extra/generate/stream", play(SSE, word, STALL))
     attack = {"silence": play(STALL), "a drip of the answer": drip(JSON_HEAD, b" "), "reset": reset(), **HEADS}[name]
     scripted_server.on("POST /api/extra/abort", attack)
-    seen = await client.ask(url=scripted_server.url, do="abort")
+    seen = await client.ask(url=scripted_server.url, do="abort", limits=LONG)
     assert (seen["reason"], seen["error"], seen["begins"], seen["finishes"]) == ("cut", "", "Once", 1)
     assert len(scripted_server.asked("/api/extra/abort")) == 1
 

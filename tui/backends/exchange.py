@@ -135,9 +135,9 @@ class Exchange:
             events = parser.feed(part)
             if parser.lines != lines:
                 self._patience.lived()
-            await self._take(events)
             if parser.comments:
                 await self._tell_of_waiting()
+            await self._take(events)
             await self._breath.take()
 
     async def _read_at_once(self, response: httpx.Response) -> BackendError | None:

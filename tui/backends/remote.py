@@ -30,6 +30,7 @@ from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, P
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, TraktirError
 from tui.domain.notice import notice
+from tui.wire.pace import paced_list
 
 log = logging.getLogger(__name__)
 
@@ -106,14 +107,16 @@ class RemoteBackend:
         """Tokens of each prompt as it would be sent, without BOS. Raises BackendError when nothing answers."""
         target = await self._reach()
         assert self._counter is not None
-        texts = [prompt_text(pieces, self._special(target)) for pieces in prompts]
+        special = self._special(target)
+        texts = await paced_list(lambda pieces: prompt_text(pieces, special), prompts)
         return await self._counter.count(texts, busy=gate_of(self.address.root).locked())
 
     async def exact_counts(self, prompts: Sequence[Sequence[Piece]]) -> list[int | None]:
         """As `count_tokens`, with None for what this server's tokenizer cannot be asked about now."""
         target = await self._reach()
         assert self._counter is not None
-        texts = [prompt_text(pieces, self._special(target)) for pieces in prompts]
+        special = self._special(target)
+        texts = await paced_list(lambda pieces: prompt_text(pieces, special), prompts)
         return await self._counter.exact(texts, busy=gate_of(self.address.root).locked())
 
     async def warm(self, request: CompletionRequest) -> int | None:
@@ -219,7 +222,8 @@ class RemoteBackend:
         text = _text_of(request, target)
         assert self._counter is not None
         setting = Setting(
-            self.address.shown, target.capabilities.context_length, self._counter.estimate(text),
+            self.address.shown, target.capabilities.context_length,
+            await asyncio.to_thread(self._counter.estimate, text),
             target.dialect.empty_is_failure,
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
@@ -236,7 +240,7 @@ class RemoteBackend:
         finish = await complete_figures(self._http, target, self._counter, reply, finish, text)
         found = tips(reply, self.address.shown, setting.prompt_estimate, finish.usage)
         if finish.usage.prompt_tokens and not trimmed(setting.prompt_estimate, finish.usage):
-            self._counter.learn(text, finish.usage.prompt_tokens)
+            await asyncio.to_thread(self._counter.learn, text, finish.usage.prompt_tokens)
         speed = None if came_at_once(reply) else finish.tokens_per_second
         return replace(finish, notices=found, tokens_per_second=speed) if found else finish
 

@@ -130,7 +130,7 @@ class TokenCounter:
                 found |= await self._ask_singly(route, [t for t in texts if t not in found][:MAX_QUESTIONS])
         except BackendError:
             self._rest_until = time.monotonic() + REST_SECONDS
-        total = sum((features(t) for t in found), ScriptCounts())
+        total = await asyncio.to_thread(lambda: sum(map(features, found), ScriptCounts()))
         self._calibration = self._calibration.learned(total, sum(found.values()))
         return found
 
