@@ -28,7 +28,7 @@ from tui.wire.place import socket_path
 _ALONE = 20
 _MOST = 2.0
 _STAMP = re.compile(rb"(\d+\.\d{6})[^\d]")
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Terminal:
             time.sleep(max(0.0, min(wait, end - time.perf_counter())))
         return max(64, self._rate // 50) if time.perf_counter() >= self._allowed_from else 0
 
-    def wait(self, wanted: str, timeout: float = 60) -> float:
+    def wait(self, wanted: str, timeout: float = 120) -> float:
         """The moment at which `wanted` came, counted in seconds from the start of the program. Raises TraktirError."""
         end, needle, seen = time.perf_counter() + timeout, wanted.encode(), b""
         while time.perf_counter() < end:
