@@ -112,7 +112,7 @@ async def test_without_a_tokenizer_nothing_is_asked_and_replies_teach(store: Sto
     assert (counts.kind, counts.error) == ("estimate", 0.25)
     before = await counts.whole(backend, pieces)  # type: ignore[arg-type]
     for _ in range(6):
-        counts.reported(pieces, 601)
+        await counts.reported(pieces, 601)
     after = await counts.whole(backend, pieces)  # type: ignore[arg-type]
     assert abs(before - 600) > 100
     assert abs(after - 600) < 12
@@ -158,7 +158,7 @@ async def test_a_store_that_fails_costs_only_the_memory() -> None:
     assert await plan(counts, backend, ["two words"]) == [2]
     await counts.settle()
     guessing = await TokenCounts.open(Broken(), Capabilities("x"), "here")
-    guessing.reported([Piece(SENTENCE * 9)], 140)
+    await guessing.reported([Piece(SENTENCE * 9)], 140)
     await guessing.settle()
     assert guessing.error != 0.25
 

@@ -51,7 +51,10 @@ def test_a_damaged_text_is_refused_where_the_whole_coder_refuses_it(value: Any, 
     assert at_once(decode_steps(bytes(text))) == wanted
 
 
-@pytest.mark.parametrize("text", ["x" * 2_000_000, 'я"\\\n' * 300_000, "\U0001f600" * 200_000, "\ud83d\ude00x" * 99_999])
+_LONG = ["x" * 2_000_000, 'я"\\\n' * 300_000, "\U0001f600" * 200_000, "\ud83d\ude00x" * 99_999]
+
+
+@pytest.mark.parametrize("text", _LONG, ids=["plain", "escapes", "faces", "halves"])
 def test_long_texts_are_cut_nowhere_that_shows(text: str) -> None:
     for whole in (encode({"a": text}), json.dumps({"a": text}).encode()):
         assert at_once(decode_steps(whole)) == json.loads(whole)

@@ -45,13 +45,14 @@ class Afterwards:
         last = await self._sent.last(chat)
         if last is None:
             return None
-        found = difference(last, text_of(prepared.pieces), prepared.plan, prepared.turn.state)
+        new = text_of(prepared.pieces)
+        found = await asyncio.to_thread(difference, last, new, prepared.plan, prepared.turn.state)
         return found.to_json() if found is not None else None
 
     async def reply(self, chat: str, prepared: Prepared, said: str, finish: Finish) -> None:
         """A reply was stored: `said` is what the model wrote."""
         if finish.usage.prompt_tokens:
-            prepared.link.counts.reported(prepared.pieces, finish.usage.prompt_tokens)
+            await prepared.link.counts.reported(prepared.pieces, finish.usage.prompt_tokens)
         await self._sent.keep(chat, text_of(prepared.pieces), said, prepared.plan.state.rendered)
         with contextlib.suppress(StoreError):     # told by then; variables of the chat lie with the reply's own state
             if prepared.plan.globals is not None:

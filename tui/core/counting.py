@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from tui.domain.backend import Backend, Capabilities, Piece
 from tui.domain.errors import StoreError
 from tui.domain.estimate import DEFAULT, Calibration, ScriptCounts, features
+from tui.wire.pace import paced_list
 
 #: Texts whose counts are remembered here; an entry is some hundred bytes.
 _REMEMBERED = 20_000
@@ -104,7 +105,7 @@ class TokenCounts:
         if not missing:
             self._guessed, self._guesses = bool(self._guesses), {}
             return False
-        digests = {key: self._digest(key) for key in missing}
+        digests = dict(zip(missing, await paced_list(self._digest, missing), strict=True))
         kept = await self._kept(list(digests.values()))
         found = {key: kept[digests[key]] for key in missing if digests[key] in kept}
         rest = [key for key in missing if key not in found]
@@ -114,7 +115,8 @@ class TokenCounts:
             self._take_in(told)
             self._write(self._keep({digests[key]: n for key, n in told.items()}))
             found |= told
-        self._guesses |= {key: self._estimate(key) for key in rest if key not in found}
+        guessed = [key for key in rest if key not in found]
+        self._guesses |= zip(guessed, await paced_list(self._estimate, guessed), strict=True)
         self._known |= found
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
@@ -125,13 +127,14 @@ class TokenCounts:
         if self._asks and (told := (await backend.exact_counts([pieces]))[0]) is not None:
             return told
         self._guessed = True
-        return self._calibration.tokens(self._features_of(pieces))
+        return self._calibration.tokens(await asyncio.to_thread(self._features_of, pieces))
 
-    def reported(self, pieces: Iterable[Piece], prompt_tokens: int) -> None:
+    async def reported(self, pieces: Iterable[Piece], prompt_tokens: int) -> None:
         """A reply's own figure for its prompt, BOS included, corrects the estimates where there are any."""
         if self.exact:
             return
-        better = self._calibration.learned(self._features_of(pieces), prompt_tokens - 1)
+        counted = await asyncio.to_thread(self._features_of, pieces)
+        better = self._calibration.learned(counted, prompt_tokens - 1)
         if better is not self._calibration:
             self._calibration = better
             self._write(self._keep_calibration(better))

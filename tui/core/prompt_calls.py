@@ -92,7 +92,10 @@ class PromptCalls:
     async def _difference(self, chat: str, prepared: Prepared) -> dict[str, Any] | None:
         """How the prompt departs from the last one that was sent, with the first token that differs."""
         last = await self._sent.last(chat)
-        found = difference(last, text_of(prepared.pieces), prepared.plan, prepared.turn.state) if last else None
+        if last is None:
+            return None
+        new = text_of(prepared.pieces)
+        found = await asyncio.to_thread(difference, last, new, prepared.plan, prepared.turn.state)
         if found is None:
             return None
         same = _beginning(prepared.pieces, found.offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import zlib
 from collections import OrderedDict
@@ -32,7 +33,7 @@ class SentPrompts:
         """The prompt with its reply; None when nothing was sent yet."""
         if chat not in self._known:
             kept = await self._store.get_value(_key(chat))
-            self._remember(chat, _unpacked(kept) if isinstance(kept, dict) else Sent(""))
+            self._remember(chat, await asyncio.to_thread(_unpacked, kept) if isinstance(kept, dict) else Sent(""))
         found = self._known[chat]
         return found if found.text else None
 
@@ -41,7 +42,7 @@ class SentPrompts:
         text = (prompt + reply)[:_LONGEST]
         self._remember(chat, Sent(text, rendered))
         self.held = text
-        packed = base64.b85encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 6)).decode("ascii")
+        packed = await asyncio.to_thread(_packed, text)
         try:
             await self._store.set_value(_key(chat), {"text": packed, "rendered": [list(part) for part in rendered]})
         except StoreError:
@@ -56,6 +57,14 @@ class SentPrompts:
 
 def _key(chat: str) -> str:
     return f"sent:{chat}"
+
+
+def _packed(text: str) -> str:
+    squeezed = zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
+    step = 1 << 18                                 # a multiple of 4, so that the pieces join
+    return "".join(
+        base64.b85encode(squeezed[at : at + step]).decode("ascii") for at in range(0, len(squeezed), step)
+    )
 
 
 def _unpacked(kept: Mapping[str, Any]) -> Sent:

@@ -30,7 +30,10 @@ _GENERIC = r"<(?=[|｜][^<>\n]{1,60}[|｜]>)"
 def defuse(text: str, special: Iterable[str] = ()) -> str:
     """`text` with a WORD JOINER behind the first character of every marker: those known, any `<|…|>`, and
     `special` (strings that this very tokenizer reads as control tokens)."""
-    return _pattern(frozenset(special)).sub(lambda m: m[0] + JOINER, text)
+    found, first = _pattern(frozenset(special))
+    if not any(sign in text for sign in first):    # most texts; looking for single signs is fifty times faster
+        return text
+    return found.sub(lambda m: m[0] + JOINER, text)
 
 
 def plausible(token: str) -> bool:
@@ -39,7 +42,8 @@ def plausible(token: str) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _pattern(special: frozenset[str]) -> re.Pattern[str]:
+def _pattern(special: frozenset[str]) -> tuple[re.Pattern[str], str]:
+    """What finds the markers, and the signs that they begin with."""
     named = sorted({*MARKERS, *(s for s in special if plausible(s))}, key=lambda s: (-len(s), s))
     ahead = "|".join(f"{re.escape(m[0])}(?={re.escape(m[1:])})" for m in named)
-    return re.compile(f"{_GENERIC}|{ahead}")
+    return re.compile(f"{_GENERIC}|{ahead}"), "".join(sorted({"<", *(m[0] for m in named)}))

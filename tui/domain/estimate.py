@@ -51,11 +51,16 @@ class ScriptCounts:
         return tuple(getattr(self, name) for name in _NAMES)
 
 
+#: Characters that are looked through at one go; a word that is cut in two makes no difference.
+_LONG = 50_000
 _NAMES = tuple(f.name for f in fields(ScriptCounts))
 
 
 def features(text: str, *, markup: bool = False) -> ScriptCounts:
     """The counts of `text`. In `markup`, strings that look like control tokens are counted as such."""
+    if len(text) > _LONG:
+        parts = (features(text[at : at + _LONG], markup=markup) for at in range(0, len(text), _LONG))
+        return sum(parts, ScriptCounts())
     markers = 0
     if markup:
         text, markers = _MARKERS.subn("", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -30,6 +31,9 @@ from tui.domain.notice import notice
 
 #: Octets of the terminal's log after which it is begun anew.
 _LONGEST_LOG = 1_000_000
+#: Writes that wait for the terminal above which it is taken to be unread (Textual holds 30, then it blocks), and seconds
+#: between two looks at whether it is read again.
+_FULL, _LOOK_S = 20, 0.05
 _KITTY_KEY = re.compile(r"\x1b\[(\d*)(?::(\d*))?(?::(\d*))?((?:;[\d:]*)*)([u~A-S])")
 
 
@@ -111,9 +115,38 @@ def plain_key(sequence: str) -> str:
 class TerminalDriver(LinuxDriver):
     """Textual's driver, which says how far behind the terminal is, and takes its death calmly."""
 
+    _given_up = False
+
     def backlog(self) -> int:
         """Writes that the terminal has not taken yet."""
         return self._writer_thread._queue.qsize() if self._writer_thread is not None else 0
+
+    def write(self, data: str) -> None:
+        """Draw; while the terminal takes nothing, what is drawn is given up, and all is drawn anew when it does.
+        Textual itself would wait in here, and with it every key and every event."""
+        if self._given_up:
+            return
+        if self.backlog() >= _FULL:
+            with contextlib.suppress(RuntimeError):     # not on the loop: the last words of a program that ends
+                asyncio.get_running_loop().call_later(_LOOK_S, self._look_again)
+                self._given_up = True
+                return
+        super().write(data)
+
+    def _look_again(self) -> None:
+        if not self._given_up:
+            return
+        if self.backlog():
+            asyncio.get_running_loop().call_later(_LOOK_S, self._look_again)
+            return
+        self._given_up = False
+        self._app.refresh(layout=True)
+        self._app.screen.refresh(layout=True)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back as it was, however long it takes to read that."""
+        self._given_up = False
+        super().stop_application_mode()
 
     def set_mouse(self, value: bool) -> None:
         """Ask the terminal to report the mouse, or not to."""

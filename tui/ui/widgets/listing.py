@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rich.cells import cell_len
 from textual import events
@@ -72,6 +73,10 @@ def _wrapped(text: str, width: int, first: str | Content, others: str, style: st
     return Content("\n").join(Content.assemble(others if n else lead, row) for n, row in enumerate(rows))
 
 
+#: Lines that are drawn at one go, and seconds until the next: a hundred lines take some 30 ms.
+_AT_ONCE, _SOON = 60, 0.005
+
+
 class Listing(OptionList):
     """A list of `Line`s, drawn for the width there is."""
 
@@ -88,6 +93,8 @@ class Listing(OptionList):
         super().__init__(id=id, markup=False)
         self._lines_shown: tuple[Line, ...] = tuple(lines)
         self._drawn_for = 0
+        self._draws = 0
+        self._wanted: int | None = None           # where the cursor is to be once so many lines are drawn
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -105,13 +112,13 @@ class Listing(OptionList):
         before, at = self.chosen, self.highlighted
         self._lines_shown = tuple(lines)
         self._draw()
-        self.highlighted = self._place(before.id if before is not None else "", at or 0) if keep else self._place("", 0)
+        self._go(self._place(before.id if before is not None else "", at or 0) if keep else self._place("", 0))
 
     def go_to(self, line_id: str) -> None:
         """Put the cursor on the line of that id, if it is listed."""
         for index, line in enumerate(self._lines_shown):
             if line.id == line_id:
-                self.highlighted = index
+                self._go(index)
                 return
 
     def _place(self, line_id: str, near: int) -> int | None:
@@ -129,12 +136,33 @@ class Listing(OptionList):
         marks = any(line.mark for line in self._lines_shown)
         width = self._drawn_for or 80
         airy = self.app.size.height >= _AIRY
-        self.set_options(
+        self._draws += 1
+        options = (
             Option(
                 ("\n" if airy and number and not line.id else "") + draw_line(line, width, marks), disabled=not line.id
             )
             for number, line in enumerate(self._lines_shown)
         )
+        if len(self._lines_shown) <= _AT_ONCE or not self.is_running:
+            self.set_options(options)
+            return
+        self.set_options(islice(options, _AT_ONCE))
+        draw = self._draws
+        self.set_timer(_SOON, lambda: self._draw_on(options, draw))
+
+    def _draw_on(self, options: Iterator[Option], draw: int) -> None:
+        """The rest of a long list, by and by: drawing thousands of lines takes half a second."""
+        if draw != self._draws or not self.is_attached or not (some := list(islice(options, _AT_ONCE))):
+            return
+        self.add_options(some)
+        if self._wanted is not None and self._wanted < self.option_count:
+            self.highlighted, self._wanted = self._wanted, None
+        self.set_timer(_SOON, lambda: self._draw_on(options, draw))
+
+    def _go(self, at: int | None) -> None:
+        """Put the cursor on a line, as soon as it is drawn."""
+        self._wanted = at if at is not None and at >= self.option_count else None
+        self.highlighted = at if self._wanted is None else self.option_count - 1
 
     def _get_visual(self, option: Option) -> Visual:
         """Under the cursor a line has the cursor's own ink: an accent could not be read on it."""
@@ -145,13 +173,13 @@ class Listing(OptionList):
 
     def on_mount(self) -> None:
         self._draw()
-        self.highlighted = self._place("", 0)
+        self._go(self._place("", 0))
 
     def on_resize(self) -> None:
         if (self.scrollable_content_region.width or self.size.width) != self._drawn_for:
             at = self.highlighted
             self._draw()
-            self.highlighted = at
+            self._go(at)
 
     def on_key(self, event: events.Key) -> None:
         """`j` and `k` walk too, in either layout."""

@@ -63,13 +63,6 @@ class _Paragraph:
     fenced: bool
     after: bool
     rows: list[list[Segment]]
-    strips: list[Strip] = field(default_factory=list)
-    bar: Segment | None = None                    # what the strips begin with
-
-    def drawn(self, bar: Segment) -> list[Strip]:
-        if self.bar != bar:
-            self.bar, self.strips = bar, [_row(bar, row) for row in self.rows]
-        return self.strips
 
 
 @dataclass(slots=True)
@@ -77,10 +70,22 @@ class Laid:
     """The rows of one message and what they were made from. Not `whole`: lay it out again, and more will be there."""
 
     key: object = None
-    rows: list[Strip] = field(default_factory=list)
+    rows: list[list[Segment]] = field(default_factory=list)
     paragraphs: list[_Paragraph] = field(default_factory=list)
     measure: object = None
     whole: bool = True
+    head: Strip = field(default_factory=lambda: Strip([]))
+    bar: Segment = field(default_factory=lambda: Segment(""))
+    hidden: bool = False
+
+    @property
+    def height(self) -> int:
+        return 1 + len(self.rows)
+
+    def strip(self, number: int) -> Strip:
+        """A row to be painted; the first is the head."""
+        strip = self.head if number == 0 else Strip([self.bar, *self.rows[number - 1]])
+        return strip.apply_style(Style(dim=True)) if self.hidden else strip
 
 
 def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: bool) -> Laid:
@@ -90,19 +95,17 @@ def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: boo
         return laid
     if laid.measure is not look:
         laid.paragraphs = []
-    bar = _bar(entry, look, chosen)
-    rows = [_head(entry, look, bar, chosen)]
-    rows += [_row(bar, r) for r in _thoughts(entry, look, unfolded)]
+    rows = _thoughts(entry, look, unfolded)
     body = _body(entry, look, laid)
     for paragraph in body:
-        rows += paragraph.drawn(bar)
+        rows += paragraph.rows
     if entry.live and body:
-        rows[-1] = _row(bar, _with_caret(body[-1].rows[-1], look))
+        rows[-1] = _with_caret(rows[-1], look)
     if laid.whole and (note := _ending(entry)):
-        rows += [_row(bar, r) for r in _plain(note, look.text_width, look.meta)]
-    if entry.hidden:
-        rows = [row.apply_style(Style(dim=True)) for row in rows]
-    laid.key, laid.measure, laid.rows = key, look, rows
+        rows += _plain(note, look.text_width, look.meta)
+    laid.key, laid.measure, laid.rows, laid.hidden = key, look, rows, entry.hidden
+    laid.bar = _bar(entry, look, chosen)
+    laid.head = _head(entry, look, laid.bar, chosen)
     return laid
 
 
@@ -239,10 +242,6 @@ def _runs(line: Line, look: Look, base: Style) -> list[tuple[int, int, Style]]:
 def _with_caret(row: list[Segment], look: Look) -> list[Segment]:
     used = sum(cell_len(s.text) for s in row)
     return row if used >= look.text_width else [*row, Segment(CARET, look.meta)]
-
-
-def _row(bar: Segment, parts: list[Segment]) -> Strip:
-    return Strip([bar, *parts])
 
 
 def _ending(entry: Entry) -> str:

@@ -245,7 +245,7 @@ class Transcript(Widget, can_focus=True):
             entry = self._entries[index] = self._state.entry(index)
         return entry
 
-    def _message(self, index: int) -> list[Strip]:
+    def _message(self, index: int) -> Laid:
         assert self._look is not None
         entry = self._entry(index)
         laid = self._laid.setdefault(entry.id, Laid())
@@ -256,7 +256,7 @@ class Transcript(Widget, can_focus=True):
         if not laid.whole and not self._more:
             self._more = True
             self.set_timer(_SOON, self._lay_out_more)
-        return laid.rows
+        return laid
 
     def _lay_out_more(self) -> None:
         """The next part of a very long message."""
@@ -279,7 +279,7 @@ class Transcript(Widget, can_focus=True):
         """Rows of item `index` with the blank one below; the tail is the item behind the last message."""
         count = len(self._state.path)
         if index < count:
-            return len(self._message(index)) + 1
+            return self._message(index).height + 1
         return len(self._tail_rows()) + 1 if self._tail[0] else 0
 
     def _items(self) -> int:
@@ -336,10 +336,15 @@ class Transcript(Widget, can_focus=True):
         places: list[tuple[int, int] | None] = []
         (index, row), height, count = self._top, self.size.height, len(self._state.path)
         while len(rows) < height and index < self._items():
-            strips = self._message(index) if index < count else self._tail_rows()
-            for number in range(row, len(strips)):
-                rows.append(strips[number])
-                places.append((index, number) if index < count else None)
+            if index < count:
+                laid = self._message(index)
+                for number in range(row, min(laid.height, row + height - len(rows))):
+                    rows.append(laid.strip(number))
+                    places.append((index, number))
+            else:
+                tail = self._tail_rows()[row:]
+                rows += tail
+                places += [None] * len(tail)
             rows.append(_BLANK)
             places.append(None)
             index, row = index + 1, 0

@@ -1,0 +1,30 @@
+"""A core under watch, and servers that play models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "backends")]
+
+from scripted import ScriptedServer  # noqa: E402
+from stall_stage import House  # noqa: E402
+
+
+@pytest.fixture
+def house(home: Path) -> Iterator[House]:
+    house = House(home)
+    yield house
+    house.end()
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedServer]:
+    server = ScriptedServer()
+    await server.start()
+    yield server
+    await server.stop()
