@@ -99,6 +99,9 @@ class History:
     async def _grow(self, number: int, text: str) -> None:
         """A reply that arrives piece by piece and is finished; not a step of its own that undo takes back."""
         ops = operations(self._chat, number, ("reply", number, text))
+        if ops[-1]["op"] != "finish_revision":    # the first message of a chat is a greeting, whole at once
+            await self._do(ops)
+            return
         *begin, finish = ops
         await self._do(begin)
         node, revision = finish["node"], finish["revision"]

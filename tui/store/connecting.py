@@ -16,8 +16,13 @@ _BUSY_SECONDS = 30.0
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection in autocommit mode, usable from any one thread at a time. Raises sqlite3.Error."""
+    """A connection in autocommit mode, usable from any one thread at a time. Raises sqlite3.Error.
+
+    `read_only`, for who holds the store's lock, leaves nothing beside the file that was not there.
+    """
     options = "?mode=ro" if read_only else "?mode=rw"
+    if read_only and not any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal")):
+        options += "&immutable=1"                 # else SQLite makes a log and leaves it there
     if locks_refused(path.parent):
         options += "&vfs=unix-dotfile"
     connection = sqlite3.connect(
