@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.chat import Chat
@@ -15,6 +15,9 @@ from tui.store.text import dump, load, now_ms
 from tui.store.types import Change, ChangeKind
 
 _LATEST = "SELECT ops, inverse FROM changes WHERE id = :change OR target = :change ORDER BY id DESC LIMIT 1"
+
+#: Operations that are read back in one go.
+_TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,15 @@ def replay(connection: sqlite3.Connection, chat_id: str) -> Chat:
     return built
 
 
-def _storable(ops: Sequence[Op]) -> tuple[list[Op], str]:
+def _storable(ops: Iterable[Op]) -> tuple[list[Op], str]:
     """The operations as plain JSON values that the database can hold, and their text.
 
-    One by one: the interpreter lock is held for all of one call, and the first row of a long chat has megabytes.
+    Few by few: the interpreter lock is held for all of one call, and the first row of a long chat has megabytes; but
+    those that are read together share the names of their fields.
     """
     texts = [dump(op) for op in ops]
-    return [load(text) for text in texts], f"[{','.join(texts)}]"
+    groups = (f"[{','.join(texts[at:at + _TOGETHER])}]" for at in range(0, len(texts), _TOGETHER))
+    return [op for group in groups for op in load(group)], f"[{','.join(texts)}]"
 
 
 def _append(connection: sqlite3.Connection, chat: int, entry: Entry, created_ms: int, payload: str) -> int:

@@ -24,19 +24,21 @@ def read(connection: sqlite3.Connection, chat_id: str) -> Chat:
     return Chat(row[0], row[1], row[2], row[3], fields, nodes, summaries)
 
 
-def creation(chat: Chat) -> list[Op]:
-    """The log's first row of a chat: operations that make it from nothing, parents before children."""
+def creation(chat: Chat) -> Iterator[Op]:
+    """The log's first row of a chat: operations that make it from nothing, parents before children. One at
+    a time: those of a long chat take some hundred megabytes."""
     first: Op = {
         "op": "create_chat", "id": chat.id, "created_ms": chat.created_ms,
         "updated_ms": chat.updated_ms or chat.created_ms,
         "fields": {name: value for name, value in chat.fields.items() if value is not None},
     }
-    ops = [first]
-    ops += ({"op": "add_node", "node": node_to_json(node)} for node in _parents_first(chat))
-    ops += ({"op": "add_summary", "summary": summary_to_json(summary)} for summary in chat.summaries.values())
+    yield first
+    for node in _parents_first(chat):
+        yield {"op": "add_node", "node": node_to_json(node)}
+    for summary in chat.summaries.values():
+        yield {"op": "add_summary", "summary": summary_to_json(summary)}
     if chat.head is not None:
-        ops.append({"op": "set_head", "head": chat.head})
-    return ops
+        yield {"op": "set_head", "head": chat.head}
 
 
 def write(connection: sqlite3.Connection, ops: list[Op]) -> int | None:
