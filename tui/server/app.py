@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -82,7 +81,7 @@ class _Routes:
         )
 
     async def _stream(self, client: str, after: str | None) -> AsyncIterator[bytes]:
-        log, ended = self._service.log, self._service.ended
+        log = self._service.log
         place = log.number(after) if after else log.last
         with self._service.client(client):
             if place is None:
@@ -98,22 +97,11 @@ class _Routes:
                     news = log.after(place)
                     place = news[-1][0]
                     yield b"".join(frame(log.id(number), data) for number, data in news)
-                    await _first_of(ended.wait(), timeout_s=GATHER_SECONDS)
-                elif ended.is_set():
+                    await self._service.farewell.wait(GATHER_SECONDS)
+                elif self._service.ended:
                     return
-                elif not await _first_of(log.wait(place), ended.wait(), timeout_s=self._ping_s):
+                elif not await log.news.wait(self._ping_s):
                     yield PING
-
-
-async def _first_of(*waits: Any, timeout_s: float) -> bool:
-    """Whether one of the waits came to its end in time."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        return bool(done)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 async def _params(request: Request) -> dict[str, Any]:

@@ -6,11 +6,11 @@ overwritten and is told to fetch a snapshot, so no client costs memory or holds 
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from tui.server.bell import Bell
 from tui.wire.codec import encode
 from tui.wire.deltas import coalesce
 
@@ -29,7 +29,8 @@ class EventLog:
         self._max_events, self._max_bytes = max_events, max_bytes
         self._kept: deque[tuple[Mapping[str, Any] | bytes, int]] = deque()   # newest last, numbered up to `last`
         self._bytes = 0
-        self._news = asyncio.Event()
+        #: Rings whenever there is a new event.
+        self.news = Bell()
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take the next event and wake whoever waits. Must be called on the event loop.
@@ -47,8 +48,7 @@ class EventLog:
         self.last += 1
         while len(self._kept) > self._max_events or (self._bytes > self._max_bytes and len(self._kept) > 1):
             self._bytes -= self._kept.popleft()[1]
-        self._news.set()
-        self._news = asyncio.Event()
+        self.news.ring()
 
     def id(self, number: int | None = None) -> str:
         """`EPOCH:SEQ` of an event, by default of the newest."""
@@ -80,11 +80,6 @@ class EventLog:
             else:
                 run.append((n, entry))
         return out + _encoded(run)
-
-    async def wait(self, number: int) -> None:
-        """Return once there is an event after `number`."""
-        while self.last <= number:
-            await self._news.wait()
 
 
 def _encoded(run: list[tuple[int, Mapping[str, Any]]]) -> list[tuple[int, bytes]]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from tui import __version__, paths
 from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
+from tui.server.bell import Bell
 from tui.server.eventlog import EventLog
 from tui.watchdog import Watchdog
 from tui.wire import PROTOCOL
@@ -50,7 +51,8 @@ class Service:
         self.standalone = standalone
         self._watchdog = watchdog
         self.ending = asyncio.Event()              # asked to end: by a signal, by `stop`, by idleness
-        self.ended = asyncio.Event()               # the core is closed, streams say goodbye
+        self.ended = False                         # the core is closed, streams say goodbye
+        self.farewell = Bell()                     # rings when that comes to be
         self._began = time.monotonic()
         self._used = time.monotonic()
         self._clients: Counter[str] = Counter()
@@ -111,7 +113,9 @@ class Service:
             await asyncio.wait_for(self.core.close(), patience_s)
         finally:
             self._unsubscribe()
-            self.ended.set()
+            self.ended = True
+            self.farewell.ring()
+            self.log.news.ring()                   # for streams that wait for the next event
 
     def _status(self, params: dict[str, Any]) -> dict[str, Any]:
         return {
