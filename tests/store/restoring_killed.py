@@ -29,6 +29,8 @@ def main(home: Path, backup: Path, numbers: list[int]) -> None:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(number, int(os.WIFSIGNALED(status)), flush=True)
+        if not os.WIFSIGNALED(status):            # there are no more acts than that
+            break
 
 
 def _restore(home: Path, backup: Path, number: int) -> None:

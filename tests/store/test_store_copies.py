@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -241,3 +242,30 @@ def test_rotation_always_leaves_a_good_copy_and_the_newest(ages: list[tuple[floa
     past = [copy for copy in found if copy.made <= now]
     assert all(copy in left for copy in past[:5])
     assert rotation.surplus_daily(left, now) == [], "what stays once, stays"
+
+
+def test_a_disk_that_is_really_full_keeps_its_copies_and_tells(tmp_path: Path) -> None:
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        path = disk / "t.db"
+        asyncio.run(_fill(path))
+        earlier = backup.make_daily(path, now=time.time() - 3 * DAY)
+        ballast = disk / "ballast"
+        ballast.write_bytes(b"\0" * (shutil.disk_usage(disk).free - 300_000))
+        notices: list[object] = []
+        keeper = Keeper(path, notices)                            # type: ignore[arg-type]
+        keeper.look()
+        assert "has less room" in str(notices[0])
+        assert backups(path) == [earlier]
+        ballast.unlink()
+        keeper._failed_at = None
+        keeper.look()
+        assert len(backups(path)) == 2
+        assert notices == []
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -174,7 +174,8 @@ class History:
             if not search.terms(word):
                 continue
             found = {hit.node for hit in await self._store.search(word, 1000, deleted=True)}
-            wanted = {node for (node, _), text in texts.items() if word in text}
+            begins = re.compile(r"(?<!\S)" + re.escape(word))
+            wanted = {node for (node, _), text in texts.items() if begins.search(text)}
             if self._chat.fields.get("deleted"):
                 wanted = set()                    # a chat in the trash is not searched
             assert found >= wanted, word

@@ -182,13 +182,13 @@ async def test_killed_at_any_moment_a_restore_has_happened_or_not(tmp_path: Path
     befores, afters = [], []
     shutil.copytree(home, tmp_path / "before")
     before = await state(tmp_path / "before")
-    numbers = list(range(1 + wal, 170, 6))
+    numbers = list(range(1 + wal, 1000, 6))
     said = subprocess.run(
         [sys.executable, str(KILLED), str(home), str(made.file), *map(str, numbers)], capture_output=True, text=True,
         check=True, timeout=300,
     ).stdout
     outcome = {int(number): died == "1" for number, died in (one.split() for one in said.splitlines())}
-    assert set(outcome) == set(numbers)
+    assert list(outcome) == numbers[:len(outcome)]
     restored = None
     for number, died in outcome.items():
         place = tmp_path / f"{home.name}-{number}"
@@ -208,8 +208,8 @@ async def test_killed_at_any_moment_a_restore_has_happened_or_not(tmp_path: Path
             store = await opened(place / "data" / "t.db")
             assert await store.get_value("late") is None, "nothing of the old log came into the new database"
             await store.close()
-    assert len(befores) > 12
-    assert afters
+    assert len(befores) > 8
+    assert len(afters) == 1
 
 
 async def test_a_restore_that_cannot_be_completed_is_completed_later(

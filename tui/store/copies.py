@@ -124,14 +124,15 @@ def remove(file: Path) -> None:
 
 def flush(place: Path) -> None:
     """Have a file, or what a folder says of its files, on the disk. Raises OSError."""
-    descriptor = os.open(place, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError:
-        if not place.is_dir():                    # some file systems cannot do it with folders
+        if not place.is_dir():                    # some systems cannot do it with folders
             raise
-    finally:
-        os.close(descriptor)
 
 
 def _copy(path: Path, file: Path) -> Copy:

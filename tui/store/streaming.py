@@ -22,9 +22,12 @@ def write(
 
 
 def unfinished(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """Chat, node and revision of every text that is marked as growing."""
+    """Chat, node and revision of every text that is marked as growing.
+
+    The index is named: for the order's sake SQLite would rather read all texts there are, seconds of a million.
+    """
     return connection.execute(
-        """SELECT c.id, r.node, r.id FROM revisions r JOIN chats c ON c.pk = r.chat
+        """SELECT c.id, r.node, r.id FROM revisions r INDEXED BY revisions_streaming JOIN chats c ON c.pk = r.chat
            WHERE r.finish = 'streaming' ORDER BY r.pk"""
     ).fetchall()
 
