@@ -142,6 +142,20 @@ async def test_a_draft_is_stored_though_nobody_pauses(evening: Evening) -> None:
     assert typed.startswith(draft)
 
 
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_is_typed_before_the_chat_is_there_is_not_lost(evening: Evening, sent: bool) -> None:
+    await evening.core.call("chats.draft", id=evening.chat, text="не всё")
+    terminal = evening.open()
+    await terminal.shows("Write here")                         # the first frame, long before there is a core
+    terminal.send("рано" + (ENTER if sent else ""))
+    await terminal.shows("#1")
+    await terminal.shows("не всё рано")
+    async with asyncio.timeout(60):
+        while (await evening.snapshot())["draft"] != "не всё рано":
+            terminal.pump()
+            await asyncio.sleep(0.05)
+
+
 async def test_a_core_that_is_ended_puts_the_reply_away_and_is_started_by_the_next_word(evening: Evening) -> None:
     terminal = evening.open()
     await terminal.shows("#1")

@@ -272,7 +272,6 @@ class TraktirApp(App[None]):
             self.perform(self._reload())
         elif kind == "link" and event.get("state") == "back" and self._begun:
             self.perform(self._reload())
-            self.perform(self.flush_draft())             # nobody was there to take it meanwhile
             self.say_notice(notice("The core is back."))
         profile = self.state.field("profile")
         if profile != before or (kind == "connection" and profile):

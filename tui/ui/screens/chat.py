@@ -72,6 +72,7 @@ class ChatScreen(Screen[None]):
         self._unsure: Saying | None = None             # said, but the line broke before the core had answered
         self._draft_timer: Timer | None = None
         self._unstored_since: float | None = None
+        self._begun = False                            # whether a chat has been in front
         self._panels: dict[Side, SidePanel] = {}
 
     @property
@@ -111,7 +112,7 @@ class ChatScreen(Screen[None]):
         """Another chat is in front, or the same one anew."""
         if draft:
             self._leave_edit()
-            self.composer.put(self._state.draft)
+            self.composer.put(self._with_what_came_early(self._state.draft))
             self._stored_draft = self._state.draft
         else:
             self._take_back_what_arrived()
@@ -124,6 +125,13 @@ class ChatScreen(Screen[None]):
         self._draw_status()
         for panel in self._panels.values():
             panel.fill_soon()
+
+    def _with_what_came_early(self, draft: str) -> str:
+        """`draft`, and after it what was typed before the first chat was in front: the line is there to write in at
+        once, and who begins to must not find it gone."""
+        early = "" if self._begun else self.composer.text
+        self._begun = True
+        return f"{draft} {early}" if draft and early and not draft[-1].isspace() else draft + early
 
     def core_event(self, event: Mapping[str, Any]) -> None:
         """For the app: what the core said, for the panels."""
@@ -252,6 +260,9 @@ class ChatScreen(Screen[None]):
         self.host.run_command(text)
 
     def _say(self, text: str) -> None:
+        if self._state.chat is None:                   # the words stay where they are
+            self.host.say_notice(Notice("No chat is open. F2 shows characters and chats."))
+            return
         self.composer.remember(text)
         self.composer.put("")
         self._stored_draft = ""                        # the core empties the draft with the message
