@@ -257,7 +257,7 @@ def test_the_core_can_be_reached_over_tcp_with_its_token_only(traktir: Traktir, 
 def test_doctor_finds_nothing_wrong_with_a_fresh_home(traktir: Traktir) -> None:
     found = traktir.json("doctor")
     assert {f["topic"] for f in found} >= {"traktir", "engine", "presets", "core"}
-    assert not [f for f in found if f["ok"] is False]
+    assert not [f for f in found if f["severity"] == "problem"]
 
 
 def test_help_is_quick_and_names_every_command(traktir: Traktir) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tui.cli import main
+from tui.i18n import use_language
 
 
 def test_a_damaged_store_and_a_broken_preset_are_named(
@@ -27,9 +28,26 @@ def test_a_damaged_store_and_a_broken_preset_are_named(
     profile.write_text("label: [\n", "utf-8")
     capsys.readouterr()
     assert main(["doctor", "--json"]) == 1
-    wrong = {f["topic"]: f["says"] for f in map(json.loads, capsys.readouterr().out.splitlines()) if f["ok"] is False}
-    assert "traktir.db is damaged" in wrong["store"]
-    assert "mine.yaml, line 2" in wrong["presets"]
+    found = map(json.loads, capsys.readouterr().out.splitlines())
+    wrong = {f["id"]: f for f in found if f["severity"] == "problem"}
+    assert "traktir.db is damaged" in wrong["store.damaged"]["says"]
+    assert wrong["store.damaged"]["do"] == "traktir restore latest"
+    assert "mine.yaml, line 2" in wrong["presets.broken"]["says"]
+
+
+def test_what_to_do_stands_on_a_line_of_its_own_in_both_languages(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    for locale, says in (("C.UTF-8", "NO_COLOR is set"), ("ru_RU.UTF-8", "Задана NO_COLOR")):
+        monkeypatch.setenv("LC_ALL", locale)
+        try:
+            assert main(["doctor"]) == 0
+        finally:
+            use_language("en")
+        out = capsys.readouterr().out
+        assert f"-- colours    {says}" in out
+        assert "\n     → unset NO_COLOR\n" in out
 
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,8 +43,10 @@ async def copy(
     return notice("No clipboard can be reached from here. The text is in {file}.", file=str(path))
 
 
-def tools(env: Mapping[str, str], platform: str = sys.platform) -> list[Sequence[str]]:
-    """Commands that take the text on their input, best first; only those that are installed."""
+def tools(
+    env: Mapping[str, str], platform: str = sys.platform, find: Callable[[str], str | None] | None = None
+) -> list[Sequence[str]]:
+    """Commands that take the text on their input, best first; only those that are installed, as `find` knows them."""
     found: list[Sequence[str]] = []
     if platform == "darwin" and not env.get("SSH_CONNECTION"):
         found.append(("pbcopy",))
@@ -58,7 +60,7 @@ def tools(env: Mapping[str, str], platform: str = sys.platform) -> list[Sequence
         found.append(("termux-clipboard-set",))
     if env.get("TMUX"):
         found.append(("tmux", "load-buffer", "-w", "-"))
-    return [command for command in found if shutil.which(command[0])]
+    return [command for command in found if (find or shutil.which)(command[0])]
 
 
 def osc52(text: str, env: Mapping[str, str]) -> str:

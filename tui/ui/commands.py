@@ -86,6 +86,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("backup", ("копия", "бэкап"), mark("Back up all chats and files, and say how to bring them back.")),
     Command("settings", ("настройки",), mark("Language, colours, mouse, scrolling.")),
+    Command("doctor", ("доктор", "диагностика"),
+            mark("What is wrong with this terminal and installation, and what to do.")),
     Command("language", ("язык",), mark("English or Russian."), "[en|ru]", LANGUAGES),
     Command("theme", ("тема",), mark("Choose the colours."), "[NAME]"),
     Command("mouse", ("мышь",), mark("Switch the mouse on or off."), "[on|off]", ("on", "off")),

@@ -416,6 +416,7 @@ DEEDS: Mapping[str, Deed] = {
     "export": _export,
     "backup": _backup,
     "settings": _screen("settings"),
+    "doctor": _screen("doctor"),
     "language": _language,
     "theme": _theme,
     "mouse": _mouse,

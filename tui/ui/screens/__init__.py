@@ -29,6 +29,7 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "note": ("note", "NotePage", {}),
     "persona": ("persona", "PersonaPage", {}),
     "settings": ("settings", "SettingsPage", {}),
+    "doctor": ("doctor", "DoctorPage", {}),
     "help": ("help", "HelpPage", {}),
     "palette": ("palette", "Palette", {}),
 }

@@ -1,0 +1,1 @@
+"""What `traktir doctor` looks at: each module looks at one side of a machine, given as values."""
