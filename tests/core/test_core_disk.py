@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import machine
 import pytest
 from core_table import Speaker, Table, speaks
+from machine import fill
 from scripted import ScriptedServer
 
 from tui.core.app import Core, CoreConfig
@@ -21,15 +21,8 @@ from tui.wire.ids import new_id
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root can mount a small disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with machine.small_disk(tmp_path / "disk") as place:
+        yield place
 
 
 @pytest.fixture
@@ -37,16 +30,6 @@ async def small_table(small_disk: Path) -> AsyncIterator[Table]:
     core = await Core.start(CoreConfig(data=small_disk))
     yield Table(core)
     await core.close()
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            return ballast
 
 
 async def test_a_reply_outlives_a_full_disk(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import stat
@@ -15,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import machine
 import pytest
 
 from tui.domain.chat import Chat, Node, Revision
@@ -221,15 +221,8 @@ async def test_a_copy_is_whole_while_others_write(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root can mount a small disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with machine.small_disk(tmp_path / "disk") as place:
+        yield place
 
 
 async def write_message(store: Store, number: int) -> None:
@@ -335,13 +328,7 @@ async def test_where_the_write_ahead_log_is_refused_the_journal_is_truncated_and
 @pytest.fixture(scope="session")
 def no_locks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that makes the system refuse every lock on a file, as some network file systems do."""
-    compiler = shutil.which("cc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        pytest.skip("needs a C compiler and LD_PRELOAD")
-    library = tmp_path_factory.mktemp("no_locks") / "no_locks.so"
-    source = Path(__file__).with_name("no_locks.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
-    return library
+    return machine.preloadable(Path(__file__).with_name("no_locks.c"), tmp_path_factory.mktemp("no_locks"))
 
 
 async def test_nothing_is_lost_where_the_file_system_has_no_locks(tmp_path: Path, no_locks: Path) -> None:
