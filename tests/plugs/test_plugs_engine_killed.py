@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -134,6 +135,38 @@ async def test_a_hanging_engine_is_found_out_when_nobody_stops_it(
     following = await table.ask(chat, "И дальше?")
     await some_of(table, following, 3)
     assert begun_again(table, following)
+
+
+@pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="finds the worker in /proc")
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL, signal.SIGSEGV])
+async def test_an_engine_that_dies_or_hangs_while_it_loads(
+    table: Table, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOOK_EVERY", 0.3)
+    chat = await endless_chat(table)
+    before = children()
+    reply = await table.ask(chat, "Расскажи о море.")
+    async with asyncio.timeout(60):
+        while not (workers := children() - before):
+            await asyncio.sleep(0.005)
+    os.kill(workers.pop(), number)
+    done = await table.done(reply)
+    if number is signal.SIGSEGV and done["error"] is None:      # taken for a fault of the fast kernels, tried without
+        return
+    assert (done["finish"], done["error"]["code"]) == ("error", "engine")
+    reason = "no answer" if number is signal.SIGSTOP else number.name
+    assert reason in str(done["error"])
+    following = await table.ask(chat, "И дальше?")
+    await some_of(table, following, 3)
+
+
+def children() -> set[int]:
+    """The processes that this one has started itself."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):                      # a thread that has just ended
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 async def test_an_engine_that_hangs_between_two_replies(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
