@@ -141,6 +141,17 @@ async def test_row_17_one_request_at_a_time(
     assert ((await first).text, "".join(s.text for s in rest if isinstance(s, Text)), most) == ("One.", "One.", 1)
 
 
+async def test_row_17_an_end_without_a_reason_is_an_interruption_where_requests_end_each_other(
+    voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
+) -> None:
+    """llama-cpp-python's server closes a reply that another request ends as if it were complete."""
+    scripted_server.on(voice.route, play(SSE, voice.words("Once"), b"data: [DONE]\n\n"))
+    told = await tell(backend)
+    interrupted = voice.name == "llama_cpp_python"
+    assert (told.text, told.finish.reason) == ("Once", "cut" if interrupted else "stop")
+    assert ("begun another request" in told.error) == interrupted
+
+
 async def test_row_18_a_full_queue_is_waited_for_in_sight(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:

@@ -37,8 +37,7 @@ class Address:
     @property
     def shown(self) -> str:
         """The root for people: without a user name and password that it may carry."""
-        scheme, _, rest = self.root.partition("://")
-        return clean_line(f"{scheme}://{rest.rpartition('@')[2]}", 200)
+        return clean_line(without_user(self.root), 200)
 
     @property
     def secure(self) -> bool:
@@ -76,6 +75,13 @@ def parse_address(url: str) -> Address:
     return Address(root, root + (base or default), host, bool(base))
 
 
+def without_user(url: str) -> str:
+    """An address without the user name and password that it may carry."""
+    scheme, mark, rest = url.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+
 def _split_path(path: str) -> tuple[str, str]:
     for route in _ROUTES:
         path = path.removesuffix(route)
@@ -101,7 +107,7 @@ def _ip(host: str, attribute: str) -> bool:
 
 def _bad(url: str) -> BadInput:
     return BadInput(
-        notice("{url} is not the address of a server.", url=clean_line(url, 80) or '""'),
+        notice("{url} is not the address of a server.", url=clean_line(without_user(url), 80) or '""'),
         notice("Write it like http://localhost:5001 or https://example.org/v1."),
         field="url",
     )

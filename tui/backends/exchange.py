@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -167,6 +167,8 @@ class Exchange:
             for delta in read_event(event, READERS[self._call.wire]):
                 if self._reply.ended:
                     return
+                if delta.failure is not None:
+                    delta = replace(delta, failure=self._http.redaction.data(delta.failure))
                 self._weigh(delta)
                 for said in self._reply.take(delta):
                     self._told_of_waiting |= isinstance(said, Progress)

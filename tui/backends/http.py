@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +24,7 @@ from tui.backends import failures
 from tui.backends.address import Address
 from tui.backends.bounded import MAX_PARTS, parse_json
 from tui.backends.guard import GuardedTransport
+from tui.backends.redaction import Redaction, credentials
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
@@ -36,6 +39,11 @@ MAX_JSON = 4 << 20
 MAX_ERROR_BODY = 64 << 10
 BREATH_SECONDS = 0.005
 """How long to work on what a server sent before others get their turn."""
+
+_SECRET_HEADER = re.compile("auth|key|token|secret|cookie", re.IGNORECASE)
+#: What these say of each request holds addresses with passwords, and what servers repeat in their headers.
+for _talkative in ("httpx", "httpcore"):
+    logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 _STREAM_TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
 
@@ -66,6 +74,9 @@ class Http:
         self.address = address
         self._key = endpoint.api_key.strip()
         self._headers = _headers(endpoint)
+        proxy = _proxy(address)
+        own = [value for name, value in endpoint.headers.items() if _SECRET_HEADER.search(name)]
+        self.redaction = Redaction([self._key, *own, *credentials(address.root), *credentials(proxy)])
         self._verify = endpoint.verify_tls and address.secure
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
@@ -128,17 +139,18 @@ class Http:
             method = "GET" if body is None else "POST"
             async with client.stream(method, url, content=content, headers=headers, timeout=timeout) as response:
                 if response.is_redirect or 300 <= response.status_code < 400:
-                    raise failures.redirected(self.address.shown, response.headers.get("location", "?"))
+                    raise failures.redirected(
+                        self.address.shown, self.redaction.text(response.headers.get("location", "?")))
                 packed = response.headers.get("content-encoding", "").strip()
                 if packed.lower() not in {"", "identity"}:
-                    raise failures.packed(self.address.shown, packed)
+                    raise failures.packed(self.address.shown, self.redaction.text(packed))
                 yield response
 
     def _answer(self, response: httpx.Response, raw: bytearray, max_parts: int = MAX_PARTS) -> Answer:
-        """The answer without our key, should the server repeat it: its words may be shown and stored."""
-        text = raw.decode("utf-8", "replace")
-        text = text.replace(self._key, "***") if len(self._key) >= 8 else text
-        return Answer(response.status_code, response.headers, parse_json(text, max_parts), text)
+        """The answer without our secrets, should the server repeat them: its words may be shown and stored."""
+        text = self.redaction.text(raw.decode("utf-8", "replace"))
+        headers = {name: self.redaction.text(value) for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, self.redaction.data(parse_json(text, max_parts)), text)
 
     async def _read(self, response: httpx.Response, limit: int) -> bytearray:
         raw, breath = bytearray(), Breath()
@@ -157,7 +169,7 @@ class Http:
                     verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
                     socket_options=_KEEPALIVE)
             except ValueError as error:                         # a proxy of an unknown kind
-                raise failures.not_reached(error, self.address.shown) from None
+                raise failures.not_reached(ValueError(self.redaction.text(str(error))), self.address.shown) from None
             self._clients[streaming] = httpx.AsyncClient(
                 transport=transport, headers=self._headers, follow_redirects=False, trust_env=False,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())))

@@ -224,7 +224,7 @@ class RemoteBackend:
         setting = Setting(
             self.address.shown, target.capabilities.context_length,
             await asyncio.to_thread(self._counter.estimate, text),
-            target.dialect.empty_is_failure,
+            target.dialect.empty_is_failure, target.dialect.busy_with_one,
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
         try:

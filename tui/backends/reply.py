@@ -27,6 +27,7 @@ class Setting:
     window: int | None
     prompt_estimate: int
     empty_is_failure: bool
+    interruptible: bool = False                   # ends one reply for another, and then names no reason
 
 
 class Reply:
@@ -113,7 +114,8 @@ class Reply:
             return self._end("error", self._failure)
         if self._finish:
             return self._regular_end()
-        if broken is None and (self.ended or self._unmarked) and (self._said or self._thought):
+        marked = (self.ended and not self._setting.interruptible) or self._unmarked
+        if broken is None and marked and (self._said or self._thought):
             return self._regular_end()
         if broken is None and self._frames and not self._understood:
             return self._end("error", failures.not_understood(self._setting.address))
