@@ -102,8 +102,8 @@ def test_processes_tell_others_nothing(house: Path, monkeypatch: pytest.MonkeyPa
     with stranger():
         for process in processes:
             for secret in ("environ", "mem", "maps", "fd"):
+                path = f"/proc/{process}/{secret}"
                 with pytest.raises(PermissionError):
-                    path = f"/proc/{process}/{secret}"
                     os.listdir(path) if secret == "fd" else Path(path).read_bytes()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tui import resources
+from tui.backends.address import without_user
 from tui.core.counting import Shelf, TokenCounts
 from tui.core.events import EventHub
 from tui.core.library import Library
@@ -98,7 +99,7 @@ class Connection:
     def wanted_variables(self) -> list[str]:
         """The variables that profiles name for their keys and that are not set here: a client may have them."""
         named = {str(p.backend.get("key_env") or "") for p in self._profiles()}
-        return sorted(named - self.environment.keys() - {""})
+        return sorted(name for name in named - self.environment.keys() if name.isidentifier())
 
     async def unload(self) -> bool:
         """Take the embedded model out of memory. Returns whether there was one. Raises Refused while it is at work."""
@@ -126,7 +127,7 @@ class Connection:
         place = self._places.get(_key(profile.backend))
         out: dict[str, Any] = {
             "profile": profile.id, "label": profile.label or profile.id, "kind": profile.backend.get("kind", "auto"),
-            "url": str(profile.backend.get("url", "")), "model": _model_name(profile),
+            "url": without_user(str(profile.backend.get("url", ""))), "model": _model_name(profile),
             "state": _state(place), "notice": None, "capabilities": None, "template": None,
             "context": None,
         }
@@ -187,6 +188,7 @@ class Connection:
 
     def endpoint(self, spec: Mapping[str, Any]) -> Endpoint:
         """The address with its key, read from the file or variable that the profile names. Raises BadInput."""
+        check_key_name(spec)
         return Endpoint(
             url=str(spec.get("url") or ""), kind=spec.get("kind") or "auto", model=str(spec.get("model") or ""),
             api_key=self._key_for(spec), mode=spec.get("mode") or "auto",
@@ -234,6 +236,16 @@ class Connection:
             self._events.emit("connection", connection=self.describe())
         except NotFound as error:
             self._events.tell(error.what, "error")
+
+
+def check_key_name(spec: Mapping[str, Any]) -> None:
+    """Raise BadInput for the name of a variable that can be none: perhaps the key itself was put there, so it is not
+    repeated."""
+    if (name := str(spec.get("key_env") or "")) and not (name.isascii() and name.isidentifier()):
+        raise BadInput(
+            notice("What stands for the variable of the key is not the name of a variable."),
+            notice("Write its name, like OPENROUTER_API_KEY, and not the key itself."), field="key_env",
+        )
 
 
 def engine_missing() -> Notice | None:

@@ -7,7 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tui.core.connection import Connection, model_path
+from tui.backends.address import without_user
+from tui.core.connection import Connection, check_key_name, model_path
 from tui.core.dispatch import Handler
 from tui.core.library import Library
 from tui.core.memory_fit import available_memory, fits
@@ -63,12 +64,13 @@ class ModelCalls:
             raise BadInput(notice("{field} must be 0 or more.", field="context_length"), field="context_length")
         if kind != "embedded" and not url:
             raise BadInput(notice("A server needs an address."), field="url")
+        check_key_name({"key_env": key_env})
         backend = {
             "kind": kind, "model": str(model_path(model)) if kind == "embedded" else model, "url": url,
             "key_env": key_env, "key_file": key_file, "mode": mode, "context_length": context_length,
         }
         profile = Profile(
-            OWN_PROFILE, label=Path(model).stem if kind == "embedded" else url,
+            OWN_PROFILE, label=Path(model).stem if kind == "embedded" else without_user(url),
             backend={k: v for k, v in backend.items() if v}, template=template,
         )
         written = write_profile(profile)

@@ -110,6 +110,7 @@ def serve(
     Raises TraktirError when it cannot start.
     """
     os.umask(0o077)
+    _no_core_dump()
     with contextlib.ExitStack() as stack:
         ready = stack.enter_context(os.fdopen(ready_fd, "wb")) if ready_fd is not None else None
         try:
@@ -118,6 +119,14 @@ def serve(
             _tell(ready, {"error": error.to_json()})
             raise
     return 0
+
+
+def _no_core_dump() -> None:
+    """The memory of the core holds keys and chats; nothing of it is left on the disk when it crashes."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 async def _main(core_factory: CoreFactory, how: Serving, ready: IO[bytes] | None, ignore_hangup: bool) -> None:
