@@ -33,12 +33,12 @@ def damaged(data: bytes, dice: random.Random) -> Iterator[bytes]:
     """Cut off, with bits flipped, with pieces of it exchanged, doubled, lost, or made zero."""
     step = max(64, len(data) // CUTS // 64 * 64)
     yield from (data[:end] for end in range(0, len(data), step))
-    for _ in range(12):
+    for _ in range(8):
         flipped = bytearray(data)
         for _ in range(dice.randint(1, 8)):
             flipped[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
         yield bytes(flipped)
-    for _ in range(8):
+    for _ in range(5):
         a, b, c = sorted(dice.randrange(len(data) + 1) for _ in range(3))
         yield data[:a] + data[b:c] + data[a:b] + data[c:]
         yield data[:b] + data[a:b] + data[b:]

@@ -122,7 +122,7 @@ class Table:
                 "turn.say", chat=chat, parent=snapshot["chat"]["head"], node=node, revision=new_id(), text=SPOKEN,
                 reply=reply, reply_revision=new_id(),
             )
-            done = await asyncio.wait_for(end, 60) if begun else None
+            done = await asyncio.wait_for(end, 120) if begun else None
         if done is not None and (done["error"] or {}).get("code") == "prompt_too_long":
             too_long.append(now)
             return

@@ -15,13 +15,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
 
-from chat_stage import Stage, stage  # noqa: E402
-from screens_stage import lines  # noqa: E402
+from chat_stage import Stage, stage
+from screens_stage import lines
 
-from tui.client.connection import Connection  # noqa: E402
-from tui.ui.screens.card import card_text  # noqa: E402
-from tui.ui.screens.page import Page  # noqa: E402
-from tui.ui.screens.reading import Reading  # noqa: E402
+from tui.client.connection import Connection
+from tui.ui.screens.card import card_text
+from tui.ui.screens.page import Page
+from tui.ui.screens.reading import Reading
 
 OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e0fff]")
 #: What the program itself binds to a click: an action of its own name, with words and numbers that it made.
@@ -74,7 +74,8 @@ async def show(play: Stage, screen: Any, what: str) -> None:
 def different(folder: Path) -> list[Path]:
     """Those of the files that differ in what they show."""
     files = [path for group in ("text", "lore", "json", "chat") for path in sorted((folder / group).iterdir())]
-    files += [folder / "macro" / f"{name}.json" for name in ("char_in_name", "trim", "nested_random", "braces", "hidden")]
+    macros = ("char_in_name", "trim", "nested_random", "braces", "hidden")
+    files += [folder / "macro" / f"{name}.json" for name in macros]
     return [*files, folder / "png" / "ext_asset_path.png", folder / "zip" / "traversal_names.charx"]
 
 
@@ -160,7 +161,8 @@ async def test_files_are_taken_in_refused_and_written_by_name_without_harm(
         await play.until(lambda: isinstance(play.app.screen, Reading), "what became of the odd files")
         look(play, "the odd files")
         told = " ".join(play.screen().split())
-        assert told.count("Not imported: ") == told.count("is nothing that Traktir can read; its fields are: a.") == 3, told
+        reasons = told.count("is nothing that Traktir can read; its fields are: a.")
+        assert told.count("Not imported: ") == reasons == 3, told
         await play.press("escape")
         for name in ("chat.txt", "card.json", "card.png"):
             await play.type(f"/export {name}", "enter")

@@ -83,7 +83,7 @@ def slow_steps(steps: list[dict[str, Any]], pace: float) -> list[dict[str, Any]]
     """Steps of more than 2 s of work, on a machine that is as fast as others; on a busy one only what hangs counts by
     the clock."""
     slower = max(1.0, pace / 0.1)
-    return [s for s in steps if s["work"] + s["helpers"] > 2 * slower or s["seconds"] > 20 * slower]
+    return [s for s in steps if s["work"] + s["helpers"] > 2 * slower or s["seconds"] > 40 * slower]
 
 
 def test_the_table_of_wishes_matches_the_samples(hostile: Path) -> None:
@@ -117,7 +117,7 @@ def test_what_the_command_line_prints_of_them_does_nothing(hostile: Path, trakti
     began = time.monotonic()
     status, out, err = traktir("import", str(hostile))
     assert status == 1
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300, "something in it hangs"
     clean(out, err)
     for line in err.splitlines():
         assert line.startswith("traktir: ")

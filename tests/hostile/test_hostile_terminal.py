@@ -1,4 +1,4 @@
-"""The bytes that the program sends to a real terminal while hostile things are on view: its own sequences, no others."""
+"""The bytes that the program sends to a real terminal while hostile things are on view: no sequence but its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from tui.client.connection import Connection
 from tui.server.standalone import run_in_thread
 
 DOWN, F5 = "\x1b[B", "\x1b[15~"
-FILES = ("text/ansi.json", "text/rich_markup.json", "text/bidi.json", "text/invisible.json", "text/zalgo.json",
-         "json/key_controls.json", "json/nul.json", "json/tags_long.json", "lore/decorators.json", "chat/st_types.jsonl")
+FILES = (
+    "text/ansi.json", "text/rich_markup.json", "text/bidi.json", "text/invisible.json", "text/zalgo.json",
+    "json/key_controls.json", "json/nul.json", "json/tags_long.json", "lore/decorators.json", "chat/st_types.jsonl",
+)
 SEQUENCE = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]", re.DOTALL
 )
