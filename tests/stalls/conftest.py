@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,3 +29,14 @@ async def model() -> AsyncIterator[ScriptedServer]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture(scope="session")
+def hostile_files(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of inert samples that mean harm."""
+    maker = shared / "hostile" / "make_hostile.py"
+    if not maker.is_file():
+        pytest.skip("the hostile samples are not here")
+    folder = tmp_path_factory.mktemp("stalls") / "made"
+    subprocess.run([sys.executable, str(maker), str(folder)], check=True, capture_output=True, timeout=120)
+    return folder

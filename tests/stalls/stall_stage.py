@@ -9,7 +9,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 LIMIT = 50
 #: Milliseconds from which on a stall is noted.
 NOTED = 20
+#: Seconds that the yardstick takes on the machine on which the limit is 50 ms.
+_REFERENCE = 0.03
 _TOLD = re.compile(r"event loop was blocked for (\d+) ms \((\d+) of its own work\)\n((?:  .*\n)*)")
 
 
@@ -38,6 +41,28 @@ class Stall:
 async def patiently(work: Callable[..., T], *args: Any) -> T:
     """Run what waits on a thread, so that the servers of this process go on serving."""
     return await asyncio.to_thread(work, *args)
+
+
+async def fails_every_time(attempt: Callable[[int], Awaitable[list[str]]], tries: int = 3) -> list[str]:
+    """What `attempt` finds wrong, if it finds something in every one of some tries. A machine that pauses for a moment
+    does so once; what a program does, it does again."""
+    wrong: list[str] = []
+    for number in range(tries):
+        wrong = await attempt(number)
+        if not wrong:
+            break
+    return wrong
+
+
+def slowness() -> float:
+    """How many times longer than the machine the limits were set for this one takes, at its best; at least 1."""
+    return max(1.0, min(_yardstick() for _ in range(5)) / _REFERENCE)
+
+
+def _yardstick() -> float:
+    began = time.thread_time()
+    sum(len(str(n)) for n in range(100_000))
+    return time.thread_time() - began
 
 
 class Log:
@@ -60,7 +85,9 @@ class House:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.env = {**os.environ, "TRAKTIR_HOME": str(home), "TRAKTIR_WATCHDOG": str(NOTED)}
+        self.limit = LIMIT
+        os.environ["TRAKTIR_HOME"] = str(home)          # where its socket lies, for us; every test has its own
+        self.env = {**os.environ, "TRAKTIR_WATCHDOG": str(NOTED)}
         self.log = Log(home / "core.log")
         read, write = os.pipe()
         with self.log.path.open("wb") as log:
