@@ -218,3 +218,13 @@ async def test_power_cuts_again_and_again(evening: Evening, start_core: StartCor
     await terminal.shows("Слушай")
     await evening.say(terminal, "z1")
     await terminal.shows(end_of("z1"))
+
+
+async def test_a_core_that_cannot_start_is_not_said_to_be_starting(home: Path) -> None:
+    (home / "data" / "traktir.db").mkdir(parents=True)
+    terminal = Terminal(columns=100, rows=30, env={"TRAKTIR_HOME": str(home)})
+    try:
+        await terminal.shows("cannot be used")
+        await terminal.shows(lambda screen: "starting" not in screen)
+    finally:
+        terminal.close()
