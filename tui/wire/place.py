@@ -101,7 +101,8 @@ def write_pointer(path: Path) -> None:
 
 def remove_pointer(path: Path) -> None:
     if pointed() == path:
-        _pointer().unlink(missing_ok=True)
+        with contextlib.suppress(OSError):         # a disk that became read-only: who follows it finds nobody there
+            _pointer().unlink(missing_ok=True)
 
 
 def pointed() -> Path | None:
