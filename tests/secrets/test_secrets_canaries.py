@@ -17,6 +17,7 @@ import pytest
 from canaries import CANARIES, MANNERS, files_with_secrets, found_in, teach, texts
 from scripted import ScriptedServer
 from secrets_kit import children_of, traktir
+from terminal import CTRL_Q, ESCAPE, F4, Terminal
 
 from tui.client.connection import Connection
 from tui.client.launch import find_core
@@ -121,7 +122,7 @@ async def test_no_answer_event_log_or_file_tells_a_secret(
     assert any(CANARIES["key file"] in texts(r.headers) for r in server.requests)
     assert ear.said == {}
     assert found_in(caplog.text) == []
-    own = [*(home / "config").rglob("profiles/*"), secrets / "key", secrets / "token"]
+    own = [*(home / "config" / "presets" / "profiles").iterdir(), secrets / "key", secrets / "token"]
     assert files_with_secrets(home, tmp_path, Path(os.environ["TMPDIR"]), but=own) == {}
     assert {name for path in own if path.is_file() for name in found_in(path.read_bytes())} == {
         "key file", "token", "address"}
@@ -173,7 +174,7 @@ async def _call_everything(connection: Connection, core: Core, chat: str, ear: E
         "chat": chat, "node": node, "nodes": [node], "revision": new_id(), "reply": new_id(), "kind": "profiles",
         "reply_revision": new_id(), "profile": "env-failing", "character": "mira", "text": "Hello", "query": "Hello",
         "format": "jsonl", "name": "profile", "value": "env-failing", "key_env": "CANARY_KEY", "url": "http://127.0.0.1:9",
-        "data_base64": base64.b64encode(b'{"api_key": "x"}').decode(), "filename": "x.json", "field": "title",
+        "data_base64": base64.b64encode(b"{}").decode(), "field": "title",
     }
     for method, handler in sorted(core._dispatcher._handlers.items()):
         if method in ("chats.delete", "connection.use"):
@@ -202,7 +203,7 @@ def test_no_command_process_or_log_tells_a_secret(
     secrets: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command line with a core of its own in the background, and what `ps` shows of it all."""
-    profiles = home / "config" / "profiles"
+    profiles = home / "config" / "presets" / "profiles"
     profiles.mkdir(parents=True)
     for name, text in _profiles(9, secrets).items():
         if name.endswith("failing") or name == "proxied":
@@ -238,3 +239,51 @@ async def _pid() -> int:
     connection = await Connection.open(target)
     await connection.close()
     return int(json.loads(json.dumps(connection.hello))["pid"])
+
+
+def test_the_screen_shows_no_secret(secrets: Path, home: Path) -> None:
+    """All that goes to a terminal, its title and clipboard among it, while one looks at servers and is refused."""
+    profiles = home / "config" / "presets" / "profiles"
+    profiles.mkdir(parents=True)
+    url = f"http://me:{CANARIES['address']}@127.0.0.1:9"
+    (profiles / "secretive.yaml").write_text(f"backend:\n  kind: openai\n  url: {url}\n  key_file: {secrets / 'key'}\n")
+    assert traktir("profiles", "use", "secretive").returncode == 0
+    terminal = Terminal()
+    raw = bytearray()
+    feed = terminal._stream.feed
+
+    def noted(data: bytes) -> None:
+        raw.extend(data)
+        feed(data)
+
+    terminal._stream.feed = noted  # type: ignore[method-assign]
+    try:
+        terminal.until(lambda screen: "Mira" in screen or "Characters" in screen)
+        terminal.type(ESCAPE)
+        terminal.until("No chat is open")
+        terminal.type(F4)
+        terminal.until("http://127.0.0.1:9")
+        terminal.type(ESCAPE)
+        terminal.type(CTRL_Q)
+        terminal.ended()
+    finally:
+        terminal.close()
+        traktir("stop", "--force")
+    assert b"127.0.0.1:9" in raw
+    assert found_in(bytes(raw)) == []
+
+
+async def test_a_preset_of_another_program_leaves_its_keys_behind(home: Path, secrets: Path) -> None:
+    """SillyTavern's files may hold the password of a proxy and keys; none of it is taken in."""
+    names = ("proxy_password", "hf_token", "api_key", "api_key_openai", "custom_include_headers", "Authorization")
+    preset = {"temperature": 0.7, "top_p": 0.9, "openai_max_context": 4096, "prompts": [], "prompt_order": [],
+              "reverse_proxy": f"http://me:{CANARIES['address']}@example.org"}
+    preset |= dict.fromkeys(names, CANARIES["key file"])
+    async with serving(lambda: Core.start(CoreConfig()), Serving(socket=socket_path())):
+        connection = await Connection.open(Target(socket=socket_path()))
+        data = base64.b64encode(json.dumps(preset).encode()).decode()
+        answer = await connection.call("import", name="Preset.json", data_base64=data)
+        assert found_in(texts(answer)) == []
+        await connection.close()
+    assert [path for path in (home / "config").rglob("*.yaml")] != []
+    assert files_with_secrets(home) == {}

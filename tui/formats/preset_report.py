@@ -22,8 +22,10 @@ Derive = Callable[[str], Template | None]
 
 #: Fields that say where a program connects to, or with which secret.
 _CONNECTION = re.compile(
-    r"(?:^|_)(?:url|key|password|passwd|secret|proxy|headers|host|include_body|exclude_body)(?:$|_)"
-    r"|(?:api|auth|access|bearer)_?token|apikey|_source$|_model$|_providers?$|(?:^|_)vertexai|^ssl$|tunnel"
+    r"(?:^|[_-])(?:url|key|apikey|password|passwd|secret|bearer|authorization|auth|cookie|proxy|headers|host"
+    r"|include_body|exclude_body)(?:$|[_-])"
+    r"|(?:api|auth|access|bearer|hf|session|refresh)_?token|^token$|apikey"
+    r"|_source$|_model$|_providers?$|(?:^|_)vertexai|^ssl$|tunnel"
 )
 _MOST_NAMES = 30
 
