@@ -181,6 +181,10 @@ class TraktirApp(App[None]):
                 if str(error) != told:
                     self.say_error(error)
                 told = str(error)
+            except TraktirError:                        # it cannot be started: nothing is on its way any more
+                self.state.linked = False
+                self._changed("connection")
+                raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
         self.state.linked = self._begun = True
