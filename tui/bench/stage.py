@@ -88,7 +88,7 @@ async def _call(method: str, params: Mapping[str, Any]) -> Any:
     from tui.client.connection import Connection
     from tui.client.launch import ensure_core
 
-    connection = await Connection.open(await ensure_core())
+    connection = await Connection.open(await ensure_core(accept_any_build=True))
     try:
         return await connection.call(method, **params)
     finally:

@@ -29,12 +29,16 @@ from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
 from tui.ui.screens.chat import PANEL_SCREENS, ChatScreen, Side, error_words
 from tui.ui.state import Change, ChatState
+from tui.ui.stylesheet import KeptStylesheet
 from tui.watchdog import Watchdog, watch_loop
 
 #: Seconds between two paintings of a growing reply: 15 Hz keeps a typed key's echo at 5 ms.
 FLUSH_S = 1 / 15
 #: Writes waiting for the terminal above which nothing new is drawn. Textual blocks at 30.
 BACKLOG = 6
+#: Paintings in a row that the terminal was too far behind for, from which on the line to it counts as slow, and the
+#: least rows by which a growing reply moves the view then: a repainted view for each row is most of what is written.
+SLOW_LINE, SLOW_JUMP = 4, 8
 #: Seconds that a dying terminal leaves for storing the draft.
 GRACE_S = 0.8
 _LONGEST_PAUSE_S = 30.0
@@ -105,6 +109,7 @@ class TraktirApp(App[None]):
         self._changes: set[Change] = set()
         self._flush_timer: Timer | None = None
         self._flushed = 0.0
+        self._behind = 0
         self._leaving = self._begun = False
         self._main_loop: asyncio.AbstractEventLoop | None = None
         self._watchdog: Watchdog | None = None
@@ -112,6 +117,7 @@ class TraktirApp(App[None]):
         for own in theme.OWN:
             self.register_theme(own)
         self.theme = theme.choose(self.preferences.theme)
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
 
     def get_default_screen(self) -> ChatScreen:
         return self.chat
@@ -299,8 +305,12 @@ class TraktirApp(App[None]):
         self._flush_timer = None
         backlog = getattr(self._driver, "backlog", None)
         if backlog is not None and backlog() > BACKLOG:
+            self._behind += 1
+            if self._behind == SLOW_LINE:
+                self.chat.story.set_jump(max(SLOW_JUMP, self.preferences.jump_scroll))
             self._flush_timer = self.set_timer(FLUSH_S, self._draw)
             return
+        self._behind = 0
         self._flushed = time.monotonic()
         changes, self._changes = self._changes, set()
         if self.chat.is_mounted:
