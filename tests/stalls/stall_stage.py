@@ -25,7 +25,7 @@ LIMIT = 50
 #: Milliseconds from which on a stall is noted.
 NOTED = 20
 #: Seconds that the yardstick takes on the machine on which the limit is 50 ms.
-_REFERENCE = 0.03
+_REFERENCE = 0.009
 _TOLD = re.compile(r"event loop was blocked for (\d+) ms \((\d+) of its own work\)\n((?:  .*\n)*)")
 
 

@@ -31,8 +31,8 @@ from tui.domain.notice import notice
 
 #: Octets of the terminal's log after which it is begun anew.
 _LONGEST_LOG = 1_000_000
-#: Writes that wait for the terminal above which it is taken to be unread (Textual holds 30, then it blocks), and seconds
-#: between two looks at whether it is read again.
+#: Writes that wait for the terminal above which it is taken to be unread (Textual holds 30, then it blocks), and
+#: seconds between two looks at whether it is read again.
 _FULL, _LOOK_S = 20, 0.05
 _KITTY_KEY = re.compile(r"\x1b\[(\d*)(?::(\d*))?(?::(\d*))?((?:;[\d:]*)*)([u~A-S])")
 
