@@ -79,7 +79,7 @@ async def test_every_early_end_aborts_there_by_the_key(
     scripted_server.on(STREAM, play(SSE, frame(" Good"), *rest))
     stream = backend.complete(request())
     said: list[Event] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for told in stream:
             said.append(told)
             if way == "abort":
@@ -87,6 +87,8 @@ async def test_every_early_end_aborts_there_by_the_key(
             if way == "close":
                 break
         await stream.aclose()  # type: ignore[attr-defined]
+        while not scripted_server.asked("/api/extra/abort"):
+            await asyncio.sleep(0.005)
     key = scripted_server.asked("/api/extra/generate/stream")[0].json["genkey"]
     assert [r.json for r in scripted_server.asked("/api/extra/abort")] == [{"genkey": key}]
     assert said[0] == Text(" Good")

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 #: Characters below which a word may stand in any sentence, and is no secret worth spoiling it for.
 _SHORTEST = 6
 _MASK = "***"
+_DEEPEST = 40
 
 
 class Redaction:
@@ -24,13 +25,18 @@ class Redaction:
             text = text.replace(form, _MASK)
         return text
 
-    def data(self, value: Any) -> Any:
-        """The same for every text in a value made of JSON's types."""
+    def data(self, value: Any, depth: int = _DEEPEST) -> Any:
+        """The same for every text in a value made of JSON's types. What lies deeper than `depth` is left out: nobody
+        reads it, and a document may go deeper than a program can follow."""
         if isinstance(value, str):
             return self.text(value)
+        if not isinstance(value, dict | list):
+            return value
+        if depth == 0:
+            return None
         if isinstance(value, dict):
-            return {self.text(str(name)): self.data(one) for name, one in value.items()}
-        return [self.data(one) for one in value] if isinstance(value, list) else value
+            return {self.text(str(name)): self.data(one, depth - 1) for name, one in value.items()}
+        return [self.data(one, depth - 1) for one in value]
 
 
 def credentials(url: str | None) -> list[str]:

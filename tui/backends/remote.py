@@ -155,8 +155,6 @@ class RemoteBackend:
         for run in runs:
             run.stop()
         await asyncio.gather(*(run.task for run in runs if run.task is not None), return_exceptions=True)
-        for task in self._aborts:
-            task.cancel()
         await asyncio.gather(*self._aborts, return_exceptions=True)
         if self._target is not None and self._target.capabilities.warm:
             await gate_of(self.address.root).stop_reading_ahead()

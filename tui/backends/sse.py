@@ -26,8 +26,8 @@ class ServerEvent:
 
 
 class EventParser:
-    """Feed it bytes, get events. Any way of cutting the bytes gives the same events. `lines` and `comments` count
-    what has come."""
+    """Feed it bytes, get events. Any way of cutting the bytes gives the same events. `lines` counts what has
+    come, `comments` those before the first event."""
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -40,6 +40,7 @@ class EventParser:
         self._after_cr = False
         self._at_start = True
         self.lines = self.comments = 0
+        self._spoken = False
 
     def feed(self, data: bytes) -> list[ServerEvent]:
         """Events completed by `data`. Raises TooLong."""
@@ -83,7 +84,7 @@ class EventParser:
         self.lines += 1
         if not line:
             return self._dispatch()
-        self.comments += line[0] == ":"
+        self.comments += line[0] == ":" and not self._spoken
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
@@ -98,6 +99,7 @@ class EventParser:
     def _dispatch(self) -> list[ServerEvent]:
         name, data = self._name or "message", "\n".join(self._data)
         had_data = bool(self._data)
+        self._spoken |= had_data
         self._name, self._data_size = "", 0
         self._data.clear()
         return [ServerEvent(name, data)] if had_data else []
