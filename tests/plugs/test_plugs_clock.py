@@ -95,7 +95,7 @@ async def test_a_clock_that_jumps_by_years_in_the_middle_of_everything(
 
 
 async def test_the_idle_end_does_not_look_at_the_clock(clock: Clock, start_core: StartCore) -> None:
-    core = await start_core(**clock.plug, words="--idle-exit 2")
+    core = await start_core(**clock.plug, words="--idle-exit 5")
     connection = await core.connect()
     stream = connection.events()
     listening = asyncio.ensure_future(anext(stream))
@@ -104,7 +104,7 @@ async def test_the_idle_end_does_not_look_at_the_clock(clock: Clock, start_core:
             await asyncio.sleep(0.05)
     for years in (50, -30):
         clock.move(years * YEAR)
-        await asyncio.sleep(1.2)                              # with looks of the core at its own idleness in between
+        await asyncio.sleep(2)                                # with looks of the core at its own idleness in between
         assert core.process.poll() is None
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(available() is not None, reason="llama-cpp-pytho
 
 DEATHS = many(24)
 #: No end of its own, so that every moment is in the middle: the tokens that end a turn are forbidden.
-ENDLESS = {"logit_bias": {"<|im_end|>": -100, "<|endoftext|>": -100}, "max_tokens": 2000}
+ENDLESS = {"logit_bias": {"<|im_end|>": -100, "<|endoftext|>": -100}, "max_tokens": 8000}
 
 
 @pytest.fixture

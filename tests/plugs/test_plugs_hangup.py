@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import signal
@@ -81,9 +80,12 @@ async def evening(home: Path, make_servers: MakeServers) -> AsyncIterator[Evenin
     for terminal in there.terminals:
         terminal.close()
     await core.close()
-    await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "tui", "stop", "--force"], cwd=CHECKOUT, capture_output=True, timeout=60
-    )
+    await asyncio.to_thread(stop_core)
+
+
+def stop_core() -> None:
+    """End the core of the test's home, and wait until it has."""
+    subprocess.run([sys.executable, "-m", "tui", "stop", "--force"], cwd=CHECKOUT, capture_output=True, timeout=60)
 
 
 def close_window(terminal: Terminal) -> None:
@@ -179,8 +181,7 @@ async def test_a_core_that_is_ended_puts_the_reply_away_and_is_started_by_the_ne
 async def test_power_cuts_again_and_again(evening: Evening, start_core: StartCore) -> None:
     """Core, terminal and all in one moment, with a reply, a draft or a start on its way."""
     chance = random.Random(20261125)
-    with contextlib.suppress(Exception):
-        await evening.core.call("stop", force=True)
+    await asyncio.to_thread(stop_core)
     tellings: dict[str, Telling] = {}
     for number in range(8):
         tag = f"a{number}"
