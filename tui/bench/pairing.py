@@ -16,7 +16,7 @@ class Effort:
     `pieces` of a reply that comes at once, `tokens` of one that a model writes."""
 
     pairs: int = 10
-    seconds: float = 4.0
+    seconds: float = 3.0
     keys: int = 120
     messages: int = 10_000
     pieces: int = 2000
