@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 from tui.client.connection import Connection
@@ -55,8 +56,9 @@ async def fails_every_time(attempt: Callable[[int], Awaitable[list[str]]], tries
 
 
 def slowness() -> float:
-    """How many times longer than the machine the limits were set for this one takes, at its best; at least 1."""
-    return max(1.0, min(_yardstick() for _ in range(5)) / _REFERENCE)
+    """How many times longer than the machine the limits were set for this one takes as busy as it is now; at least 1.
+    (Processor time too grows on a busy machine: neighbours share its caches.)"""
+    return max(1.0, median(_yardstick() for _ in range(9)) / _REFERENCE)
 
 
 def _yardstick() -> float:

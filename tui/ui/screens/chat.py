@@ -23,7 +23,7 @@ from tui.domain.notice import Notice, notice
 from tui.i18n import language, tr, tr_notice
 from tui.ui.keys import CHAT_BINDINGS
 from tui.ui.state import Change, ChatState
-from tui.ui.widgets.composer import LONGEST, Composer
+from tui.ui.widgets.composer import Composer
 from tui.ui.widgets.status import StatusLine
 from tui.ui.widgets.suggestions import Suggestions
 from tui.ui.widgets.topline import TopLine
@@ -164,7 +164,8 @@ class ChatScreen(Screen[None]):
         """Below the last message: what is waited for, or why no reply came."""
         turn = self._state.turn
         if self._state.chat is None:
-            self.story.set_tail(self._empty_words())
+            trouble = self._state.trouble
+            self.story.set_tail(error_words(trouble) if trouble else self._empty_words(), alarm=trouble is not None)
             return
         error = turn.get("error")
         if turn.get("state") == "done" and error:
@@ -239,7 +240,7 @@ class ChatScreen(Screen[None]):
     def _overlong(self, event: Composer.Overlong) -> None:
         told = notice(
             "The pasted text has {n} characters; the line takes {most}. Nothing was pasted: put it in parts, or in a "
-            "lorebook.", n=event.length, most=LONGEST,
+            "lorebook.", n=event.length, most=event.most,
         )
         self.host.say_notice(told, "warning")
 

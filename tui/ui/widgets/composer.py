@@ -11,8 +11,8 @@ from textual.widgets import TextArea
 
 from tui.ui.keys import COMPOSER_BINDINGS
 
-#: Characters that can be written here: some fifty pages.
-LONGEST = 100_000
+#: Characters that can be pasted here, some fifty pages; and in one line, each row of which costs time for all of it.
+LONGEST, WIDEST = 100_000, 20_000
 
 
 class Composer(TextArea):
@@ -27,11 +27,11 @@ class Composer(TextArea):
         """The text changed."""
 
     class Overlong(Message):
-        """A text of `length` characters was pasted that the line does not take."""
+        """A text of `length` characters (or with a line of so many) was pasted; `most` are taken."""
 
-        def __init__(self, length: int) -> None:
+        def __init__(self, length: int, most: int) -> None:
             super().__init__()
-            self.length = length
+            self.length, self.most = length, most
 
     class Asked(Message):
         """A key that the screen answers: `up`, `down`, `stop`, `copy`, `editor`, `tab`, `undo`, `redo`."""
@@ -116,10 +116,12 @@ class Composer(TextArea):
 
     async def _on_paste(self, event: events.Paste) -> None:
         """Beyond a length every key would wait for the text to be wrapped anew."""
-        if len(self.text) + len(event.text) > LONGEST:
+        length, widest = len(self.text) + len(event.text), max(map(len, event.text.split("\n")))
+        if length > LONGEST or widest > WIDEST:
             event.prevent_default()
             event.stop()
-            self.post_message(self.Overlong(len(event.text)))
+            told = (length, LONGEST) if length > LONGEST else (widest, WIDEST)
+            self.post_message(self.Overlong(*told))
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
