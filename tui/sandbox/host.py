@@ -15,6 +15,8 @@ from tui.sandbox.refusal import Refusal, pattern_refusal, start_refusal, templat
 
 #: Seconds for the process to be there and to have read what it needs; a phone takes its time.
 _START = 20.0
+#: Seconds in which a process that is there takes up the next request; one that does not is replaced.
+_AGAIN = 3.0
 #: A longer template, in characters, is no chat template.
 _TEMPLATE_MAX = 2**20
 _REMEMBERED = 10_000
@@ -40,6 +42,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._refused: dict[str, Refusal] = {}
+        self._begun: set[str] = set()                       # what the process has been asked for before
 
     def search(self, jobs: Sequence[tuple[str, str]]) -> list[bool | Refusal]:
         """For every (pattern `/…/flags`, text): whether it occurs there. A pattern that met a limit is remembered
@@ -80,7 +83,9 @@ class Sandbox:
                     self.discard()
                     self._child = Child()
                 self._child.send({"work": self.deadline, **request})
-                self._child.read(time.monotonic() + _START)
+                begun = request["op"] in self._begun          # one that has begun to work answers at once, or hangs
+                self._child.read(time.monotonic() + (_AGAIN if begun else _START))
+                self._begun.add(request["op"])
                 return self._child
             except (Gone, TimeoutError):
                 self.discard()
@@ -94,6 +99,7 @@ class Sandbox:
         if self._child is not None:
             self._child.kill()
             self._child = None
+            self._begun.clear()
 
     def refused(self, key: str) -> Refusal | None:
         """Why a pattern is not tried any more, if so."""
