@@ -20,7 +20,7 @@ def config_dir() -> Path:
         return root / "config"
     import platformdirs
 
-    return Path(platformdirs.user_config_dir("traktir", appauthor=False))
+    return _settled(Path(platformdirs.user_config_dir("traktir", appauthor=False)), ".config")
 
 
 def data_dir() -> Path:
@@ -29,7 +29,20 @@ def data_dir() -> Path:
         return root / "data"
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("traktir", appauthor=False))
+    return _settled(Path(platformdirs.user_data_dir("traktir", appauthor=False)), ".local/share")
+
+
+def _settled(found: Path, usual: str) -> Path:
+    """`found` unless it is relative: the core has another working directory. The XDG Base Directory Specification has
+    relative paths ignored; then, and where HOME itself is relative, the usual place in the user's home counts."""
+    if found.is_absolute():
+        return found
+    own = Path.home()
+    if not own.is_absolute():
+        import pwd
+
+        own = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    return own / usual / "traktir"
 
 
 def log_dir() -> Path:

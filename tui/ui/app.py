@@ -187,13 +187,14 @@ class TraktirApp(App[None]):
                 if str(error) != told:
                     self.say_error(error)
                 told = str(error)
-            except TraktirError:                        # it cannot be started: nothing is on its way any more
-                self.state.linked = False
+            except TraktirError as error:               # it cannot be started: nothing is on its way any more
+                self.state.linked, self.state.trouble = False, error
                 self._changed("connection")
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
         self.state.linked = self._begun = True
+        self.state.trouble = None
 
     async def _open_last(self) -> None:
         found = (await self.link.call("chats.list", limit=1))["chats"]

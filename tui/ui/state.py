@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tui.domain.chat import Chat, Node
+from tui.domain.errors import TraktirError
 from tui.domain.operations import node_from_json, summary_from_json
 
 #: What an event changed, for those who draw.
@@ -46,6 +47,8 @@ class ChatState:
     draft: str = ""
     away: dict[str, Any] | None = None
     linked: bool = True
+    #: Why there is no core to be had; None while there is one, or one is on its way.
+    trouble: TraktirError | None = None
     #: Messages of the path that come before those that were loaded.
     before: int = 0
     #: Nodes this client asked for: when one appears, the view goes there.

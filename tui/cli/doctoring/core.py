@@ -42,10 +42,16 @@ def _build(hello: dict[str, object]) -> Iterator[Finding]:
 
 
 def _model(status: dict[str, dict[str, str]]) -> Iterator[Finding]:
+    from tui.engine import available
+
     link = status["connection"]
     says = Notice("{model} by {kind}: {state}.", {"model": link["model"] or link["url"], "kind": link["kind"],
                                                   "state": link["state"]})
     broken = link["state"] == "error"
+    if broken and link["kind"] == "embedded" and available() is not None:
+        yield note("model.engine", "The profile in use wants the engine, which is not installed. Install it, or connect"
+                   " to a server in the terminal:", do="/connect ADDRESS")
+        return
     yield Finding("model.state", "problem" if broken else "ok", says, do="traktir probe ADDRESS" if broken else "")
 
 

@@ -357,6 +357,8 @@ CATALOGUE: dict[str, str] = {
         " — через него, и это не выйдет. Другим программам там нужен и 127.0.0.1:"
     ),
     # core
+    "The profile in use wants the engine, which is not installed. Install it, or connect to a server in the terminal:":
+        "Нынешнему профилю нужен движок, а он не установлен. Установите его или подключите сервер в терминале:",
     (
         "The core that runs is of another build than the program on the disk. It is replaced when a terminal is opened;"
         " or end it now:"

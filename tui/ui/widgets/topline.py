@@ -79,7 +79,7 @@ class TopLine(TapLine):
         wide = width >= 60
         words = connection_words(self._state.connection, wide=wide)
         if not self._state.linked:
-            words = tr("core lost, looking for it…") if wide else tr("no core")
+            words = tr("core lost, looking for it…") if wide and not self._state.trouble else tr("no core")
         link = Part(clean_line(words, 70 if wide else 12), "screen_named('connection')")
         return (link,) if wide else (*self._versions(), link)
 
