@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if hasattr(os, "umask"):
         os.umask(0o077)                            # chats, keys, exports: nobody else reads what the program writes
+    _fill_closed_streams()
     _use_utf8()
     name = words[0] if words and words[0] in COMMANDS else None
     module_name = COMMANDS[name][0] if name else "opening"
@@ -67,6 +68,19 @@ def _parser(name: str | None) -> argparse.ArgumentParser:
         epilog=f"commands:\n{listing}\n\ntraktir COMMAND --help says more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def _fill_closed_streams() -> None:
+    """A standard stream that was closed becomes the null device: the next file that is opened, the store perhaps, would
+    else get its number and whatever a library prints."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8"))
+            try:
+                os.fstat(number)
+            except OSError:
+                os.dup2(opened, number)
 
 
 def _use_utf8() -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tui.domain.cleantext import clean, clean_line
-from tui.domain.errors import PromptTooLong, TraktirError
-from tui.domain.notice import Notice
+from tui.domain.errors import PromptTooLong, Refused, TraktirError
+from tui.domain.notice import Notice, notice
 from tui.i18n import language_from_environment, tr, tr_notice, use_language
 
 #: DEL, C1 controls, line separators, directions of writing: JSON itself escapes only C0.
@@ -30,7 +30,7 @@ def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return 1
 
 
@@ -62,19 +62,38 @@ def say_aside(text: str | Notice) -> None:
 
 def line(text: str = "") -> None:
     """A line of a result, safe for a terminal."""
-    print(clean(text), flush=True)
+    _write(clean(text) + "\n")
 
 
 def exactly(text: str) -> None:
     """A text that must arrive as it is, in a pipe or a file; on a terminal, safe for it."""
-    sys.stdout.write(clean(text) if sys.stdout.isatty() else text)
-    sys.stdout.flush()
+    _write(clean(text) if sys.stdout.isatty() else text)
+
+
+def _write(text: str) -> None:
+    """Raises Refused where the output takes nothing more (a full disk), BrokenPipeError where nobody reads it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _write_nowhere()
+        raise Refused(
+            notice("The output cannot be written ({reason}).", reason=error.strerror or str(error)),
+            "Send it somewhere with room.",
+        ) from error
+
+
+def _write_nowhere() -> None:
+    """What is still to be written, Python would try to write at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def json_line(data: Mapping[str, Any]) -> None:
     """One object a line. What a terminal would obey is written as an escape of JSON's, which changes nothing else."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    print(_OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text), flush=True)
+    _write(_OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text) + "\n")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

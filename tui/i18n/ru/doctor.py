@@ -356,6 +356,9 @@ CATALOGUE: dict[str, str] = {
         "Задана {name}: к этой машине (127.0.0.1) Traktir всё равно обращается без прокси, а к серверу в домашней сети"
         " — через него, и это не выйдет. Другим программам там нужен и 127.0.0.1:"
     ),
+    # the command line
+    "The output cannot be written ({reason}).": "Вывод не записать ({reason}).",
+    "Send it somewhere with room.": "Направьте его туда, где есть место.",
     # core
     "The profile in use wants the engine, which is not installed. Install it, or connect to a server in the terminal:":
         "Нынешнему профилю нужен движок, а он не установлен. Установите его или подключите сервер в терминале:",
