@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +13,11 @@ import pytest
 from doctor_kit import MB, NOW, by_id, made_up, places
 
 from tui.cli.doctoring import core, storage
+from tui.cli.doctoring.machine import this_machine
 from tui.store.backup import folder as backup_folder
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from machine import small_disk
 
 
 def mounted(place: Path, kind: str, options: str = "rw,relatime") -> dict[str, str]:
@@ -103,6 +109,24 @@ def test_a_socket_that_was_left_and_a_folder_that_is_open(tmp_path: Path) -> Non
     found = by_id([*storage.look(made_up(tmp_path / "m"), where)])["socket.refused"]
     assert found.severity == "problem"
     assert found.do == f"chmod 700 '{where.runtime}'"
+
+
+def test_a_real_full_disk_is_told(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        found = by_id([*storage.look(this_machine(), places(disk))])
+        assert found["disk.full"].severity == "problem"
+        assert storage.mount_of(this_machine(), disk / "data") == storage.Mount(disk, "tmpfs", ("rw", "relatime"))
+
+
+@pytest.mark.parametrize(("host", "told"), [("elsewhere", True), (socket.gethostname(), False)])
+def test_a_store_that_another_computer_holds_is_told(tmp_path: Path, host: str, told: bool) -> None:
+    where = places(tmp_path)
+    where.data.mkdir()
+    owner = where.data / "traktir.db.owner"
+    owner.write_text(json.dumps({"host": host, "pid": 7, "socket": ""}))
+    found = by_id([*storage.look(made_up(tmp_path / "m"), where)])
+    assert ("store.elsewhere" in found) is told
+    assert not told or found["store.elsewhere"].do == f"rm '{owner}'"
 
 
 def test_the_age_of_the_last_backup(tmp_path: Path) -> None:

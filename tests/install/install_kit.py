@@ -31,15 +31,15 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 _MARK = "TRAKTIR_TESTED_AT"
 
 
-def pythons() -> dict[str, Path]:
-    """The interpreters of this machine that Traktir is to run on, by version."""
+def pythons(versions: Sequence[str] = VERSIONS) -> dict[str, Path]:
+    """The interpreters of this machine, by version."""
     found: dict[str, Path] = {}
     kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in VERSIONS:
+    for version in versions:
         candidates = [*sorted(kept.glob(f"{version}.*/bin/python"), reverse=True)]
         candidates += [Path(path) for path in [shutil.which(f"python{version}")] if path]
         for candidate in candidates:
-            asked = subprocess.run([candidate, "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])"],
+            asked = subprocess.run([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
                                    capture_output=True, text=True, check=False)
             if asked.stdout.strip() == version:
                 found[version] = candidate

@@ -54,6 +54,7 @@ class Matrix:
         yield "pipx install", self._pipx
         yield "python -m tui", self._module
         yield "another user, home read-only", self._another_user
+        yield "KOI8-R that is really there", self._koi8
         for case in CASES:
             yield case.name, lambda c=case: self._case(c)
 
@@ -132,6 +133,15 @@ class Matrix:
             finally:
                 where.stop()
         return ""
+
+    def _koi8(self) -> str:
+        """File names are then no UTF-8 to Python."""
+        made = self._home()
+        made.mkdir()
+        words = ["localedef", "-i", "ru_RU", "-f", "KOI8-R", str(made / "ru_RU.KOI8-R")]
+        if not shutil.which("localedef") or subprocess.run(words, capture_output=True, check=False).returncode:
+            return "not here"
+        return self._case(Case("KOI8-R", {"LC_ALL": "ru_RU.KOI8-R", "LOCPATH": str(made)}))
 
     def _case(self, case: Case) -> str:
         where = place_of(case, self.main.program, self._home(), self.address)

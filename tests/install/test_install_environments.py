@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from install_cases import CASES, Case
-from install_kit import VERSIONS, Installation, Place, place_of, pythons, tried
+from install_kit import CHECKOUT, VERSIONS, Installation, Place, place_of, pythons, tried
 
 _QUICK = [case for case in CASES if case.quick]
 
@@ -37,6 +37,16 @@ def test_it_works_on_python(version: str, built: tuple[Path, Path], address: str
         tried(CASES[0], where)
     finally:
         where.stop()
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.8", "2.7"])
+def test_a_python_that_is_too_old_gets_a_sentence(version: str) -> None:
+    if (python := pythons((version,)).get(version)) is None:
+        pytest.skip(f"Python {version} is not here")
+    done = subprocess.run([python, "-m", "tui"], cwd=CHECKOUT, capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 1
+    assert done.stderr == f"Traktir needs Python 3.11 or newer, and this is {version}.\n"
 
 
 def test_streams_may_be_closed_or_pipes(installed: Installation, home: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import stat
 import time
 from collections.abc import Iterator
@@ -46,6 +48,7 @@ def look(m: Machine, places: Places) -> Iterator[Finding]:
     yield from _clock(m, places)
     yield from _temporary(m, places)
     yield from _left_over(places)
+    yield from _owned_elsewhere(places)
     yield from _copies(m, places)
 
 
@@ -160,6 +163,18 @@ def _left_over(places: Places) -> Iterator[Finding]:
         yield note("socket.left", "A core ended without putting its socket away ({file}): it was killed, or the machine"
                    " went down. What it had written is kept; the next start clears up.",
                    file=str(folder / SOCKET_NAME))
+
+
+def _owned_elsewhere(places: Places) -> Iterator[Finding]:
+    """The store's owner writes its host into a file beside it; on a shared disk that may be another computer."""
+    file = places.database.with_name(places.database.name + ".owner")
+    try:
+        host = str(json.loads(file.read_bytes())["host"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    if host != socket.gethostname():
+        yield note("store.elsewhere", "Traktir on another computer, {host}, has the chats open, or was cut off while it"
+                   " had. Stop it there. If it no longer runs:", do=f"rm '{file}'", host=host)
 
 
 def _copies(m: Machine, places: Places) -> Iterator[Finding]:

@@ -324,6 +324,13 @@ CATALOGUE: dict[str, str] = {
         "Ядро завершилось, не убрав за собой сокет ({file}): его убили, или машина отключилась. Написанное сохранено;"
         " следующий запуск всё уберёт."
     ),
+    (
+        "Traktir on another computer, {host}, has the chats open, or was cut off while it had. Stop it there. If it no"
+        " longer runs:"
+    ): (
+        "Чаты открыты в Трактире на другом компьютере, {host}, или он оборвался, когда они были открыты. Остановите его"
+        " там. Если он уже не работает:"
+    ),
     "There is no backup of the chats yet; the core makes one a day while it runs. One now:":
         "Резервной копии чатов ещё нет; ядро делает по одной в день, пока работает. Сделать сейчас:",
     "The last verified backup of the chats is {days} days old.":
