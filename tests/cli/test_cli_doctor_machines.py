@@ -155,7 +155,8 @@ def test_proxies_that_catch_the_house_are_told(tmp_path: Path, env: dict[str, st
     ({"COLORTERM": "", "TERM": "linux"}, "colours.sixteen", "ok"), ({}, "letters.utf8", "ok"),
     ({"LC_ALL": "C"}, "letters.locale", "note"), ({"LC_ALL": "ru_RU.KOI8-R"}, "letters.locale", "note"),
     ({"LANG": ""}, "letters.locale", "note"), ({"TEXTUAL_DISABLE_KITTY_KEY": "1"}, "keys.kitty_off", "note"),
-    ({}, "keys.layouts", "ok"), ({}, "images.none", "ok"), ({"SSH_TTY": "/dev/pts/3"}, "network.ssh", "ok"),
+    ({}, "keys.layouts", "ok"), ({}, "images.none", "ok"),
+    ({"TERM_PROGRAM": "vscode"}, "mouse.pixels", "note"), ({"SSH_TTY": "/dev/pts/3"}, "network.ssh", "ok"),
 ])
 def test_the_terminal_by_its_variables(tmp_path: Path, env: dict[str, str], id_: str, severity: str) -> None:
     assert by_id([*screen.look(made_up(tmp_path, env))])[id_].severity == severity

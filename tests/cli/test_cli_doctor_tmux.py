@@ -109,8 +109,13 @@ def in_real_tmux(folder: Path, home: Path, settings: str, term: str) -> dict[str
     return {f["id"]: f for f in map(json.loads, out.read_text("utf-8").splitlines())}
 
 
-def test_a_real_tmux_as_it_comes(tmux: Path, home: Path) -> None:
-    found = in_real_tmux(tmux, home, "", "xterm-256color")
+def test_a_real_tmux_with_the_settings_of_the_usual_versions(tmux: Path, home: Path) -> None:
+    """The defaults of 3.3; later ones have better."""
+    settings = "\n".join((
+        "set -s escape-time 500", "set -g mouse off", "set -s extended-keys off", "set -s focus-events off",
+        "set -s set-clipboard external",
+    ))
+    found = in_real_tmux(tmux, home, settings, "xterm-256color")
     assert "500 ms" in found["tmux.escape_time"]["says"]
     assert found["tmux.mouse"]["do"] == "tmux set -g mouse on"
     assert found["tmux.clipboard"]["severity"] == "ok"

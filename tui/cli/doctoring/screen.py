@@ -109,6 +109,9 @@ def _mouse(m: Machine) -> Iterator[Finding]:
     else:
         yield ok("mouse.on", "The mouse is used; Shift and drag (Option in iTerm2) selects text as without it, and"
                  " traktir --no-mouse leaves it to the terminal.")
+    if m.env.get("TERM_PROGRAM") == "vscode" and not m.env.get("TEXTUAL_SMOOTH_SCROLL"):
+        yield note("mouse.pixels", "The terminal of VS Code may report the mouse in pixels and miss what is clicked. If"
+                   " it does:", do="export TEXTUAL_SMOOTH_SCROLL=0")
 
 
 def _network(m: Machine) -> Iterator[Finding]:

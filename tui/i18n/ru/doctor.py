@@ -150,6 +150,8 @@ CATALOGUE: dict[str, str] = {
         "Мышь включена; с Shift (в iTerm2 — Option) текст выделяется как без неё, а traktir --no-mouse оставляет её"
         " терминалу."
     ),
+    "The terminal of VS Code may report the mouse in pixels and miss what is clicked. If it does:":
+        "Терминал VS Code порой сообщает о мыши в пикселях, и щелчки попадают мимо. Если так:",
     "Traktir draws no pictures, so whatever this terminal can do with them is fine.":
         "Traktir не рисует картинок, так что всё равно, умеет ли их терминал.",
     "Over ssh: fewer frames a second. If the line drops, the reply goes on; start traktir again and it is there.":
