@@ -149,7 +149,7 @@ def test_proxies_that_catch_the_house_are_told(tmp_path: Path, env: dict[str, st
 
 
 @pytest.mark.parametrize(("env", "id_", "severity"), [
-    ({"TERM": "dumb"}, "terminal.dumb", "problem"), ({"TERM": ""}, "terminal.dumb", "problem"),
+    ({"TERM": "dumb"}, "terminal.dumb", "note"), ({"TERM": ""}, "terminal.dumb", "note"),
     ({"NO_COLOR": "1"}, "colours.off", "note"), ({"COLORTERM": ""}, "colours.unknown", "note"),
     ({"COLORTERM": "", "SSH_CONNECTION": "a b"}, "colours.ssh", "note"), ({}, "colours.all", "ok"),
     ({"COLORTERM": "", "TERM": "linux"}, "colours.sixteen", "ok"), ({}, "letters.utf8", "ok"),

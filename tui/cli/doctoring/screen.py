@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tui.cli.doctoring.findings import Finding, note, ok, problem
+from tui.cli.doctoring.findings import Finding, note, ok
 from tui.cli.doctoring.machine import Machine
 
 #: Below this the terminal UI says that the window is too small to read in.
@@ -45,8 +45,8 @@ def _size(m: Machine) -> Iterator[Finding]:
 def _kind(m: Machine) -> Iterator[Finding]:
     term = m.env.get("TERM", "")
     if term in ("", "dumb", "unknown") and m.size is not None:
-        yield problem("terminal.dumb", "TERM is {term}: programs take this for a terminal without colours, keys and a"
-                      " screen. If it is an ordinary one:", do="export TERM=xterm-256color", term=term or "''")
+        yield note("terminal.dumb", "TERM is {term}: programs take this for a terminal without colours, keys and a"
+                   " screen. If it is an ordinary one:", do="export TERM=xterm-256color", term=term or "''")
 
 
 def _colours(m: Machine) -> Iterator[Finding]:
