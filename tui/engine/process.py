@@ -17,6 +17,9 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.engine import protocol
 
+#: How Python runs the worker.
+WORKER: tuple[str, ...] = ("-P", "-m", "tui.engine.worker")
+
 #: Log kept from earlier starts, in bytes, before it is moved aside.
 _LOG_LIMIT = 2**20
 
@@ -109,7 +112,7 @@ class WorkerProcess:
             ) from error
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "tui.engine.worker", stdin=asyncio.subprocess.PIPE,
+                sys.executable, *WORKER, stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE, stderr=log, env=_with_package(env),
                 limit=protocol.MAX_LINE, start_new_session=True,
             )

@@ -52,8 +52,8 @@ CATALOGUE: dict[str, str] = {
         "Ответы идут к клиенту через ядро и через голое эхо: пар {pairs}…",
     "a bare echo: from a piece's writing to its arrival": "голое эхо: от записи куска до прихода",
     "the core: from a piece's writing to its arrival": "ядро: от записи куска до прихода",
-    "the core over the bare echo: from a piece's writing to its arrival":
-        "ядро относительно голого эха: от записи куска до прихода",
+    "the core, fed over HTTP, over the bare echo: from a piece's writing to its arrival":
+        "ядро, получающее по HTTP, относительно голого эха: от записи куска до прихода",
     "a bare echo: a reply that comes at once, a piece": "голое эхо: ответ, пришедший разом, на кусок",
     "the core: a reply that comes at once, a piece": "ядро: ответ, пришедший разом, на кусок",
     "the core over the bare echo: a reply that comes at once": "ядро относительно голого эха: ответ, пришедший разом",
