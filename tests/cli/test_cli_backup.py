@@ -238,3 +238,22 @@ def test_a_core_that_runs_makes_its_daily_copy_and_ends_at_once(traktir: Traktir
         time.sleep(0.05)
     [copy] = [c for c in traktir.json("backup", "--list") if c["kind"] == "daily"]
     assert copy["messages"] == 3
+
+
+def test_what_is_no_file_is_not_replaced_by_a_backup(traktir: Traktir, chat: str, tmp_path: Path) -> None:
+    """The rename at the end would make a file of a device, and everything else that opens it would find that."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for words in ((), ("--chat", chat)):
+        assert str(pipe) in traktir("backup", "-o", str(pipe), *words, rc=1).stderr
+    assert pipe.is_fifo()
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_a_backup_of_an_empty_home_does_not_pretend_to_be_restored(traktir: Traktir, tmp_path: Path) -> None:
+    traktir("backup", "-o", str(tmp_path / "empty.zip"))
+    file = tmp_path / "chat.jsonl"
+    file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in CHAT), "utf-8")
+    traktir("import", str(file))
+    assert "nothing to restore" in traktir("restore", "--yes", str(tmp_path / "empty.zip"), rc=1).stderr
+    assert len(traktir.json("chats", "list")) == 1

@@ -118,6 +118,8 @@ def _restore_whole(file: Path, staged: Staged, args: argparse.Namespace) -> int:
     from tui.cli.stop import stop_core
     from tui.store import restoring
 
+    if not staged.database and not staged.config:
+        raise NotFound(notice("{file} holds neither chats nor files: there is nothing to restore.", file=file.name))
     if not args.yes:
         _ask(file, staged)
     try:

@@ -7,6 +7,7 @@ The manifest (`manifest.json`) names every member with its size and SHA-256. Mem
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -87,6 +88,8 @@ def write(
     files = {} if config is None else dict(config_files(config))
     if database is not None:
         files = {DATABASE: database, **files}
+    if target.exists() and not target.is_file():          # the rename below would put a file in a device's place
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     need_room(target.parent, sum(file.stat().st_size for file in files.values()))
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)

@@ -93,6 +93,8 @@ CATALOGUE: dict[str, str] = {
         "Копия {file} от {when} встанет на место того, что здесь есть: чатов {chats}, сообщений {messages}, файлов "
         "{files}. То, что есть сейчас, сначала будет скопировано."
     ),
+    "{file} holds neither chats nor files: there is nothing to restore.":
+        "В {file} нет ни чатов, ни файлов: восстанавливать нечего.",
     "Go on? [y/N]": "Продолжать? [д/Н]",
     "Nothing was changed.": "Ничего не изменено.",
     "Restored from {file}: {chats} chats, {messages} messages and {files} files.":
