@@ -56,10 +56,10 @@ def test_any_story_ends_or_is_refused(parts: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["{{" * 40_000, "{{" + " " * 100_000, "\n " * 50_000 + "{{a}}", "{{!--" * 20_000])
 def test_long_stories_take_no_long_time(text: str) -> None:
-    before = time.perf_counter()
+    before = time.process_time()
     with contextlib.suppress(BadStory):
         story(text)
-    assert time.perf_counter() - before < 2
+    assert time.process_time() - before < 2
 
 
 def test_presets_hold_values_as_text_and_old_names() -> None:

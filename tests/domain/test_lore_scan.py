@@ -196,9 +196,9 @@ def test_six_thousand_entries_are_quick() -> None:
     messages = ["слово word " * 100] * 4
     books, finder = prepare_books([Lorebook("b", entries=tuple(items))]), IndexedFinder()
     scan_lore(books, messages, words, finder=finder)
-    started = time.perf_counter()
+    started = time.process_time()
     hits = scan_lore(books, [*messages, "needle77 and more"], words, finder=finder).hits
-    assert time.perf_counter() - started < 0.2             # 0.003 s where it was written
+    assert time.process_time() - started < 0.2             # 0.003 s where it was written
     assert {hit.uid for hit in hits if hit.fired} == {"7", "77"}
 
 
@@ -207,9 +207,9 @@ def test_a_book_that_asks_for_everything_does_not_hang_the_turn() -> None:
         entry(f"k{i}", uid=str(i), scan_depth=i % 1000, content=f"k{i + 1} k{i - 1}") for i in range(3000)
     ]
     messages = ["k7 " + "буква letter " * 2000] * 300
-    started = time.perf_counter()
+    started = time.process_time()
     hits = scan(wild, *messages, recursive=True, depth=10 ** 9, budget=100)
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
     assert sum(hit.tokens for hit in hits if hit.fired) <= 100
 
 

@@ -83,9 +83,9 @@ def test_pick_does_not_change_with_the_turn() -> None:
     "{{trim}}\n" * 20_000, "<USER>" * 20_000, "{{random::" + "a::" * 50_000 + "}}",
 ], ids=["nested", "open", "close", "many", "growth", "comments", "reverse", "trim", "names", "choices"])
 def test_hostile_macros_cost_little(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     out = expand(text, MacroContext(user="u" * 1000, char="c"))
-    assert time.perf_counter() - started < 3.0
+    assert time.process_time() - started < 3.0
     assert len(out) <= 5 * len(text) + 65_536 + 100
 
 

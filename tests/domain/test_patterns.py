@@ -64,12 +64,12 @@ def test_what_is_wrong_is_told(key: str, part: str) -> None:
 
 
 def test_a_thousand_nested_groups_are_no_danger() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for source in ("(" * 500 + ")" * 500, "(?:" * 250 + ")" * 250, "(?<!" * 190 + "a|b" + ")" * 190, "(" * 1000):
         pattern = parse_pattern(f"/{source}/")
         assert pattern is not None
         assert (pattern.python is None) == (source == "(" * 1000)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 ALPHABET = "abж |\\()[]{}?*+^$.<>=!:-,0129/kuxcwWdsbBpPLn😀\n"

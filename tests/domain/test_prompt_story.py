@@ -61,6 +61,6 @@ def test_any_story_is_taken(tokens: list[str]) -> None:
 
 
 def test_a_deep_story_costs_little() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     story("{{#if system}}" * 5000 + "x" + "{{/if}}" * 5000 + "{{#if char}}" * 5000)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
