@@ -102,7 +102,7 @@ async def test_a_preflight_is_given_no_leave(port: Port) -> None:
     assert b"access-control" not in answer.lower()
 
 
-_HIDDEN = f"POST /v1/call/stop HTTP/1.1\r\nHost: x\r\n{_OURS}\r\nContent-Length: 12\r\n\r\n{{\"force\":1}}"
+_HIDDEN = f"POST /v1/call/stop HTTP/1.1\r\nHost: x\r\n{_OURS}\r\nContent-Length: 11\r\n\r\n{{\"force\":1}}"
 
 
 @pytest.mark.parametrize("data", [
