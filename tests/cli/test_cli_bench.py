@@ -213,7 +213,10 @@ def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) 
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "tui", "bench", "--quick", "start"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),      # the tests may run in the background
+    ) as running:
         assert running.stderr is not None
         for line in running.stderr:
             if "core up" in line:

@@ -19,6 +19,9 @@ from terminal import CTRL_Q, ENTER, Terminal
 #: A long reply in many lines, so that every piece redraws the whole view.
 REPLY = "".join(f"*Волна {n}.* Вода прибывает и уходит, и снова прибывает.\n\n" for n in range(900)) + "Конец прилива."
 
+#: So long does a laptop sleep here; the time itself is what is tried.
+UNREAD_SECONDS = 60.0
+
 
 def unread(terminal: Terminal) -> int:
     """Bytes that wait to be read."""
@@ -69,7 +72,9 @@ async def test_what_is_not_read_is_drawn_when_it_is(house: House, model: Scripte
         before = memory(terminal.process.pid)
         log = Log(house.home / "data" / "logs" / "terminal.log")
         log.news()
+        began = time.monotonic()
         await fill(house, terminal, chat)
+        await asyncio.sleep(UNREAD_SECONDS - (time.monotonic() - began))
         for key in "и ещё слово":                       # more than Textual would let wait
             os.write(terminal._master, key.encode())
             await asyncio.sleep(0.02)

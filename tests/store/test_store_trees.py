@@ -65,6 +65,9 @@ async def test_a_chat_comes_back_as_it_was_written(store: Store) -> None:
     assert await store.replay("c") == chat
     assert not await store.create_chat(replace(chat, fields={}))
     assert await store.load_chat("c") == chat, "making it twice changes nothing"
+    long = replace(line(30), id="long")
+    await store.create_chat(long)
+    assert [*(await store.load_chat("long")).nodes] == [*long.nodes], "in the order in which they were made"
     with pytest.raises(NotFound):
         await store.load_chat("another")
 

@@ -76,7 +76,7 @@ def _nodes(connection: sqlite3.Connection, chat: int) -> Iterator[Node]:
     revisions = _revisions(connection, chat)
     rows = connection.execute(
         """SELECT id, parent, role, name, created_ms, seq, current, deleted, hidden FROM nodes
-           WHERE chat = ? ORDER BY id""",
+           WHERE chat = ? ORDER BY seq, id""",
         (chat,),
     ).fetchall()
     for node_id, parent, role, name, created, seq, current, deleted, hidden in rows:
