@@ -15,6 +15,7 @@ from doctor_kit import MB, NOW, by_id, made_up, places
 from tui.cli.doctoring import core, storage
 from tui.cli.doctoring.machine import this_machine
 from tui.store.backup import folder as backup_folder
+from tui.store.copies import Record, write_record
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from machine import small_disk
@@ -137,9 +138,11 @@ def test_the_age_of_the_last_backup(tmp_path: Path) -> None:
     where.database.write_text("")
     machine = made_up(tmp_path / "m", now=time.time())
     assert by_id([*storage.look(machine, where)])["backup.none"].do == "traktir backup"
-    copy = backup_folder(where.database) / "traktir-daily-20260101-120000-000000000.db"
+    copy = backup_folder(where.database) / "traktir-home-20260101-120000-000000000.zip"
     copy.parent.mkdir()
-    copy.write_text("")
+    copy.write_text("x")
+    assert "backup.none" in by_id([*storage.look(machine, where)]), "nobody has checked that one"
+    write_record(copy, Record(machine.now, 3, {"chats": 1}, 1, "", "0.1.0"))
     assert "backup.fresh" in by_id([*storage.look(machine, where)])
     os.utime(copy, (machine.now - 20 * 86400,) * 2)
     assert "20 days old" in str(by_id([*storage.look(machine, where)])["backup.old"].says)

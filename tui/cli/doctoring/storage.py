@@ -178,11 +178,11 @@ def _owned_elsewhere(places: Places) -> Iterator[Finding]:
 
 
 def _copies(m: Machine, places: Places) -> Iterator[Finding]:
-    from tui.store.backup import backups
+    from tui.store.copies import restorable
 
     if not places.database.exists():
         return
-    found = [t for path in backups(places.database) if (t := _changed(path))]
+    found = [copy.made for copy in restorable(places.database) if copy.record is not None]
     if not found:
         yield note("backup.none", "There is no backup of the chats yet; the core makes one a day while it runs. One"
                    " now:", do="traktir backup")
