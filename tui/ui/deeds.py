@@ -292,9 +292,9 @@ async def _backup(app: App[Any], rest: str) -> None:
     made = await link(app).call("backup.make")
     _say(
         app,
-        "Backed up to {file}: {chats} chats, {messages} messages. It comes back with: traktir restore {name}; all "
-        "copies: traktir restore --list", file=made["file"], chats=made["chats"], messages=made["messages"],
-        name=made["name"],
+        "Backed up: {chats} chats, {messages} messages. It comes back with: traktir restore {name}; all copies: "
+        "traktir restore --list. The file: {file}", chats=made["chats"], messages=made["messages"], name=made["name"],
+        file=made["file"],
     )
 
 

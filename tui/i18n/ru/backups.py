@@ -46,11 +46,11 @@ CATALOGUE: dict[str, str] = {
     "Back up all chats and files, and say how to bring them back.":
         "Сделать резервную копию всех чатов и файлов и сказать, как её вернуть.",
     (
-        "Backed up to {file}: {chats} chats, {messages} messages. It comes back with: traktir restore {name}; all "
-        "copies: traktir restore --list"
+        "Backed up: {chats} chats, {messages} messages. It comes back with: traktir restore {name}; all copies: "
+        "traktir restore --list. The file: {file}"
     ): (
-        "Копия записана в {file}: чатов {chats}, сообщений {messages}. Вернуть её: traktir restore {name}; все копии: "
-        "traktir restore --list"
+        "Копия: чатов {chats}, сообщений {messages}. Вернуть её: traktir restore {name}; все копии: traktir restore "
+        "--list. Файл: {file}"
     ),
     "daily": "ежедневная",
     "before an upgrade": "перед обновлением",
