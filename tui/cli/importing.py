@@ -138,13 +138,14 @@ def _shown(path: Path) -> str:
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:
+    path = result["path"].replace("\n", "\\n")          # a name with a line break must not look like two results
     if as_json:
         flat = {**result, "warnings": [sentence(w) for w in result["warnings"]]}
         json_line(flat)
     elif result.get("error"):
         error = TraktirError.from_json(result["error"])
-        say_aside(f"{result['path']}: {error}")
+        say_aside(f"{path}: {error}")
     else:
-        line(f"{result['path']}: {result['kind']} {result['name']} ({result.get('id', '')})")
+        line(f"{path}: {result['kind']} {result['name']} ({result.get('id', '')})")
         for warning in result["warnings"]:
-            say_aside(f"{result['path']}: {sentence(warning)}")
+            say_aside(f"{path}: {sentence(warning)}")

@@ -115,7 +115,7 @@ def _card(archive: zipfile.ZipFile, card: zipfile.ZipInfo, name: str) -> bytes:
     except _TooLong:
         told = notice("card.json in {file} unpacks to more than {limit} bytes.", file=name, limit=JSON_LIMIT)
     except _ZIP_ERRORS as error:
-        reason = clean_line(str(error) or type(error).__name__, 120).rstrip(".")
+        reason = clean_line(str(error) or "it ends too early", 120).rstrip(".")
         told = notice("card.json in {file} is damaged: {reason}.", file=name, reason=reason)
     raise BadInput(told, remedy, file=name)
 

@@ -27,7 +27,7 @@ from tui.domain.template import Template
 from tui.formats.coerce import flag
 from tui.formats.files import shown_name
 from tui.formats.jsontext import NumberText, parse_json
-from tui.formats.yaml_read import Place, YamlFile, read_yaml
+from tui.formats.yaml_read import MEND, Place, YamlFile, read_yaml
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ class _Reader:
         where = ".".join(str(p) for p in place)
         known = {"file": self._name, "line": line, "field": clean_line(where, 80), **args}
         raise BadInput(
-            notice(sentence, **known), remedy or "Mend that line and save the file; it is read again by itself.",
+            notice(sentence, **known), remedy or MEND,
             file=self._name, line=line, field=known["field"],
         )
 

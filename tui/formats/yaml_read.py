@@ -60,13 +60,16 @@ def read_yaml(data: bytes, name: str) -> YamlFile:
         raise _bad(name, 1, _BROKEN, getattr(error, "reason", "") or type(error).__name__) from None
 
 
+#: It is said of files that lie in the home, which are watched, and of those that are being imported.
+MEND = "Mend that line and save the file; what lies in Traktir's folders is read again by itself, else import it again."
+
 _BROKEN = "{file}, line {line}: this is not valid YAML ({reason})."
 
 
 def _bad(name: str, line: int, sentence: str, reason: str = "") -> BadInput:
     args = {"reason": clean_line(reason, 120).rstrip(".")} if reason else {}
     return BadInput(
-        notice(sentence, file=name, line=line, **args), "Mend that line and save the file; it is read again by itself.",
+        notice(sentence, file=name, line=line, **args), MEND,
         file=name, line=line,
     )
 

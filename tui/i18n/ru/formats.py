@@ -117,8 +117,8 @@ CATALOGUE: dict[str, str] = {
         "{file}, строка {line}: для {field} нужен вид (kind), например embedded или openai.",
     "{file} must hold fields with values, such as label: My preset.":
         "В файле {file} должны быть поля со значениями, например label: Мой пресет.",
-    "Mend that line and save the file; it is read again by itself.":
-        "Исправьте эту строку и сохраните файл: он перечитается сам.",
+    "Mend that line and save the file; what lies in Traktir's folders is read again by itself, else import it again.":
+        "Исправьте эту строку и сохраните файл: из папок Traktir он перечитается сам, иначе импортируйте его ещё раз.",
     "Known are: {names}.": "Известны: {names}.",
     "Did you mean {name}?": "Может быть, {name}?",
     "{file}, line {line}: there is no field called {field}.": "{file}, строка {line}: поля {field} не существует.",
