@@ -138,21 +138,40 @@ def test_latest_passes_over_a_copy_that_went_bad_and_names_it(traktir: Traktir, 
     assert bad["name"] in traktir("restore", bad["name"], "--yes", rc=1).stderr
 
 
-def test_a_core_that_writes_a_reply_is_not_ended_for_a_restore(traktir: Traktir, chat: str) -> None:
+@pytest.fixture
+def slow(traktir: Traktir) -> Iterator[str]:
+    """A profile whose server takes minutes for a reply."""
+    script = CHECKOUT / "tests" / "backends" / "scripted.py"
+    command = [sys.executable, str(script), "--dialect", "openai", "--delay", "100", "--text", "wave " * 3000]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            file = traktir.home / "config" / "presets" / "profiles" / "slow.yaml"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"backend: {{kind: openai, url: '{url}'}}\ntemplate: chatml\n", "utf-8")
+            yield "slow"
+        finally:
+            server.kill()
+
+
+def test_a_core_that_writes_a_reply_is_not_ended_for_a_restore(traktir: Traktir, chat: str, slow: str) -> None:
     traktir("backup")
     talker = subprocess.Popen(
-        [sys.executable, "-m", "tui", "say", "--character", "mira", "--json", "--set", "max_tokens=340",
-         "--set", "temperature=3", "--set", "min_p=0", "--set", "top_p=1", "Tell me everything about everything."],
+        [sys.executable, "-m", "tui", "say", "--character", "mira", "--profile", slow, "--json", "Tell me everything."],
         stdout=subprocess.PIPE, text=True, env=traktir.env, cwd=CHECKOUT, encoding="utf-8",
     )
-    assert talker.stdout is not None
-    assert '"delta"' in talker.stdout.readline()
-    refused = traktir("restore", "latest", "--yes", rc=1 if talker.poll() is None else 0)
-    if refused.returncode:
-        assert "--force" in refused.stderr
-    talker.kill()
-    talker.wait()
-    talker.stdout.close()
+    try:
+        assert talker.stdout is not None
+        assert '"delta"' in talker.stdout.readline()
+        assert "--force" in traktir("restore", "latest", "--yes", rc=1).stderr
+        assert talker.poll() is None, "the reply goes on"
+        assert len(traktir.json("chats", "list")) == 2
+    finally:
+        talker.kill()
+        talker.wait()
+        assert talker.stdout is not None
+        talker.stdout.close()
 
 
 def test_the_terminal_makes_a_backup_and_says_how_it_comes_back(traktir: Traktir, chat: str) -> None:
@@ -257,3 +276,20 @@ def test_a_backup_of_an_empty_home_does_not_pretend_to_be_restored(traktir: Trak
     traktir("import", str(file))
     assert "nothing to restore" in traktir("restore", "--yes", str(tmp_path / "empty.zip"), rc=1).stderr
     assert len(traktir.json("chats", "list")) == 1
+
+
+def test_an_export_is_written_to_a_device_and_does_not_replace_it(traktir: Traktir, chat: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        traktir("chats", "export", chat, "-o", str(pipe))
+        assert "За холмом." in os.read(reading, 1 << 16).decode()
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
+    link, file = tmp_path / "link", tmp_path / "elsewhere.jsonl"
+    link.symlink_to(file)
+    traktir("chats", "export", chat, "-o", str(link))
+    assert link.is_symlink()
+    assert "За холмом." in file.read_text("utf-8")

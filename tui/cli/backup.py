@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output == "-":
         raise BadInput(notice("A backup needs a file to be written to."), field="output")
-    target = Path(args.output).expanduser().absolute() if args.output else None
+    target = Path(args.output).expanduser().resolve() if args.output else None
     if args.chat:
         made = making.chat(database(), args.chat, target)
     else:

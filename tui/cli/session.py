@@ -98,7 +98,8 @@ async def core_factory() -> CoreService:
 
 
 def write_file(result: dict[str, Any], output: str) -> int:
-    """Write what the core exported. Standard output for `-`; an existing file is replaced whole or not at all."""
+    """Write what the core exported. Standard output for `-`; an existing file is replaced whole or not at all, pipes
+    and devices are written to."""
     data = base64.b64decode(result["data_base64"])
     if output == "-" and sys.stdout.isatty():
         exactly(data.decode("utf-8", "replace"))
@@ -108,8 +109,13 @@ def write_file(result: dict[str, Any], output: str) -> int:
         sys.stdout.buffer.flush()
         return 0
     path = Path(output)
+    direct = path.exists() and not path.is_file()          # a rename would put a file in the place of /dev/null
+    path = path if direct else path.resolve()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
+        if direct:
+            path.write_bytes(data)
+            return 0
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
