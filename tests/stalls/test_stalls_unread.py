@@ -30,6 +30,14 @@ def unread(terminal: Terminal) -> int:
     return found[0]
 
 
+def settled(terminal: Terminal) -> None:
+    """Read until nothing has come for half a second."""
+    before = -1
+    while terminal.bytes != before:
+        before = terminal.bytes
+        terminal.pump(0.5)
+
+
 def memory(pid: int) -> int:
     """Resident bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -89,11 +97,14 @@ async def test_what_is_not_read_is_drawn_when_it_is(house: House, model: Scripte
         assert terminal.process.poll() is None
 
         await patiently(terminal.until, lambda screen: "Конец прилива." in screen and "и ещё слово" in screen)
-        drawn = terminal.screen()
-        await patiently(terminal.resize, 90, 30)        # which draws everything anew
-        await patiently(terminal.resize, 100, 30)
-        await patiently(terminal.pump, 1.0)
-        assert terminal.screen().splitlines()[2:-2] == drawn.splitlines()[2:-2]
+        await patiently(settled, terminal)
+        drawn = terminal.screen().splitlines()[2:-2]
+        for columns in (90, 100):                       # which draws everything anew
+            before = terminal.bytes
+            terminal.resize(columns, 30)
+            await patiently(terminal.until, lambda _, before=before: terminal.bytes > before)
+            await patiently(settled, terminal)
+        await patiently(terminal.until, lambda screen: screen.splitlines()[2:-2] == drawn)
         held = [stall for stall in log.news() if stall.ms - stall.own > 500]
         assert not held, "the screen's loop waited for the terminal"
         await patiently(terminal.type, CTRL_Q)
