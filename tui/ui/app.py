@@ -19,11 +19,12 @@ from textual.timer import Timer
 
 from tui import collecting, paths
 from tui.domain.chat import Node
-from tui.domain.errors import ConnectionLost, NotFound, Refused, TraktirError
+from tui.domain.errors import ConnectionLost, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.i18n import tr_notice, use_language
 from tui.ui import prefs, theme
 from tui.ui.actions import SIMPLE, Actions
+from tui.ui.beginning import open_first
 from tui.ui.fetching import Fetching, Opened
 from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
@@ -155,12 +156,8 @@ class TraktirApp(App[None]):
             self.say_notice(problem, "warning")
         await self._connect()
         try:
-            if self.options.chat is not None:
-                await self.actions.open_chat(self.options.chat)
-            elif self.options.character is not None:
-                await self._open_character(self.options.character)
-            else:
-                await self._open_last()
+            if not await open_first(self.link, self.actions, self.options.chat, self.options.character):
+                await self._show_where_to_begin()
         finally:
             self.perform(self._look_at_connection())
         if self.options.profile is not None and self.state.chat is not None:
@@ -196,26 +193,11 @@ class TraktirApp(App[None]):
         self.state.linked = self._begun = True
         self.state.trouble = None
 
-    async def _open_last(self) -> None:
-        found = (await self.link.call("chats.list", limit=1))["chats"]
-        if found:
-            await self.actions.open_chat(str(found[0]["id"]))
-            return
+    async def _show_where_to_begin(self) -> None:
+        """There is no chat yet."""
         chosen = (await self.link.call("settings.get"))["settings"].get("chosen")
         self._changed("connection")
         self.open_screen("characters" if chosen else "firstrun")
-
-    async def _open_character(self, name: str) -> None:
-        characters = (await self.link.call("characters.list"))["characters"]
-        wanted = name.casefold()
-        found = next((c for c in characters if wanted in (c["id"].casefold(), c["name"].casefold())), None)
-        if found is None:
-            raise NotFound(notice("There is no character called {name}.", name=name[:40]), "Press F2 to see them.")
-        chats = (await self.link.call("chats.list", character=found["id"], limit=1))["chats"]
-        if chats:
-            await self.actions.open_chat(str(chats[0]["id"]))
-        else:
-            await self.actions.new_chat(str(found["id"]))
 
     async def _look_at_connection(self) -> None:
         self.state.connection = await self.link.call("connection.get", profile=str(self.state.field("profile") or ""))
