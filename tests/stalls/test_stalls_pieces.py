@@ -66,3 +66,8 @@ def test_a_list_of_thousands_is_many_steps() -> None:
     written = b"".join(at_once(encode_steps({"ok": {"nodes": nodes}})))
     assert sum(1 for _ in encode_steps({"ok": {"nodes": nodes}})) > 200
     assert sum(1 for _ in decode_steps(written)) > 2000
+
+
+def test_what_is_nested_too_deeply_is_called_so() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        at_once(decode_steps(b"[" * 1_000_000))

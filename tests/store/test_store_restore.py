@@ -126,6 +126,40 @@ async def test_a_home_comes_back_as_it_was_and_what_was_there_comes_back_too(tmp
     assert sorted(p.name for p in (home / "data").iterdir()) == ["backups", "t.db"]
 
 
+async def test_files_with_the_longest_names_and_in_the_place_of_folders_come_back(tmp_path: Path) -> None:
+    home, characters = tmp_path / "home", tmp_path / "home" / "config" / "characters"
+    database = await fill(home)
+    characters.mkdir()
+    (characters / ("角" * 83 + ".json")).write_text("{}")          # 254 octets, and 255 are allowed
+    (characters / "Ada").mkdir()
+    (characters / "Ada" / "card.json").write_text("{}")
+    old = await state(home)
+    made = making.home(database, home / "config", tmp_path / "kept.zip")
+    shutil.rmtree(characters)
+    (characters / "Eve").mkdir(parents=True)
+    (characters / "Eve" / "card.json").write_text("{}")
+    (characters / "Ada").write_text("a file where the backup has a folder")
+    restore(home, made.file)
+    assert await state(home) == old
+
+
+async def test_the_database_of_a_killed_store_comes_back_with_its_last_changes(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    database = await fill(home)
+    held = sqlite3.connect(database)
+    held.execute("PRAGMA journal_mode=WAL")
+    held.execute("UPDATE chats SET title = 'The last'")
+    held.commit()
+    killed = tmp_path / "killed.db"
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{database}{suffix}", f"{killed}{suffix}")
+    held.close()
+    restore(tmp_path / "other", killed)
+    with sqlite3.connect(tmp_path / "other" / "data" / "t.db") as found:
+        assert {title for (title,) in found.execute("SELECT title FROM chats")} == {"The last"}
+    found.close()
+
+
 async def test_a_home_that_does_not_exist_is_made_from_a_backup(tmp_path: Path) -> None:
     database = await fill(tmp_path / "home")
     made = making.home(database, tmp_path / "home" / "config", tmp_path / "kept.zip")

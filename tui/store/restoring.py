@@ -43,6 +43,7 @@ def whole(database: Path, config: Path, staged: Staged) -> Restored:
     opening.make_folder(database)
     lock = Lock.take(database.with_name(database.name + ".owner"), LockInfo(socket.gethostname(), os.getpid()))
     try:
+        os.utime(staged.folder)                   # whoever had to say yes may have taken hours: it is not abandoned
         finish(database)
         restored = _copied_aside(database, config, staged)
         _begin(database, config, staged)
@@ -66,11 +67,11 @@ def finish(database: Path) -> bool:
     stage = database.parent / intent["stage"]
     _put_database(stage / archive.DATABASE, database)
     config = Path(intent["config"])
+    for name in intent["gone"]:                       # first: a disk may take two names for one that differ in case
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (config / name.removeprefix("config/")).unlink()
     for name in intent["members"]:
         _put_file(stage / name, config / name.removeprefix("config/"))
-    for name in intent["gone"]:
-        with contextlib.suppress(FileNotFoundError):
-            (config / name.removeprefix("config/")).unlink()
     (database.parent / staging.INTENT).unlink()
     copies.flush(database.parent)
     shutil.rmtree(stage, ignore_errors=True)
@@ -143,7 +144,7 @@ def _put_database(staged: Path, database: Path) -> None:
 def _put_file(staged: Path, target: Path) -> None:
     """Write a file anew and give it its name in one step; it may lie on another disk than the store."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name[:100]}.restoring")
+    partial = target.with_name(".traktir.restoring")      # short: the name of the file may be as long as names can be
     partial.unlink(missing_ok=True)
     shutil.copyfile(staged, partial)
     copies.flush(partial)

@@ -160,9 +160,11 @@ def _from_archive(file: Path, folder: Path) -> Staged:
 def _from_database(file: Path, folder: Path) -> Staged:
     target = folder / archive.DATABASE
     size = file.stat().st_size
-    backup.need_room(folder, size)
+    backup.need_room(folder, backup.size_of(file))
     record = copies.read_record(file)
-    shutil.copyfile(file, target)
+    for suffix in ("", "-wal"):                   # beside a store that nobody closed lies what it stored last
+        with suppress(FileNotFoundError):
+            shutil.copyfile(file.with_name(file.name + suffix), target.with_name(target.name + suffix))
     target.chmod(0o600)
     if record is not None and (record.bytes != size or copies.digest(target) != record.sha256):
         raise verify.refusal(

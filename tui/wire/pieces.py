@@ -104,10 +104,10 @@ def decode_steps(data: bytes | bytearray) -> Steps[Any]:
     text = yield from _text(data)
     try:
         value, end = yield from _value(text, _after_space(text, 0), 0)
+    except RecursionError:                            # a RuntimeError too, so it comes first
+        raise ValueError("nested too deeply") from None
     except (StopIteration, RuntimeError, IndexError):
         raise ValueError("the JSON text is cut off") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
     if _after_space(text, end) != len(text):
         raise ValueError("there is something after the JSON text")
     return value
