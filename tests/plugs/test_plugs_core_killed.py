@@ -69,6 +69,7 @@ class Night:
     turns: list[Turn] = field(default_factory=list)
     checked: int = 0
     kills: int = 0
+    promised: int = 0                                          # cut replies of which something was due
 
     async def run(self, replies: int) -> None:
         while self.kills < replies / 5 or sum(turn.telling is not None for turn in self.turns) < replies:
@@ -185,6 +186,7 @@ class Night:
             assert got == text
         else:
             assert revision.finish == "cut"
+            self.promised += due > 0
             there = len(got)
             assert there >= len(text[:due].rstrip()), f"{due} characters of {turn.tag} were due; {there} are there"
 
@@ -224,7 +226,9 @@ async def test_replies_outlive_a_core_that_is_killed(quick_disk: Path, make_serv
     kills = sum(night.kills for night in nights)
     assert kills >= REPLIES / 5, kills
     ends = kinds_of(turns)
-    print(len(turns), "turns", kills, "kills", ends)
+    promised = sum(night.promised for night in nights)
+    print(len(turns), "turns", kills, "kills", promised, "cut with something due", ends)
+    assert promised, "the promise was never tried"
     assert min(ends.values()) > REPLIES / 10, ends
 
 

@@ -123,15 +123,17 @@ async def test_a_hanging_engine_is_left_at_once_and_the_next_turn_has_another(
 async def test_a_hanging_engine_is_found_out_when_nobody_stops_it(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "LOOK_EVERY", 0.3)
+    patient = process.LOOK_EVERY
     chat = await endless_chat(table)
     reply = await table.ask(chat, "Расскажи о море.")
     await some_of(table, reply, 5)
     pid = (await engine_of(table)).pid
     assert pid is not None
+    monkeypatch.setattr(process, "LOOK_EVERY", 0.3)                # only now: a busy machine may start it slowly
     os.kill(pid, signal.SIGSTOP)
     done = await kept(table, chat, reply)
     assert "no sign of life" in str(done["error"]["what"])
+    monkeypatch.setattr(process, "LOOK_EVERY", patient)
     following = await table.ask(chat, "И дальше?")
     await some_of(table, following, 3)
     assert begun_again(table, following)
@@ -142,7 +144,8 @@ async def test_a_hanging_engine_is_found_out_when_nobody_stops_it(
 async def test_an_engine_that_dies_or_hangs_while_it_loads(
     table: Table, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "LOOK_EVERY", 0.3)
+    patient = process.LOOK_EVERY
+    monkeypatch.setattr(process, "LOOK_EVERY", 1.0)
     chat = await endless_chat(table)
     before = children()
     reply = await table.ask(chat, "Расскажи о море.")
@@ -156,6 +159,7 @@ async def test_an_engine_that_dies_or_hangs_while_it_loads(
     assert (done["finish"], done["error"]["code"]) == ("error", "engine")
     reason = "no answer" if number is signal.SIGSTOP else number.name
     assert reason in str(done["error"])
+    monkeypatch.setattr(process, "LOOK_EVERY", patient)
     following = await table.ask(chat, "И дальше?")
     await some_of(table, following, 3)
 
@@ -171,7 +175,7 @@ def children() -> set[int]:
 
 async def test_an_engine_that_hangs_between_two_replies(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked for token counts before the reply: the turn ends with the reason, and the next one works."""
-    monkeypatch.setattr(process, "LOOK_EVERY", 0.3)
+    patient = process.LOOK_EVERY
     chat = await endless_chat(table)
     reply = await table.ask(chat, "Расскажи о море.")
     await some_of(table, reply, 5)
@@ -179,11 +183,13 @@ async def test_an_engine_that_hangs_between_two_replies(table: Table, monkeypatc
     await kept(table, chat, reply)
     pid = (await engine_of(table)).pid
     assert pid is not None
+    monkeypatch.setattr(process, "LOOK_EVERY", 0.3)
     os.kill(pid, signal.SIGSTOP)
     following = await table.ask(chat, "И дальше, дорогая?")
     done = await table.done(following)
     assert (done["finish"], done["error"]["code"]) == ("error", "engine")
     assert "no sign of life" in str(done["error"]["what"])
+    monkeypatch.setattr(process, "LOOK_EVERY", patient)
     again = await table.ask(chat, "И дальше?")
     await some_of(table, again, 3)
     assert begun_again(table, again)
