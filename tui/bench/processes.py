@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -81,11 +80,3 @@ def memory_mb(pid: int) -> float | None:
         except (OSError, ValueError, StopIteration):
             continue
     return None
-
-
-def own_cpu_s() -> float:
-    """Processor time of this process and of its children that have ended, in seconds."""
-    return sum(
-        used.ru_utime + used.ru_stime
-        for used in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
-    )
