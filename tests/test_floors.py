@@ -28,7 +28,10 @@ def loaded_by(statement: str) -> set[str]:
         # What a terminal waits for when it is opened: nothing of prompts, formats or the engine, before a chat is read.
         (
             "import tui.cli.serve, tui.core.config, tui.core.front, tui.server.run",
-            {"yaml", "tui.core.app", "tui.domain.macros", "tui.domain.prompt", "tui.formats", "tui.engine", "tui.sandbox"},
+            {
+                "yaml", "tui.core.app", "tui.domain.macros", "tui.domain.prompt", "tui.formats", "tui.engine",
+                "tui.sandbox",
+            },
         ),
         # And before its process is even started.
         ("import tui.cli.opening, tui.client.daemon", {"asyncio", "textual", "httpx", "tui.client.connection"}),

@@ -36,10 +36,13 @@ def cannot_start(problem: OSError) -> TraktirError:
 
 async def served(begun: Begun) -> None:
     """Return when a core that was begun serves. Raises TraktirError saying why it does not."""
+    word = b""
     try:
         word = await _word_from(begun.ready)
     finally:
         os.close(begun.ready)
+        if not word:
+            begun.process.kill()                   # it may hang before it is anything: nobody must wait for it for ever
         await asyncio.to_thread(begun.process.wait)
     if not word:
         raise TraktirError(

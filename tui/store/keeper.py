@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 from tui.domain.notice import Notice, notice
 from tui.store import backup, check
 from tui.store.connecting import connect
+
+_log = logging.getLogger(__name__)
 
 #: Seconds between two looks at whether a copy is due. Time asleep counts: the wall clock says what is due.
 LOOK_EVERY_S = 600.0
@@ -72,7 +75,10 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception:                      # a fault of ours today must not be the end of all later copies
+                _log.exception("the daily copy failed")
             self._stopping.wait(self._look_every_s)
 
     def _worth_copying(self) -> bool:

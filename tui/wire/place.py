@@ -80,6 +80,8 @@ def is_held(folder: Path) -> bool:
         return False
     except BlockingIOError:
         return True
+    except OSError:                                # no locks here: then nobody holds one
+        return False
     finally:
         os.close(descriptor)
 
