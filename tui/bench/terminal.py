@@ -7,11 +7,12 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 from tui.domain.errors import TraktirError
@@ -38,10 +39,11 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.began = self._allowed_from = time.perf_counter()
         try:
-            self.process = subprocess.Popen(
-                command, stdin=slave, stdout=slave, stderr=slave, env=dict(env), start_new_session=True, cwd="/",
-                preexec_fn=_take_terminal,
-            )
+            with _uninterrupted():
+                self.process = subprocess.Popen(
+                    command, stdin=slave, stdout=slave, stderr=slave, env=dict(env), start_new_session=True, cwd="/",
+                    preexec_fn=_take_terminal,
+                )
         except BaseException:
             os.close(self._master)
             raise
@@ -132,6 +134,17 @@ class Terminal:
             os.close(self._master)
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl+C off until a process is begun: what is raised in Python's own hooks around a fork is lost."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _take_terminal() -> None:
-    """In the new session: make standard input its terminal."""
+    """In the new session: make standard input its terminal, and listen to Ctrl+C again."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
