@@ -150,7 +150,8 @@ async def test_a_chat_is_left_for_another_server_while_the_first_is_silent(
         await say(guest, other)
         await until(lambda: _says(guest, other, "Я здесь."))
         assert time.monotonic() - began < LONGEST, "the silent server held up another"
-        assert (await guest.call("turn.stop", chat=CHAT))["stopped"]
+        await guest.call("turn.stop", chat=CHAT)        # on a slow machine it may have been given up by itself
+        await until(lambda: _not(writing(house)))
         assert said not in {n["id"] for n in (await guest.call("chats.open", id=CHAT))["nodes"]}
 
 
