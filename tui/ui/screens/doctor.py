@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding
 
 import tui
 from tui.domain.errors import Refused
 from tui.i18n import tr
-from tui.ui.screens.page import Hint, Page, notice_text
+from tui.ui.screens.choosing import ChoicePage
+from tui.ui.screens.page import Hint, notice_text
 from tui.ui.widgets.listing import Line
-from tui.ui.widgets.picker import Picker
 
 #: Seconds that the check may take: it looks at every page of the database.
 _PATIENCE_S = 120.0
@@ -27,7 +25,7 @@ _MARKS = {"problem": "!", "note": "·", "ok": " "}
 _RANKS = ("problem", "note", "ok")
 
 
-class DoctorPage(Page):
+class DoctorPage(ChoicePage):
     """What is wrong first, then what is worth knowing. Enter on a line copies the command that mends it."""
 
     BINDINGS = [Binding("ctrl+r", "again", id="doctor.again", show=False)]  # noqa: RUF012
@@ -38,15 +36,8 @@ class DoctorPage(Page):
     def hints(self) -> Sequence[Hint]:
         return (Hint("Enter", tr("copy"), "choose"), self.back_hint(), Hint("Ctrl+R", tr("look again"), "again"))
 
-    def body(self) -> ComposeResult:
-        yield Picker(tr("type to search"))
-
-    @property
-    def picker(self) -> Picker:
-        return self.query_one(Picker)
-
     async def load(self) -> None:
-        self.picker.query_one("SearchBox").focus()
+        self.focus_search()
         self.say(tr("Looking …"))
         found = await look()
         count = {rank: sum(f["severity"] == rank for f in found) for rank in _RANKS}
@@ -57,18 +48,7 @@ class DoctorPage(Page):
     def action_again(self) -> None:
         self.start(self.load())
 
-    def action_choose(self) -> None:
-        if (line := self.picker.listing.chosen) is not None:
-            self._copy(line)
-
-    @on(Picker.Chosen)
-    def _chosen(self, event: Picker.Chosen) -> None:
-        self._copy(event.line)
-
-    def on_picker_back(self) -> None:
-        self.action_back()
-
-    def _copy(self, line: Line) -> None:
+    def chosen(self, line: Line) -> None:
         if line.note:
             self.start(cast(Any, self.app).copy_text(line.note))
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 
 from tui.i18n import tr
 from tui.ui.commands import COMMANDS, Command, described, label_of, name_of
 from tui.ui.host import host
 from tui.ui.keys import KEYS, Place
-from tui.ui.screens.page import Hint, Page
+from tui.ui.screens.choosing import ChoicePage
+from tui.ui.screens.page import Hint
 from tui.ui.widgets.listing import Line
-from tui.ui.widgets.picker import Picker
 
 
-class HelpPage(Page):
+class HelpPage(ChoicePage):
     """Searchable. Enter on a command that needs nothing more does it."""
 
     BINDINGS = [Binding("f1", "back", id="help.close", show=False)]  # noqa: RUF012
@@ -27,32 +26,15 @@ class HelpPage(Page):
     def hints(self) -> Sequence[Hint]:
         return (Hint("↑↓ PgUp PgDn", tr("scroll"), "page_on"), self.back_hint(), Hint("Enter", tr("do it"), "choose"))
 
-    def body(self) -> ComposeResult:
-        yield Picker(tr("type to search"))
-
-    @property
-    def picker(self) -> Picker:
-        return self.query_one(Picker)
-
     async def load(self) -> None:
-        self.picker.query_one("SearchBox").focus()
+        self.focus_search()
         self.picker.show(help_lines())
 
     def action_page_on(self) -> None:
         self.picker.page_down()
 
-    def action_choose(self) -> None:
-        if (line := self.picker.listing.chosen) is not None:
-            self._do(line.id)
-
-    def on_picker_chosen(self, event: Picker.Chosen) -> None:
-        self._do(event.line.id)
-
-    def on_picker_back(self) -> None:
-        self.action_back()
-
-    def _do(self, line_id: str) -> None:
-        command = next((c for c in COMMANDS if line_id == f"command:{c.name}"), None)
+    def chosen(self, line: Line) -> None:
+        command = next((c for c in COMMANDS if line.id == f"command:{c.name}"), None)
         if command is not None and runs_alone(command):
             self.dismiss(None)
             host(self.app).run_command(f"/{command.name}")

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding
 
 from tui.i18n import tr
 from tui.ui.commands import COMMANDS, Command, name_of
 from tui.ui.host import host
+from tui.ui.screens.choosing import ChoicePage
 from tui.ui.screens.library_lines import chat_lines
-from tui.ui.screens.page import Hint, Page
+from tui.ui.screens.page import Hint
 from tui.ui.widgets.listing import Line
-from tui.ui.widgets.picker import Picker
 
 
-class Palette(Page):
+class Palette(ChoicePage):
     """Commands, then chats. A command that needs more than its name is put into the composer, to be gone on with."""
 
     BINDINGS = [Binding("ctrl+p", "back", id="palette.close", show=False)]  # noqa: RUF012
@@ -29,33 +27,14 @@ class Palette(Page):
     def hints(self) -> Sequence[Hint]:
         return (Hint("Enter", tr("do it"), "choose"), self.back_hint())
 
-    def body(self) -> ComposeResult:
-        yield Picker(tr("type to search"))
-
-    @property
-    def picker(self) -> Picker:
-        return self.query_one(Picker)
-
     async def load(self) -> None:
-        self.picker.query_one("SearchBox").focus()
+        self.focus_search()
         self.picker.show(command_lines())
         chats: list[Mapping[str, Any]] = (await self.call("chats.list", limit=200))["chats"]
         self.picker.show([*command_lines(), *chat_lines(chats, tr("Chats"))])
 
-    def action_choose(self) -> None:
-        if (line := self.picker.listing.chosen) is not None:
-            self._do(line.id)
-
-    @on(Picker.Chosen)
-    def _chosen(self, event: Picker.Chosen) -> None:
-        self._do(event.line.id)
-
-    @on(Picker.Back)
-    def _left(self) -> None:
-        self.action_back()
-
-    def _do(self, line_id: str) -> None:
-        kind, _, rest = line_id.partition(":")
+    def chosen(self, line: Line) -> None:
+        kind, _, rest = line.id.partition(":")
         if kind == "chat":
             self.start(self._open(rest))
             return
