@@ -22,19 +22,31 @@ CacheClass = Literal["prefix", "swa", "recurrent", "none", "unknown"]
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of prompt text. `markup` is True for the template's own literals, the only place where a
-    backend may read special tokens; text of users, cards, lore and models is never markup."""
+    backend may read special tokens; text of users, cards, lore and models is never markup. `image` names one of the
+    request's images, which then stands in the place of the text (shown where a backend takes none)."""
 
     text: str
     markup: bool = False
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture for a model that sees. `id` is the digest of `data`, whose kind `mime` tells (image/png, …)."""
+
+    id: str
+    mime: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message for a chat-completion server. `role` is system, user or assistant."""
+    """One message for a chat-completion server. `role` is system, user or assistant; `images` are ids."""
 
     role: str
     content: str
     name: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,10 @@ class Capabilities:
     special_tokens: tuple[str, ...] = ()          # strings that this tokenizer reads as control tokens
     samplers: frozenset[str] = frozenset()        # canonical names that have an effect there
     warm: bool = False                            # can read a prompt ahead of its request
+    logprobs: int = 0                             # rivals of a token that it can tell, 0 when it tells none
+    images: bool = False                          # the model sees pictures
+    embeddings: bool = False                      # turns texts into vectors
+    switch: bool = False                          # the server lists models and loads another when asked
     shift: bool = False                           # can take a block out of the memory and move the rest up
     cache: CacheClass = "unknown"
     tokenizer: str = ""                           # names the vocabulary: equal names count equally; "" when unknown
@@ -71,6 +87,7 @@ class Capabilities:
             "prefill": self.prefill, "exact_tokens": self.exact_tokens, "adds_bos": self.adds_bos,
             "bos_token": self.bos_token, "eos_token": self.eos_token,
             "has_template": bool(self.chat_template), "samplers": sorted(self.samplers),
+            "logprobs": self.logprobs, "images": self.images, "embeddings": self.embeddings, "switch": self.switch,
             "warm": self.warm, "shift": self.shift, "cache": self.cache,
             "notices": [n.to_json() for n in self.notices], "details": dict(self.details),
         }
@@ -92,6 +109,11 @@ class CompletionRequest:
     bos: str = ""                                 # the format's literal BOS, for backends that do not add one
     shift: bool = False                           # a block gone from the prompt may be cut out of the memory, and what
                                                   # follows moved up instead of read again: close to it, not the same
+    conversation: str = ""                        # whose prompt this is (a chat, a side job of it, a member of a
+                                                  # cast): those with different names do not evict each other's memory
+                                                  # where there is room; "" may take any
+    images: tuple[Image, ...] = ()                # those that pieces and messages name
+    negative: tuple[Piece, ...] = ()              # the other prompt of `guidance_scale`, empty where that is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,31 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Reasoning:
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that might have come. `logprob` is the natural logarithm of its probability."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of the reply, its logarithm of probability before any sampler, and the likeliest others."""
+
+    text: str
+    logprob: float
+    rivals: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The next tokens of the reply, beside their `Text`, where `logprobs` was asked for. The texts of all tokens, put
+    together, begin with the reply's; a token inside a character has what of it is text, which may be nothing."""
+
+    tokens: tuple[Token, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +197,7 @@ class Finish:
     notices: tuple[Notice, ...] = ()              # what this reply tells of the way it came (a buffering proxy, …)
 
 
-Event = Text | Reasoning | Progress | Status | Usage | Finish
+Event = Text | Reasoning | Tokens | Progress | Status | Usage | Finish
 
 
 class Backend(Protocol):

@@ -21,6 +21,8 @@ LEAST_CONTEXT = 256
 BATCH_CPU, BATCH_GPU = 128, 512
 
 FlashAttention = Literal["auto", "on", "off"]
+CacheType = Literal["f16", "q8_0", "q4_0", "f32", "bf16", "q5_0", "q5_1", "q4_1", "iq4_nl"]
+RopeScaling = Literal["model", "none", "linear", "yarn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,36 @@ class EngineSettings:
     and the rest moved up, instead of reading the rest again. The rest was read with the block before it, so replies
     come close to what they would be, not equal."""
 
+    cache_type_k: CacheType = "f16"
+    """Type of the keys in the KV cache; a quantised one takes a half or a quarter of the memory."""
+
+    cache_type_v: CacheType = "f16"
+    """Type of the values in the KV cache; llama.cpp wants flash attention for a quantised one."""
+
+    n_seq: int = 0
+    """Prompts held side by side in the one context (replies, side jobs, casts); 0 chooses."""
+
+    rope_freq_base: float = 0.0
+    """Base of the rotary positions; 0 takes the model's, or what `rope_alpha` makes of it."""
+
+    rope_alpha: float = 0.0
+    """NTK stretching: the base is multiplied by alpha^(d/(d-2)), d being the rotary dimensions; 0 means: not, or what
+    `n_ctx` beyond the trained context asks for."""
+
+    rope_freq_scale: float = 0.0
+    """Linear scale of the positions (0.5 doubles the context); 0 takes the model's."""
+
+    rope_scaling: RopeScaling = "model"
+    """Kind of stretching: that of the model, none, linear, or YaRN."""
+
+    lora: tuple[tuple[str, float], ...] = ()
+    """Adapters: the file of each and its scale."""
+
+    mmproj: str = ""
+    """The projector (a GGUF file) by which the model sees pictures; "" when it does not."""
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"lora": [list(adapter) for adapter in self.lora]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EngineSettings:
@@ -61,25 +91,52 @@ class EngineSettings:
             if name not in known:
                 raise BadInput(notice("The engine has no setting called {field}.", field=name), field=name)
             _check(name, value)
-        return cls(**data)
+        lora = tuple((str(file), float(scale)) for file, scale in data.get("lora", ()))
+        return cls(**{**data, **({"lora": lora} if "lora" in data else {})})
 
     def threads(self) -> int:
         """The number of threads that `n_threads` stands for here."""
         return self.n_threads if self.n_threads > 0 else max(1, _cores() - 1)
 
 
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "flash_attn": get_args(FlashAttention), "rope_scaling": get_args(RopeScaling),
+    "cache_type_k": get_args(CacheType), "cache_type_v": get_args(CacheType),
+}
+_FRACTIONS = frozenset({"rope_freq_base", "rope_alpha", "rope_freq_scale"})
+
+
 def _check(name: str, value: Any) -> None:
-    if name == "flash_attn":
-        if value not in get_args(FlashAttention):
-            raise BadInput(notice("{field} must be auto, on or off.", field=name), field=name)
-        return
-    if name == "cache_shift":
+    """Raise BadInput where `value` is none for that setting."""
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise BadInput(
+                notice("{field} must be one of {values}.", field=name, values=", ".join(_CHOICES[name])), field=name)
+    elif name == "cache_shift":
         if not isinstance(value, bool):
             raise BadInput(notice("{field} must be true or false.", field=name), field=name)
-        return
-    low = -1 if name == "n_gpu_layers" else 0
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 2**24:
-        raise BadInput(notice("{field} must be a whole number, {low} or more.", field=name, low=low), field=name)
+    elif name == "mmproj":
+        if not isinstance(value, str):
+            raise BadInput(notice("{field} must be a text.", field=name), field=name)
+    elif name == "lora":
+        _check_adapters(value)
+    elif name in _FRACTIONS:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e10:
+            raise BadInput(notice("{field} must be a number, 0 or more.", field=name), field=name)
+    else:
+        low = -1 if name == "n_gpu_layers" else 0
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 2**24:
+            raise BadInput(notice("{field} must be a whole number, {low} or more.", field=name, low=low), field=name)
+
+
+def _check_adapters(value: Any) -> None:
+    fits = isinstance(value, (list, tuple)) and all(
+        isinstance(a, (list, tuple)) and len(a) == 2 and isinstance(a[0], str)
+        and isinstance(a[1], (int, float)) and not isinstance(a[1], bool) and -100 <= a[1] <= 100
+        for a in value
+    )
+    if not fits:
+        raise BadInput(notice("{field} must be a list of files, each with its scale.", field="lora"), field="lora")
 
 
 def _cores() -> int:

@@ -74,7 +74,11 @@ CATALOGUE: dict[str, str] = {
     "llama.cpp gave no sign of life any more, so it was ended.":
         "llama.cpp перестал подавать признаки жизни, поэтому его процесс завершён.",
     "The engine has no setting called {field}.": "У движка нет настройки {field}.",
-    "{field} must be auto, on or off.": "{field} — это auto, on или off.",
+    "{field} must be a text.": "{field} — текст.",
+    "{field} is longer than {limit} characters.": "{field}: больше {limit} знаков.",
+    "{field} must be one of {values}.": "{field} — одно из: {values}.",
+    "{field} must be a number, 0 or more.": "{field} — число, 0 или больше.",
+    "{field} must be a list of files, each with its scale.": "{field} — список файлов, у каждого свой масштаб.",
     "{field} must be a whole number, {low} or more.": "{field} — целое число не меньше {low}.",
     "llama.cpp crashed when it tried the model for the first time ({reason}).":
         "llama.cpp упал при первой проверке модели ({reason}).",
