@@ -129,6 +129,9 @@ CATALOGUE: dict[str, str] = {
         "{file}, строка {line}: у {field} должны быть собственные поля.",
     "{file}, line {line}: {field} must be a single value.":
         "{file}, строка {line}: {field} должно быть одним значением.",
+    "{file}, line {line}: {field} is longer than {limit} characters.":
+        "{file}, строка {line}: {field}: больше {limit} знаков.",
+    "{file}, line {line}: {field} must be a text.": "{file}, строка {line}: {field} — текст.",
     "{file}, line {line}: {field} must be true or false.":
         "{file}, строка {line}: {field} должно быть true или false.",
     "{file}, line {line}: {field} must be a number, not {value}.":
