@@ -147,9 +147,14 @@ async def test_a_draft_is_stored_though_nobody_pauses(evening: Evening) -> None:
 @pytest.mark.parametrize("sent", [False, True])
 async def test_what_is_typed_before_the_chat_is_there_is_not_lost(evening: Evening, sent: bool) -> None:
     await evening.core.call("chats.draft", id=evening.chat, text="не всё")
-    terminal = evening.open()
-    await terminal.shows("Write here")                         # the first frame, long before there is a core
-    terminal.send("рано" + (ENTER if sent else ""))
+    os.kill(evening.core.hello["pid"], signal.SIGSTOP)         # lest the chat be there first
+    try:
+        terminal = evening.open()
+        await terminal.shows("Write here")
+        terminal.send("рано" + (ENTER if sent else ""))
+        await terminal.shows("рано")
+    finally:
+        os.kill(evening.core.hello["pid"], signal.SIGCONT)
     await terminal.shows("#1")
     await terminal.shows("не всё рано")
     async with asyncio.timeout(60):

@@ -82,6 +82,12 @@ async def writing(house: House) -> bool:
         return bool((await guest.call("status"))["busy"])
 
 
+async def approaching(house: House) -> bool:
+    """Whether a server has been turned to: until then a turn may still go to another one."""
+    async with house.guest() as guest:
+        return bool((await guest.call("connection.get"))["state"] == "loading")
+
+
 async def until(wanted: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not await wanted():
@@ -142,7 +148,7 @@ async def test_a_chat_is_left_for_another_server_while_the_first_is_silent(
     await use(house, nobody)
     async with house.guest() as guest:
         said = await say(guest)
-        await until(lambda: writing(house))
+        await until(lambda: approaching(house))
         began = time.monotonic()
         await guest.call("connection.use", kind="koboldcpp", url=model.url, template="chatml")
         other = new_id()
