@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from tui.backends import failures
+from tui.backends import failures, koboldcpp, lmstudio, ollama, textgen
 from tui.backends.dialects import Dialect
+from tui.backends.facts import MODELS_LIMIT, NAME_LIMIT, Facts, Get, base_name, line, template, token
 from tui.backends.families import cache_class
 from tui.backends.frames import whole, window
-from tui.backends.http import Answer, Http
+from tui.backends.http import Http
 from tui.backends.tokens import ROUTES, can_count
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
@@ -20,20 +20,11 @@ from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError
 from tui.domain.notice import Notice, notice
 
-NAME_LIMIT = 120
-MODELS_LIMIT = 500
-TEMPLATE_LIMIT = 200_000
-PATH_LIMIT = 4096
-
-Get = Callable[[str], Awaitable[Answer]]
-Facts = dict[str, Any]
-"""Fields of Capabilities found so far."""
-
 
 async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -> tuple[Capabilities, tuple[str, ...]]:
     """Capabilities and the list of models. Raises BackendError when the server cannot be used."""
     models, facts = await _models(get, http, dialect, endpoint.model)
-    facts |= await _READERS.get(dialect.name, _nothing)(get, http)
+    facts |= await _READERS.get(dialect.name, _nothing)(get, http, endpoint)
     if dialect.name in ROUTES and "exact_tokens" not in facts:
         facts["exact_tokens"] = await can_count(http, dialect.name)
     found = str(facts.get("model") or "")
@@ -89,7 +80,7 @@ async def _models(get: Get, http: Http, dialect: Dialect, chosen: str) -> tuple[
     if answer.status in {401, 403}:
         raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(answer.data))
     entries = [e for e in data if isinstance(e, dict)][:MODELS_LIMIT] if isinstance(data, list) else []
-    names = tuple(n for e in entries if (n := _line(e.get("id"), NAME_LIMIT)))
+    names = tuple(n for e in entries if (n := line(e.get("id"), NAME_LIMIT)))
     used = next((e for e in entries if e.get("id") == chosen), None if dialect.public or not entries else entries[0])
     return names, {"context_length": length} if used and (length := _window(used)) else {}
 
@@ -101,11 +92,11 @@ def _window(entry: dict[str, Any]) -> int | None:
     return next((n for s in sources if (n := window(s))), None)
 
 
-async def _nothing(get: Get, http: Http) -> Facts:
+async def _nothing(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     return {}
 
 
-async def _llamacpp(get: Get, http: Http) -> Facts:
+async def _llamacpp(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     props = await get("/props")
     data = props.data if isinstance(props.data, dict) else {}
     if data.get("role") == "router":
@@ -114,15 +105,15 @@ async def _llamacpp(get: Get, http: Http) -> Facts:
                    address=http.address.shown),
             notice("Start llama-server with one model, or connect to that one."), kind="router", retryable=False)
     settings = data.get("default_generation_settings")
-    bos, eos = _token(data.get("bos_token")), _token(data.get("eos_token"))
+    bos, eos = token(data.get("bos_token")), token(data.get("eos_token"))
     entries = (await get("/v1/models")).field("data")
     meta = entries[0].get("meta") if isinstance(entries, list) and entries and isinstance(entries[0], dict) else None
     facts = {
-        "model": _base_name(data.get("model_alias") or data.get("model_path")),
-        "version": _line(data.get("build_info"), 60),
+        "model": base_name(data.get("model_alias") or data.get("model_path")),
+        "version": line(data.get("build_info"), 60),
         "context_length": window(settings.get("n_ctx")) if isinstance(settings, dict) else None,
         "trained_context": window(meta.get("n_ctx_train")) if isinstance(meta, dict) else None,
-        "chat_template": _template(data.get("chat_template")), "bos_token": bos, "eos_token": eos,
+        "chat_template": template(data.get("chat_template")), "bos_token": bos, "eos_token": eos,
         "special_tokens": tuple(t for t in (bos, eos) if plausible(t)),
         "exact_tokens": True, "adds_bos": await _adds_bos(http),
         "details": {"slots": whole(data.get("total_slots"))},
@@ -137,7 +128,7 @@ async def _adds_bos(http: Http) -> bool:
     return not isinstance(tokens, list) or bool(tokens)
 
 
-async def _llama_cpp_python(get: Get, http: Http) -> Facts:
+async def _llama_cpp_python(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     """It tells neither context nor template. Its count of nothing is the count of BOS."""
     answer = await http.ask(f"{http.address.root}/extras/tokenize/count", {"input": ""})
     count = whole(answer.field("count"))
@@ -146,92 +137,30 @@ async def _llama_cpp_python(get: Get, http: Http) -> Facts:
     models = (await get("/v1/models")).field("data")
     name = models[0].get("id") if isinstance(models, list) and models and isinstance(models[0], dict) else ""
     return {
-        "model": _base_name(name), "version": _line(version, 60), "exact_tokens": count is not None,
+        "model": base_name(name), "version": line(version, 60), "exact_tokens": count is not None,
         "adds_bos": count != 0,
     }
 
 
-async def _koboldcpp(get: Get, http: Http) -> Facts:
-    model = await get("/api/v1/model")
-    if model.status in {401, 403} or model.field("result") == "koboldcpp/protected-model":
-        raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(model.data))
-    props = await get("/props")
-    allocated = window((await get("/api/extra/true_max_context_length")).field("value"))
-    facts: Facts = {
-        "model": _line(model.field("result"), NAME_LIMIT + 10).removeprefix("koboldcpp/")[:NAME_LIMIT],
-        "version": _line((await get("/api/extra/version")).field("version"), 20),
-        "context_length": allocated or window((await get("/api/v1/config/max_context_length")).field("value")),
-        "chat_template": _template(props.field("chat_template")), "exact_tokens": True,
-    }
-    return {k: v for k, v in facts.items() if v is not None}
-
-
-async def _tabby(get: Get, http: Http) -> Facts:
+async def _tabby(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     answer = await get("/v1/model")
     parameters = answer.field("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     facts = {
-        "model": _line(answer.field("id"), NAME_LIMIT),
+        "model": line(answer.field("id"), NAME_LIMIT),
         "context_length": window(parameters.get("max_seq_len")),
-        "chat_template": _template(parameters.get("prompt_template_content")),
+        "chat_template": template(parameters.get("prompt_template_content")),
     }
     return {k: v for k, v in facts.items() if v}
 
 
-async def _textgen(get: Get, http: Http) -> Facts:
-    name = (await get("/v1/internal/model/info")).field("model_name")
-    return {"model": _line(name, NAME_LIMIT)}
-
-
-async def _ollama(get: Get, http: Http) -> Facts:
-    running = (await get("/api/ps")).field("models")
-    loaded = running[0] if isinstance(running, list) and running and isinstance(running[0], dict) else {}
-    facts: Facts = {
-        "version": _line((await get("/api/version")).field("version"), 30),
-        "context_length": window(loaded.get("context_length")),
-    }
-    return {k: v for k, v in facts.items() if v}
-
-
-async def _lmstudio(get: Get, http: Http) -> Facts:
-    """The model that is loaded, and with which context."""
-    entries = (await get("/api/v0/models")).field("data")
-    entries = entries if isinstance(entries, list) else []
-    loaded = [e for e in entries if isinstance(e, dict) and e.get("state") == "loaded"]
-    if not loaded:
-        return {}
-    name = _line(loaded[0].get("id"), NAME_LIMIT)
-    facts = {"model": name, "context_length": window(loaded[0].get("loaded_context_length"))}
-    return {k: v for k, v in facts.items() if v}
-
-
-async def _vllm(get: Get, http: Http) -> Facts:
+async def _vllm(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     version = (await get("/version")).field("version")
-    return {"version": _line(version, 30)}
+    return {"version": line(version, 30)}
 
 
-_READERS: dict[str, Callable[[Get, Http], Awaitable[Facts]]] = {
-    "llamacpp": _llamacpp, "llama_cpp_python": _llama_cpp_python, "koboldcpp": _koboldcpp, "tabby": _tabby,
-    "textgen": _textgen, "ollama": _ollama, "lmstudio": _lmstudio, "vllm": _vllm, "aphrodite": _vllm,
+_READERS: dict[str, Callable[[Get, Http, Endpoint], Awaitable[Facts]]] = {
+    "llamacpp": _llamacpp, "llama_cpp_python": _llama_cpp_python, "koboldcpp": koboldcpp.describe, "tabby": _tabby,
+    "textgen": textgen.describe, "ollama": ollama.describe, "lmstudio": lmstudio.describe, "vllm": _vllm,
+    "aphrodite": _vllm,
 }
-
-
-def _base_name(path: Any) -> str:
-    """A model's name: of a path only the last part, without .gguf."""
-    whole_path = path[-PATH_LIMIT:] if isinstance(path, str) else ""
-    name = re.split(r"[/\\]", whole_path)[-1] if whole_path.lower().endswith(".gguf") else whole_path
-    return clean_line(re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE), NAME_LIMIT)
-
-
-def _line(text: Any, limit: int) -> str:
-    """A string of a stranger as one clean line, "" for anything else."""
-    return clean_line(text, limit) if isinstance(text, str) else ""
-
-
-def _template(text: Any) -> str:
-    """A Jinja template as the model has it; old servers end it with a NUL."""
-    return text.rstrip("\0")[:TEMPLATE_LIMIT] if isinstance(text, str) else ""
-
-
-def _token(text: Any) -> str:
-    return text[:80] if isinstance(text, str) else ""
