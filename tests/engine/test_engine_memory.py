@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tui.domain.backend import Finish, Piece, Progress, Text
 from tui.domain.samplers import Samplers
-from tui.engine.memory import LEAST_MOVED, kept_stretches
 from tui.engine.proxy import EmbeddedEngine
 from tui.engine.settings import EngineSettings
+from tui.engine.stretches import LEAST_MOVED, kept_stretches
 
 GREEDY = Samplers(temperature=0)
 WORDS = (

@@ -1,7 +1,8 @@
-"""Every call into llama.cpp, and nothing else: the one module that knows llama-cpp-python's low-level names.
+"""Every call into llama.cpp, and nothing else: with its neighbours `bindings_*` the only modules that know
+llama-cpp-python's low-level names.
 
-Only the worker process imports the native library, through `load_library`. The names in `SIGNATURES` are all
-that Traktir uses; the worker compares them with what is installed before it calls anything, because the C
+Only the worker process imports the native library, through `load_library`. The names in their `SIGNATURES` are
+all that Traktir uses; the worker compares them with what is installed before it calls anything, because the C
 interface changes between versions (0.3.36 put the vocabulary size first in `llama_sampler_init_penalties`) and
 a wrong argument there is a crash, not an exception.
 """
@@ -13,26 +14,17 @@ import importlib
 import importlib.util
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.engine.bindings_memory import Context
 
 #: Arguments of each function used, as ctypes spells their types ("ptr" for any pointer or handle).
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_backend_init": (),
-    "llama_batch_get_one": ("ptr", "c_int"),
-    "llama_context_default_params": (),
-    "llama_decode": ("ptr", "llama_batch"),
-    "llama_free": ("ptr",),
-    "llama_get_memory": ("ptr",),
-    "llama_init_from_model": ("ptr", "llama_context_params"),
     "llama_log_set": ("ptr", "c_void_p"),
-    "llama_memory_can_shift": ("ptr",),
-    "llama_memory_clear": ("ptr", "c_bool"),
-    "llama_memory_seq_add": ("ptr", "c_int", "c_int", "c_int", "c_int"),
-    "llama_memory_seq_cp": ("ptr", "c_int", "c_int", "c_int", "c_int"),
-    "llama_memory_seq_pos_max": ("ptr", "c_int"),
-    "llama_memory_seq_rm": ("ptr", "c_int", "c_int", "c_int"),
     "llama_model_chat_template": ("ptr", "c_char_p"),
     "llama_model_default_params": (),
     "llama_model_desc": ("ptr", "c_char_p", "c_ulong"),
@@ -47,8 +39,6 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_model_n_params": ("ptr",),
     "llama_model_n_swa": ("ptr",),
     "llama_model_size": ("ptr",),
-    "llama_n_batch": ("ptr",),
-    "llama_n_ctx_seq": ("ptr",),
     "llama_print_system_info": (),
     "llama_sampler_accept": ("ptr", "c_int"),
     "llama_sampler_chain_add": ("ptr", "ptr"),
@@ -69,7 +59,6 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_sampler_sample": ("ptr", "ptr", "c_int"),
     "llama_set_abort_callback": ("ptr", "ptr", "ptr"),
     "llama_supports_gpu_offload": (),
-    "llama_synchronize": ("ptr",),
     "llama_token_to_piece": ("ptr", "c_int", "c_char_p", "c_int", "c_int", "c_bool"),
     "llama_tokenize": ("ptr", "c_char_p", "c_int", "ptr", "c_int", "c_bool", "c_bool"),
     "llama_vocab_bos": ("ptr",),
@@ -86,19 +75,14 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "llama_model_params": (
         "n_gpu_layers", "progress_callback", "use_extra_bufts", "vocab_only",
     ),
-    "llama_context_params": (
-        "n_ctx", "n_batch", "n_ubatch", "n_threads", "n_threads_batch", "flash_attn_type", "no_perf",
-        "swa_full", "n_seq_max", "kv_unified",
-    ),
     "llama_sampler_chain_params": ("no_perf",),
     "llama_logit_bias": ("token", "bias"),
 }
 
 ATTR_UNKNOWN, ATTR_CONTROL, ATTR_LSTRIP, ATTR_RSTRIP = 1, 8, 128, 256
-FLASH = {"auto": -1, "off": 0, "on": 1}
 
-#: Sequences of a context: what the model sees, and what is aside.
-_MAIN, _ASIDE = 0, 1
+#: Modules beside this one that call llama.cpp too. Each has its own SIGNATURES and FIELDS.
+NEIGHBOURS = ("bindings_memory",)
 
 _library: Any = None
 
@@ -123,10 +107,13 @@ def load_library() -> Any:
     return _library
 
 
-def differences(lib: Any) -> list[str]:
-    """What of `SIGNATURES` and `FIELDS` the library has otherwise, one line each; empty when all is as expected."""
+def differences(
+    lib: Any, signatures: Mapping[str, tuple[str, ...]] | None = None, fields: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[str]:
+    """What of `signatures` and `fields` (by default those of this module) the library has otherwise, one line each;
+    empty when all is as expected."""
     wrong = []
-    for name, expected in SIGNATURES.items():
+    for name, expected in (SIGNATURES if signatures is None else signatures).items():
         function = getattr(lib, name, None)
         if function is None:
             wrong.append(f"{name} is gone")
@@ -134,9 +121,18 @@ def differences(lib: Any) -> list[str]:
         found = tuple(_type_name(kind) for kind in function.argtypes)
         if not _agree(found, expected):
             wrong.append(f"{name}{found} instead of {expected}")
-    for structure, names in FIELDS.items():
+    for structure, names in (FIELDS if fields is None else fields).items():
         present = {field[0] for field in getattr(lib, structure)._fields_}
         wrong += [f"{structure}.{name} is gone" for name in names if name not in present]
+    return wrong
+
+
+def all_differences(lib: Any) -> list[str]:
+    """The differences of this module and of all its neighbours `bindings_*`."""
+    wrong = differences(lib)
+    for name in NEIGHBOURS:
+        module = importlib.import_module(f"tui.engine.{name}")
+        wrong += differences(lib, module.SIGNATURES, module.FIELDS)
     return wrong
 
 
@@ -271,95 +267,6 @@ class Vocab:
 
     def ends_reply(self, token: int) -> bool:
         return bool(self._lib.llama_vocab_is_eog(self.handle, token))
-
-
-class Context:
-    """The memory of one conversation: decode into it, take its tail back, sample from its last output."""
-
-    def __init__(self, handle: Any, model: Model, *, has_aside: bool = False) -> None:
-        self._lib = load_library()
-        self.handle = handle
-        self.model = model
-        self.has_aside = has_aside
-        self.size = int(self._lib.llama_n_ctx_seq(handle))
-        self.batch = int(self._lib.llama_n_batch(handle))
-        self._memory = self._lib.llama_get_memory(handle)
-        #: Whether what it holds can be given other positions.
-        self.can_shift = bool(self._memory) and bool(self._lib.llama_memory_can_shift(self._memory))
-        self._tokens = (ctypes.c_int32 * self.batch)()
-
-    @staticmethod
-    def create(
-        model: Model, *, size: int, batch: int, ubatch: int, threads: int, flash: str, aside: bool = False,
-    ) -> Context | None:
-        """A context of `size` tokens, or None when there is no memory for it. `aside`: part of what it holds can be
-        set aside while something else is read in its place; both share the `size` tokens."""
-        lib = load_library()
-        params = lib.llama_context_default_params()
-        params.n_ctx = size
-        params.n_batch = min(batch, size)
-        params.n_ubatch = min(ubatch, batch, size)
-        params.n_threads = params.n_threads_batch = threads
-        params.flash_attn_type = FLASH[flash]
-        params.no_perf = True
-        if aside and not model.recurrent:
-            params.n_seq_max, params.kv_unified = 2, True
-        params.swa_full = True                    # all of a sliding window's past is kept, so that it can be cut
-        handle = lib.llama_init_from_model(model.handle, params)
-        return Context(handle, model, has_aside=params.n_seq_max == 2) if handle else None
-
-    def decode(self, tokens: Sequence[int]) -> int:
-        """Put at most `batch` tokens at the end of the memory. 0 done, 1 no room, 2 aborted, below 0 failed."""
-        count = len(tokens)
-        self._tokens[:count] = list(tokens)
-        batch = self._lib.llama_batch_get_one(self._tokens, count)
-        return int(self._lib.llama_decode(self.handle, batch))
-
-    def wait(self) -> None:
-        """Until the device has done what `decode` gave it (a GPU works on its own)."""
-        self._lib.llama_synchronize(self.handle)
-
-    def cut_back(self, length: int) -> bool:
-        """Keep the first `length` tokens. False where this memory cannot give its tail back."""
-        return bool(self._lib.llama_memory_seq_rm(self._memory, 0, length, -1))
-
-    def cut_out(self, start: int, count: int) -> bool:
-        """Take `count` tokens from `start` on out of the memory, and move what follows them up to their place; the
-        next decode computes their new positions. False where this memory cannot, and then it is as it was."""
-        if not self.can_shift or not self._lib.llama_memory_seq_rm(self._memory, 0, start, start + count):
-            return False
-        self._lib.llama_memory_seq_add(self._memory, 0, start + count, -1, -count)
-        return True
-
-    def set_aside(self, keep: int, start: int, end: int) -> None:
-        """Hold only the first `keep` tokens, and those from `start` to `end` aside, where nothing sees them."""
-        for sequence, first in ((_ASIDE, 0), (_MAIN, end)):
-            self._lib.llama_memory_seq_rm(self._memory, sequence, first, -1)
-        self._lib.llama_memory_seq_cp(self._memory, _MAIN, _ASIDE, start, end)
-        self._lib.llama_memory_seq_rm(self._memory, _MAIN, keep, -1)
-
-    def bring_back(self, start: int, end: int, place: int) -> None:
-        """Put what is aside from `start` to `end` back, now from `place` on, which is not behind `start`; what was
-        aside before it is dropped. The next decode computes the new positions."""
-        self._lib.llama_memory_seq_rm(self._memory, _ASIDE, 0, start)
-        if place != start:
-            self._lib.llama_memory_seq_add(self._memory, _ASIDE, start, end, place - start)
-        self._lib.llama_memory_seq_cp(self._memory, _ASIDE, _MAIN, place, place + end - start)
-        self._lib.llama_memory_seq_rm(self._memory, _ASIDE, place, place + end - start)
-
-    def drop_aside(self) -> None:
-        self._lib.llama_memory_seq_rm(self._memory, _ASIDE, 0, -1)
-
-    def clear(self) -> None:
-        self._lib.llama_memory_clear(self._memory, True)
-
-    @property
-    def length(self) -> int:
-        """Tokens in the memory."""
-        return int(self._lib.llama_memory_seq_pos_max(self._memory, 0)) + 1
-
-    def free(self) -> None:
-        self._lib.llama_free(self.handle)
 
 
 class Chain:

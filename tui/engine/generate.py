@@ -12,7 +12,7 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
-from tui.engine.bindings import AbortFlag, Chain, Context
+from tui.engine.bindings import Chain
 from tui.engine.memory import Aborted, Memory, TellProgress
 from tui.engine.stopping import StopScanner
 from tui.engine.tokenise import Tokeniser
@@ -48,13 +48,13 @@ class Outcome:
 
 
 class Generator:
-    """Makes replies in one context."""
+    """Makes replies in the current sequence of a memory."""
 
-    def __init__(self, context: Context, tokeniser: Tokeniser, flag: AbortFlag) -> None:
-        self._context = context
-        self._memory = Memory(context, flag)
+    def __init__(self, memory: Memory, tokeniser: Tokeniser) -> None:
+        self._context = memory.context
+        self._memory = memory
         self._tokeniser = tokeniser
-        self._vocab = context.model.vocab
+        self._vocab = memory.context.model.vocab
         self._pieces: dict[int, bytes] = {}
 
     def run(
@@ -98,7 +98,7 @@ class Generator:
         prompt = ([self._vocab.bos] if self._vocab.adds_bos else []) + text
         limit = max(2, min(self._context.size - 2, self._context.batch, len(prompt)))
         self.run(prompt[:limit], Samplers(temperature=0), 2, (), lambda _: None, lambda *_: None)
-        self._memory.forget()
+        self._memory.forget_all()
 
     def _check(self, prompt: Sequence[int]) -> None:
         if not prompt:

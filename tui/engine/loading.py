@@ -12,9 +12,12 @@ from tui.domain.backend import CacheClass
 from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.engine import bindings
-from tui.engine.bindings import AbortFlag, Context, Model
+from tui.engine.bindings import AbortFlag, Model
+from tui.engine.bindings_memory import Context
 from tui.engine.generate import Generator
-from tui.engine.settings import BATCH_CPU, BATCH_GPU, DEFAULT_CONTEXT, LEAST_CONTEXT, EngineSettings
+from tui.engine.memory import Memory
+from tui.engine.opening import open_context
+from tui.engine.settings import EngineSettings
 from tui.engine.tokenise import Tokeniser
 
 #: Seconds between two marks of progress.
@@ -28,6 +31,7 @@ class Loaded:
     model: Model
     context: Context
     tokeniser: Tokeniser
+    memory: Memory
     generator: Generator
     gpu_layers: int
     threads: int
@@ -39,11 +43,13 @@ class Loaded:
             "description": self.model.description, "context": self.context.size,
             "trained_context": self.model.trained_context, "chat_template": self.model.chat_template,
             "adds_bos": vocab.adds_bos, "bos": vocab.text(vocab.bos), "eos": vocab.text(vocab.eos),
-            "special_tokens": list(self.tokeniser.special_tokens), "cache": _cache_class(self.model),
+            "special_tokens": list(self.tokeniser.special_tokens), "cache": _cache_class(self.context),
             "can_shift": self.context.can_shift, "notices": [n.to_json() for n in self.notices],
             "details": {
                 "layers": self.model.layers, "gpu_layers": self.gpu_layers, "parameters": self.model.parameters,
                 "model_bytes": self.model.size, "vocabulary": vocab.size, "batch": self.context.batch,
+                "prompts": len(self.memory.held), "cells": self.context.cells,
+                "cache_types": [self.context.shape.key_type, self.context.shape.value_type],
                 "threads": self.threads, "recurrent": self.model.recurrent,
                 "sliding_window": self.model.sliding_window, "gpu_build": bindings.uses_gpu(),
                 "system": bindings.system_info(),
@@ -51,9 +57,11 @@ class Loaded:
         }
 
 
-def _cache_class(model: Model) -> CacheClass:
-    """Sliding windows are no limit here: the context keeps all of their past (`swa_full`)."""
-    return "recurrent" if model.recurrent else "prefix"
+def _cache_class(context: Context) -> CacheClass:
+    """A sliding window is no limit where the context keeps all of its past."""
+    if context.model.recurrent:
+        return "recurrent"
+    return "prefix" if context.cuts else "swa"
 
 
 def load(
@@ -72,13 +80,14 @@ def load(
         raise EngineError(notice("This model translates from one text to another; it cannot continue one."))
     gpu = bindings.uses_gpu() and layers != 0
     threads = settings.threads()
-    context = _open_context(model, settings, BATCH_GPU if gpu else BATCH_CPU, threads, notices)
+    context, prompts = open_context(model, settings, gpu=gpu, threads=threads, notices=notices)
     tokeniser = Tokeniser(model.vocab)
-    generator = Generator(context, tokeniser, flag)
+    memory = Memory(context, flag, prompts=prompts, ends_message=tokeniser.is_control)
+    generator = Generator(memory, tokeniser)
     tell({"is": "proving"})
     generator.prove()
     used = (layers if layers >= 0 else model.layers) if gpu else 0
-    return Loaded(model, context, tokeniser, generator, used, threads, tuple(notices))
+    return Loaded(model, context, tokeniser, memory, generator, used, threads, tuple(notices))
 
 
 def _load_model(
@@ -124,36 +133,3 @@ def _sparing(tell: Callable[[dict[str, Any]], None]) -> Callable[[float], None]:
             tell({"is": "loading", "fraction": round(fraction, 3)})
 
     return progress
-
-
-def _open_context(
-    model: Model, settings: EngineSettings, batch: int, threads: int, notices: list[Notice],
-) -> Context:
-    """The context asked for, or half of it, and half again, until there is memory for it."""
-    trained = model.trained_context
-    wanted = settings.n_ctx or min(trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
-    if trained and wanted > trained:
-        notices.append(notice(
-            "The context of {tokens} tokens is larger than the {trained} that this model was trained for.",
-            tokens=wanted, trained=trained,
-        ))
-    batch = settings.n_batch or batch
-    size = wanted
-    while size >= min(wanted, LEAST_CONTEXT):
-        context = Context.create(
-            model, size=size, batch=batch, ubatch=settings.n_ubatch or batch, threads=threads,
-            flash=settings.flash_attn, aside=settings.cache_shift,
-        )
-        if context is not None:
-            if size < wanted:
-                notices.append(notice(
-                    "There was no memory for a context of {wanted} tokens; it has {tokens} instead.",
-                    wanted=wanted, tokens=context.size,
-                ))
-            return context
-        size //= 2
-    raise EngineError(
-        notice("There is no memory for a context of {tokens} tokens, nor for a smaller one.", tokens=wanted),
-        notice("Choose a smaller model, or end other programs that use memory."),
-        kind="memory",
-    )

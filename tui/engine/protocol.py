@@ -1,8 +1,8 @@
 """What the proxy and the worker say to each other: one JSON object a line, over two pipes.
 
 To the worker, by `do`: `load` (path, settings, extra_bufts), `complete` (id, pieces, samplers, max_tokens,
-stop, bos, shift), `warm` (id, pieces, bos, shift), `count` (id, prompts), `abort` (id), `ping`. The end of
-the pipe means: finish.
+stop, bos, shift, conversation), `warm` (id, pieces, bos, shift, conversation), `count` (id, prompts), `abort` (id),
+`ping`. The end of the pipe means: finish.
 
 From the worker, by `is`: `loading` (fraction), `proving`, `ready` (facts), `failed` (error); then with the id of
 a request `progress`, `text`, `finish` (outcome), `error`, `counted`, `warmed` (tokens); at any time `here`, the answer
@@ -57,7 +57,10 @@ def warm_to_json(request: CompletionRequest, key: str, *, shift: bool) -> dict[s
 
 
 def _prompt_to_json(request: CompletionRequest, shift: bool) -> dict[str, Any]:
-    return {"pieces": pieces_to_json(request.pieces), "bos": request.bos, "shift": shift}
+    return {
+        "pieces": pieces_to_json(request.pieces), "bos": request.bos, "shift": shift,
+        "conversation": request.conversation,
+    }
 
 
 def samplers_from_json(data: Mapping[str, Any]) -> Samplers:

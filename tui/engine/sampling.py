@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.domain.samplers import SAMPLER_NAMES, Samplers
-from tui.engine.bindings import Chain, Context
+from tui.engine.bindings import Chain
+from tui.engine.bindings_memory import Context
 from tui.engine.tokenise import Tokeniser
 
 #: The one seed that llama.cpp reads as "draw one yourself", so that the reply could not be made again.

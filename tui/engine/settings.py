@@ -61,6 +61,10 @@ class EngineSettings:
     n_seq: int = 0
     """Prompts held side by side in the one context (replies, side jobs, casts); 0 chooses."""
 
+    swa_full: bool = True
+    """Whether the whole past of sliding windows is kept, so that prompts can be cut anywhere; it takes more memory.
+    Without, copies are made at the ends of messages, and a change further up costs reading from the copy before."""
+
     rope_freq_base: float = 0.0
     """Base of the rotary positions; 0 takes the model's, or what `rope_alpha` makes of it."""
 
@@ -112,7 +116,7 @@ def _check(name: str, value: Any) -> None:
         if value not in _CHOICES[name]:
             raise BadInput(
                 notice("{field} must be one of {values}.", field=name, values=", ".join(_CHOICES[name])), field=name)
-    elif name == "cache_shift":
+    elif name in ("cache_shift", "swa_full"):
         if not isinstance(value, bool):
             raise BadInput(notice("{field} must be true or false.", field=name), field=name)
     elif name == "mmproj":

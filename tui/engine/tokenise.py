@@ -55,6 +55,10 @@ class Tokeniser:
         """The id of the control token spelled `text`."""
         return self._control.get(text)
 
+    def is_control(self, token: int) -> bool:
+        """Whether that is a control token; those of a template stand between messages."""
+        return token in self._strips
+
     def prompt(self, pieces: Iterable[Piece], bos: str = "") -> list[int]:
         """Tokens of a whole prompt, with BOS exactly once: the vocabulary's own where it asks for one, else
         the format's literal `bos` where that is a control token; one that `pieces` begin with stands for both."""

@@ -143,7 +143,7 @@ class Worker:
 
     def _load(self, command: dict[str, Any]) -> Loaded | None:
         try:
-            wrong = bindings.differences(bindings.load_library())
+            wrong = bindings.all_differences(bindings.load_library())
             if wrong:
                 raise EngineError(
                     notice("The installed llama-cpp-python is not of the version that Traktir was made for."),
@@ -168,6 +168,7 @@ class Worker:
         self._desk.begin(request)
         try:
             prompt = loaded.tokeniser.prompt(protocol.pieces_from_json(command["pieces"]), command["bos"])
+            loaded.memory.turn_to(command["conversation"], prompt, shift=command["shift"])
             if command["do"] == "warm":
                 held = loaded.generator.warm(prompt, shift=command["shift"])
                 self._tell({"is": "warmed", "id": request, "tokens": held})
