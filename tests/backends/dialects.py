@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripted import SSE, Handler, Line, Request, ScriptedServer, answer, event, play
+from scripted import NDJSON, SSE, Handler, Line, Request, ScriptedServer, answer, event, json_line, play
 
 from tui.domain.endpoint import Endpoint, EndpointKind
 
@@ -17,8 +17,8 @@ MODEL = "scripted"
 
 @dataclass(frozen=True)
 class Voice:
-    """One kind of server. `frame` is the shape of its replies by default: "chat", "text", "llamacpp", "koboldcpp".
-    `owner` is what its list of models says, `thought` its key for thoughts, `newline` how it ends lines."""
+    """One kind of server. `frame` is the shape of its replies by default: "chat", "text", "llamacpp", "koboldcpp",
+    "ollama". `owner` is what its list of models says, `thought` its key for thoughts, `newline` how it ends lines."""
 
     name: EndpointKind
     frame: str
@@ -35,7 +35,7 @@ class Voice:
 
     @property
     def route(self) -> str:
-        paths = {"llamacpp": "/completion", "koboldcpp": "/api/extra/generate/stream",
+        paths = {"llamacpp": "/completion", "koboldcpp": "/api/extra/generate/stream", "ollama": "/api/generate",
                  "text": f"{self.api}/completions", "chat": f"{self.api}/chat/completions"}
         return f"POST {paths[self.frame]}"
 
@@ -70,9 +70,16 @@ class Voice:
 
     def reply(self, text: str, reason: str = "stop") -> Handler:
         """A whole reply, some letters a frame."""
-        return play(SSE, *(self.words(text[at:at + 4]) for at in range(0, len(text), 4)), self.end(reason))
+        return play(self.head, *(self.words(text[at:at + 4]) for at in range(0, len(text), 4)), self.end(reason))
+
+    @property
+    def head(self) -> bytes:
+        """The head of a reply."""
+        return NDJSON if self.frame == "ollama" else SSE
 
     def event(self, data: Any) -> bytes:
+        if self.frame == "ollama":
+            return json_line(data)
         name = b"event: message\n" if self.frame == "koboldcpp" else b""
         return name + event(data, self.newline)
 
@@ -82,10 +89,14 @@ class Voice:
             return self.event({"index": 0, "content": text, "tokens": [7], "stop": False, "id_slot": 0})
         if self.frame == "koboldcpp":
             return self.event({"token": text, "finish_reason": "null"})
+        if self.frame == "ollama":
+            return self.event({"model": MODEL, "response": text, "done": False})
         return self.event({self._model: MODEL, "choices": [self._choice(text, None)]})
 
     def thinks(self, text: str) -> bytes | None:
         """One frame of thoughts, None where they stand in the text."""
+        if self.frame == "ollama":
+            return self.event({"model": MODEL, "response": "", "thinking": text, "done": False})
         if self.frame != "chat":
             return None
         if self.name == "mistral":
@@ -103,6 +114,11 @@ class Voice:
                 "timings": {"cache_n": 3, "prompt_n": prompt - 3, "predicted_n": completion}})
         if self.frame == "koboldcpp":
             return self.event({"token": "", "finish_reason": reason})
+        if self.frame == "ollama":
+            return self.event({
+                "model": MODEL, "response": "", "done": True, "done_reason": reason, "load_duration": 5_000_000,
+                "prompt_eval_count": prompt, "prompt_eval_duration": 10_000_000, "eval_count": completion,
+                "eval_duration": 100_000_000, "total_duration": 115_000_000})
         last = self.event({self._model: MODEL, "choices": [self._choice("", reason)]})
         return last + self.figures({"prompt_tokens": prompt, "completion_tokens": completion}) + self.done
 
@@ -213,8 +229,12 @@ VOICES = (
     Voice("sglang", "text", "sglang", counts="/tokenize"),
     Voice("lmstudio", "text", "organization_owner", routes={
         "GET /api/v0/models": {"data": [{"id": MODEL, "state": "loaded", "loaded_context_length": WINDOW}]}}),
-    Voice("ollama", "chat", "library", thought="reasoning", routes={
-        "GET /api/version": {"version": "0.12"}, "GET /api/ps": {"models": [{"context_length": WINDOW}]}}),
+    Voice("ollama", "ollama", "library", done=b"", routes={
+        "GET /api/version": {"version": "0.13.5"}, "GET /api/tags": {"models": [{"name": MODEL, "model": MODEL}]},
+        "GET /api/ps": {"models": [{"model": MODEL, "context_length": WINDOW, "size_vram": 1 << 30}]},
+        "POST /api/show": {
+            "template": "<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>", "capabilities": ["completion"],
+            "model_info": {"general.architecture": "qwen2", "qwen2.context_length": 4 * WINDOW}}}),
     Voice("openrouter", "chat", api="/api/v1", thought="reasoning"),
     Voice("mistral", "chat"),
     Voice("deepseek", "chat", window=False),

@@ -66,6 +66,7 @@ Handler = Callable[[Request, Line], Awaitable[None]]
 
 #: Heads of answers whose end is the end of the connection.
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+NDJSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
 STALL = object()
 """A step that waits until the client hangs up."""
 
@@ -99,6 +100,11 @@ def answer(data: Any, status: str = "200 OK", **headers: str) -> Handler:
 def event(data: Any, newline: str = "\n") -> bytes:
     """One event with JSON data."""
     return f"data: {json.dumps(data, ensure_ascii=False)}{newline}{newline}".encode()
+
+
+def json_line(data: Any) -> bytes:
+    """One line of a stream of JSON documents."""
+    return json.dumps(data, ensure_ascii=False).encode() + b"\n"
 
 
 def chat_chunk(text: str = "", finish: str | None = None, **delta: Any) -> bytes:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.backends import failures
-from tui.backends.frames import READERS, read_event
+from tui.backends.frames import read_event
+from tui.backends.readers import READERS
 from tui.backends.refusals import named_key
 from tui.backends.reply import Reply, Setting
 from tui.backends.sampling import Translation

@@ -80,7 +80,6 @@ async def test_llama_server_by_its_properties(scripted_server: ScriptedServer) -
     [
         ("vllm", "vllm", "text"),
         ("me", "llama_cpp_python", "text"),
-        ("library", "ollama", "chat"),
         ("sglang", "sglang", "text"),
         ("acme", "openai", "chat"),
     ],

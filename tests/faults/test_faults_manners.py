@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 from dialects import MODEL, VOICES, WINDOW, Voice
-from scripted import SSE, Line, Request, ScriptedServer, answer, play
+from scripted import Line, Request, ScriptedServer, answer, play
 from told import request, tell
 
 from tui.backends import retry
@@ -75,28 +75,30 @@ async def test_row_12_a_prompt_that_is_cut_in_silence(scripted_server: ScriptedS
     backend = RemoteBackend(voice.endpoint(scripted_server.url))
     long = {"pieces": (Piece(LONG),), "messages": (ChatMessage("user", LONG),)}
     before = (await backend.count_tokens([[Piece("lamp " * 50)]]))[0]
-    scripted_server.on(voice.route, play(SSE, voice.words("Yes."), voice.end(prompt=1200)))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Yes."), voice.end(prompt=1200)))
     told = await tell(backend, **long)
     assert [str(n) for n in told.finish.notices if "it read 1200 tokens, but about" in str(n)]
     assert told.finish.reason == "stop"
     assert (await backend.count_tokens([[Piece("lamp " * 50)]]))[0] == before
-    scripted_server.on(voice.route, play(SSE, voice.words("Yes."), voice.end(prompt=3100)))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Yes."), voice.end(prompt=3100)))
     assert (await tell(backend, id="r2", **long)).finish.notices == ()
     await backend.close()
 
 
-async def test_row_13_ollama_is_never_given_a_prompt_to_wrap(scripted_server: ScriptedServer) -> None:
+async def test_row_12_13_ollama_takes_the_prompt_as_it_is_and_may_not_cut_it(scripted_server: ScriptedServer) -> None:
     voice = voice_of("ollama")
     voice.install(scripted_server)
     backend = RemoteBackend(voice.endpoint(scripted_server.url))
-    await tell(backend)
+    for number in range(2):
+        await tell(backend, id=str(number))
     told = await backend.capabilities()
     await backend.close()
-    assert (told.text_completion, told.context_length) == (False, WINDOW)
-    assert (len(scripted_server.asked(voice.path)), scripted_server.asked("/v1/completions")) == (1, [])
-    by_hand = RemoteBackend(voice.endpoint(scripted_server.url, mode="text"))
-    assert any("wrap a text prompt" in str(n) for n in (await by_hand.capabilities()).notices)
-    await by_hand.close()
+    assert (told.text_completion, told.context_length) == (True, WINDOW)
+    assert scripted_server.asked("/v1/completions") == []
+    for sent in (asked.json for asked in scripted_server.asked(voice.path)):
+        assert (sent["raw"], sent["truncate"], sent["shift"]) == (True, False, False)
+        assert sent["options"]["num_ctx"] == WINDOW
+        assert "system" not in sent
 
 
 async def test_row_14_lm_studio_says_200_to_everything(scripted_server: ScriptedServer) -> None:
@@ -145,9 +147,12 @@ async def test_row_17_an_end_without_a_reason_is_an_interruption_where_requests_
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     """llama-cpp-python's server closes a reply that another request ends as if it were complete."""
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), b"data: [DONE]\n\n"))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Once"), b"data: [DONE]\n\n"))
     told = await tell(backend)
     interrupted = voice.name == "llama_cpp_python"
+    if voice.frame == "ollama":                                    # to which that line is none
+        assert (told.text, told.finish.reason) == ("Once", "cut")
+        return
     assert (told.text, told.finish.reason) == ("Once", "cut" if interrupted else "stop")
     assert ("begun another request" in told.error) == interrupted
 
@@ -210,7 +215,8 @@ async def test_row_19_hopeless_limits_and_those_after_text_are_told_at_once(
     assert len(scripted_server.asked(voice.path)) == 1
     scripted_server.on(voice.route, voice.refusal("429 Too Many Requests", "tomorrow", Retry_After="9999"))
     assert "tomorrow" in (await tell(backend, id="r2")).error
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), voice.failure("429 slow down")), voice.reply("x"))
+    limited = play(voice.head, voice.words("Once"), voice.failure("429 slow down"))
+    scripted_server.on(voice.route, limited, voice.reply("x"))
     told = await tell(backend, id="r3")
     assert (told.text, told.finish.reason, len(scripted_server.asked(voice.path))) == ("Once", "error", 3)
 
@@ -228,12 +234,12 @@ async def test_row_20_a_reply_that_arrives_at_once(
 ) -> None:
     monkeypatch.setattr("tui.backends.tips.BURST_WAIT", 0.05)
     monkeypatch.setattr("tui.backends.tips.BURST_RATE", 100.0)      # so slow that a busy machine reads that fast too
-    whole = b"".join([SSE, *[voice.words("so ")] * 200, voice.end()])
+    whole = b"".join([voice.head, *[voice.words("so ")] * 200, voice.end()])
     scripted_server.on(voice.route, play(0.1, whole))
     told = await tell(backend)
     assert [n for n in told.finish.notices if "arrived at once" in str(n)]
     assert told.finish.tokens_per_second is None
-    paced: list[Any] = [SSE, *[part for _ in range(34) for part in (voice.words("so "), 0.02)], voice.end()]
+    paced: list[Any] = [voice.head, *[part for _ in range(34) for part in (voice.words("so "), 0.02)], voice.end()]
     monkeypatch.setattr("tui.backends.tips.BURST_RATE", 4000.0)
     scripted_server.on(voice.route, play(*paced) if voice.name == "openai" else voice.reply("No."))
     assert (await tell(backend, id="r2")).finish.notices == ()
@@ -282,8 +288,8 @@ CONTINUES: dict[str, dict[str, Any]] = {
 
 async def test_row_24_a_started_reply_in_chat_mode(voice: Voice, scripted_server: ScriptedServer) -> None:
     voice.install(scripted_server)
-    route = f"{voice.api}/chat/completions"
-    scripted_server.on(f"POST {route}", voice_of("openai").reply("on."))
+    route = "/api/chat" if voice.frame == "ollama" else f"{voice.api}/chat/completions"
+    scripted_server.on(f"POST {route}", (voice if voice.frame == "ollama" else voice_of("openai")).reply("on."))
     backend = RemoteBackend(voice.endpoint(scripted_server.url, mode="chat"))
     can = (await backend.capabilities()).prefill
     messages = (ChatMessage("user", "Hi."), ChatMessage("assistant", "And so"))
@@ -370,7 +376,7 @@ async def test_row_35_the_first_word_may_take_longer_than_silence_may(
     voice: Voice, scripted_server: ScriptedServer, impatient: RemoteBackend
 ) -> None:
     """The server opens the stream only when its model is loaded and the prompt read."""
-    scripted_server.on(voice.route, play(0.22, SSE, 0.22, voice.words("Once") + voice.end()))
+    scripted_server.on(voice.route, play(0.22, voice.head, 0.22, voice.words("Once") + voice.end()))
     assert (await tell(impatient)).text == "Once"
 
 
@@ -410,7 +416,8 @@ async def test_row_37_a_certificate_of_ones_own_making(certificate: Path) -> Non
 async def test_row_38_a_worker_that_dies_takes_the_server_along(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), voice.failure("EngineCore encountered an issue")))
+    died = voice.failure("EngineCore encountered an issue")
+    scripted_server.on(voice.route, play(voice.head, voice.words("Once"), died))
     told = await tell(backend)
     assert (told.text, told.finish.reason) == ("Once", "error")
     port = scripted_server.port

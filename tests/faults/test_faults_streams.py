@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from dialects import WINDOW, Voice
-from scripted import SSE, STALL, ScriptedServer, event, play
+from scripted import STALL, ScriptedServer, play
 from told import request, tell
 
 from tui.backends.patience import Limits, Patience
@@ -26,7 +26,7 @@ async def test_row_01_characters_cut_anywhere(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     stream = voice.words(TEXT_AND_TAIL) + voice.words("\ufffd") + voice.end("length")
-    scripted_server.on(voice.route, play(SSE, *(stream[at:at + 1] for at in range(len(stream)))))
+    scripted_server.on(voice.route, play(voice.head, *(stream[at:at + 1] for at in range(len(stream)))))
     told = await tell(backend)
     assert (told.text, told.finish.reason, told.finish.error) == (TEXT_AND_TAIL, "length", None)
 
@@ -35,7 +35,7 @@ async def test_row_01_an_empty_frame_for_half_a_character(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     frames = (voice.words(""), voice.words(""), voice.words("🙂"), voice.words(""))
-    scripted_server.on(voice.route, play(SSE, *frames, voice.end()))
+    scripted_server.on(voice.route, play(voice.head, *frames, voice.end()))
     assert (await tell(backend)).text == "🙂"
 
 
@@ -46,7 +46,7 @@ async def test_row_02_comments_are_no_words_and_told_of_once(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     comments = b"".join(COMMENTS)
-    scripted_server.on(voice.route, play(SSE, comments * 3, voice.words("Once"), comments, voice.words("."),
+    scripted_server.on(voice.route, play(voice.head, comments * 3, voice.words("Once"), comments, voice.words("."),
                                          voice.end()))
     told = await tell(backend)
     assert (told.text, told.finish.reason) == ("Once.", "stop")
@@ -71,7 +71,7 @@ async def test_row_03_line_ends_and_none_at_the_end(
 ) -> None:
     stream = voice.words("Once") + voice.words(" upon") + voice.end()
     stream = stream.replace(b"\r\n", b"\n").replace(b"\n", newline).rstrip()
-    scripted_server.on(voice.route, play(SSE, stream))
+    scripted_server.on(voice.route, play(voice.head, stream))
     told = await tell(backend)
     assert (told.text, told.finish.reason) == ("Once upon", "stop")
 
@@ -79,7 +79,7 @@ async def test_row_03_line_ends_and_none_at_the_end(
 async def test_row_04_an_error_in_a_successful_stream(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), voice.failure("CUDA \x1b[31mout of memory")))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Once"), voice.failure("CUDA \x1b[31mout of memory")))
     told = await tell(backend)
     assert (told.text, told.finish.reason, told.kind) == ("Once", "error", "in_stream")
     assert f"{backend.address.shown} failed while writing. It says: “CUDA out of memory”." in told.error
@@ -89,14 +89,14 @@ async def test_row_04_an_error_in_a_successful_stream(
 async def test_row_04_an_error_as_the_first_frame(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.failure("no model loaded")))
+    scripted_server.on(voice.route, play(voice.head, voice.failure("no model loaded")))
     told = await tell(backend)
     assert (told.text, told.finish.reason) == ("", "error")
     assert "no model loaded" in told.error
 
 
 async def test_row_05_an_empty_success(voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend) -> None:
-    scripted_server.on(voice.route, play(SSE))
+    scripted_server.on(voice.route, play(voice.head))
     told = await tell(backend)
     assert (told.finish.reason, told.kind) == ("error", "empty")
     assert f"{backend.address.shown} reports success but sent no text." in told.error
@@ -108,7 +108,7 @@ async def test_row_05_an_end_without_a_word(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     """An empty success is how text-generation-webui reports any failure; at others the model had nothing to say."""
-    scripted_server.on(voice.route, play(SSE, voice.words(""), voice.end(completion=0)))
+    scripted_server.on(voice.route, play(voice.head, voice.words(""), voice.end(completion=0)))
     told = await tell(backend)
     assert (told.finish.reason, told.kind) == ("error", "empty")
     assert ("sent no text" in told.error) == (voice.name == "textgen")
@@ -119,7 +119,7 @@ async def test_row_05_nothing_but_thoughts(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     thought = voice.thinks("Hm, hm.") or voice.words("<think>Hm, hm.")
-    scripted_server.on(voice.route, play(SSE, thought, voice.end("length")))
+    scripted_server.on(voice.route, play(voice.head, thought, voice.end("length")))
     told = await tell(backend)
     assert (told.text, told.thoughts, told.kind) == ("", "Hm, hm.", "reasoning_only")
     assert "Raise the length of the reply, or ask for less reasoning." in told.error
@@ -128,7 +128,7 @@ async def test_row_05_nothing_but_thoughts(
 async def test_row_06_an_end_without_a_mark_is_a_cut_that_can_be_continued(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), voice.words(" upon")))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Once"), voice.words(" upon")))
     told = await tell(backend)
     assert (told.text, told.finish.reason, told.kind) == ("Once upon", "cut", "broken")
     assert only_once(scripted_server, voice)
@@ -145,7 +145,7 @@ async def test_row_06_a_connection_that_breaks(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
     async def broken(asked: Any, line: Any) -> None:
-        await play(SSE, voice.words("Once"), 0.02)(asked, line)
+        await play(voice.head, voice.words("Once"), 0.02)(asked, line)
         line.reset()
 
     scripted_server.on(voice.route, broken)
@@ -157,7 +157,7 @@ async def test_row_06_a_connection_that_breaks(
 async def test_row_06_silence_in_the_middle(
     voice: Voice, scripted_server: ScriptedServer, impatient: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), STALL))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Once"), STALL))
     told = await tell(impatient)
     assert (told.text, told.finish.reason, told.kind) == ("Once", "cut", "idle")
     await asyncio.wait_for(scripted_server.hung_up.wait(), 5)
@@ -166,7 +166,7 @@ async def test_row_06_silence_in_the_middle(
 async def test_row_07_every_request_streams_and_who_leaves_hangs_up(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Once"), STALL))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Once"), STALL))
     stream = backend.complete(request())
     assert isinstance(await anext(stream), Text)
     await backend.abort("r1")
@@ -188,11 +188,12 @@ async def test_row_08_more_stop_strings_than_a_server_takes(
 ) -> None:
     """The first go out, as many as it takes; all are watched here, and the server is left at the first."""
     most = {"vllm": 4, "openrouter": 4, "openai": 4}
-    scripted_server.on(voice.route, play(SSE, voice.words("Yes.\n"), voice.words("J: and"), STALL))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Yes.\n"), voice.words("J: and"), STALL))
     told = await tell(backend, stop=STOPS)
     assert (told.text, told.finish.reason, told.finish.stop_string) == ("Yes.", "stop", "\nJ:")
     await asyncio.wait_for(scripted_server.hung_up.wait(), 5)
     sent = scripted_server.asked(voice.path)[0].json
+    sent = sent.get("options", sent)
     stops = sent.get("stop") or sent["stop_sequence"]
     assert tuple(stops) == STOPS[:len(stops)]
     assert len(stops) == most.get(voice.name, len(stops))
@@ -201,7 +202,7 @@ async def test_row_08_more_stop_strings_than_a_server_takes(
 async def test_row_08_a_stop_string_that_the_server_includes(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Yes.\nA:"), voice.end()))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Yes.\nA:"), voice.end()))
     told = await tell(backend, stop=STOPS)
     assert (told.text, told.finish.reason, told.finish.error) == ("Yes.", "stop", None)
 
@@ -209,7 +210,7 @@ async def test_row_08_a_stop_string_that_the_server_includes(
 async def test_row_09_what_might_become_a_stop_string_is_text_in_the_end(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Yes.\nYou"), voice.end()))
+    scripted_server.on(voice.route, play(voice.head, voice.words("Yes.\nYou"), voice.end()))
     assert (await tell(backend, stop=("\nYou and nobody else:",))).text == "Yes.\nYou"
 
 
@@ -219,7 +220,7 @@ async def test_row_25_thoughts_wherever_a_server_puts_them(
     frame = voice.thinks("Let me think.")
     tagged = [voice.words(letter) for letter in "\n<think>Let me think.</think>\n\n"]
     frames = [frame] if frame else tagged
-    scripted_server.on(voice.route, play(SSE, *frames, voice.words("Yes."), voice.end()))
+    scripted_server.on(voice.route, play(voice.head, *frames, voice.words("Yes."), voice.end()))
     told = await tell(backend)
     assert (told.thoughts, told.text, told.finish.reason) == ("Let me think.", "Yes.", "stop")
 
@@ -227,7 +228,8 @@ async def test_row_25_thoughts_wherever_a_server_puts_them(
 async def test_row_28_figures_of_every_shape(
     voice: Voice, scripted_server: ScriptedServer, backend: RemoteBackend
 ) -> None:
-    scripted_server.on(voice.route, play(SSE, voice.words("Yes"), voice.words("."), voice.end(prompt=11, completion=5)))
+    end = voice.end(prompt=11, completion=5)
+    scripted_server.on(voice.route, play(voice.head, voice.words("Yes"), voice.words("."), end))
     told = await tell(backend)
     counted = (2 + 2, 1) if voice.name == "llama_cpp_python" else (11, 5)        # that one tells nothing, but counts
     if voice.name == "llama_cpp_python":
@@ -244,8 +246,8 @@ async def test_row_28_figures_that_are_none(
 ) -> None:
     for usage in USAGES:
         told_badly = {"usage": usage, "timings": usage, "prompt_progress": usage}
-        frame = event({"choices": [], "content": "", "token": "", "finish_reason": "null", **told_badly})
-        scripted_server.on(voice.route, play(SSE, frame, voice.words("Yes."), frame, voice.end(), frame))
+        frame = voice.event({"choices": [], "content": "", "token": "", "finish_reason": "null", **told_badly})
+        scripted_server.on(voice.route, play(voice.head, frame, voice.words("Yes."), frame, voice.end(), frame))
         told = await tell(backend)
         assert (told.text, told.finish.reason) == ("Yes.", "stop")
 
@@ -255,8 +257,9 @@ async def test_row_29_the_word_null_is_no_end(
 ) -> None:
     def frame(text: str) -> bytes:
         choice = {"index": 0, "text": text, "delta": {"role": "assistant", "content": text}, "finish_reason": "null"}
-        return event({"choices": [choice], "content": text, "token": text, "finish_reason": "null", "stop": "null"})
+        return voice.event({"choices": [choice], "content": text, "token": text, "response": text, "done": "null",
+                            "finish_reason": "null", "stop": "null"})
 
-    scripted_server.on(voice.route, play(SSE, frame("On"), frame("ce"), voice.end()))
+    scripted_server.on(voice.route, play(voice.head, frame("On"), frame("ce"), voice.end()))
     told = await tell(backend)
     assert (told.text, told.finish.reason) == ("Once", "stop")

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from tui.backends.bounded import parse_json as bounded_json
-from tui.backends.frames import READERS, Delta, read_event
+from tui.backends.frames import Delta, read_event
+from tui.backends.readers import READERS
 from tui.backends.sse import EventParser, TooLong
 from tui.client.exchange import Broken
 from tui.client.local import _Line

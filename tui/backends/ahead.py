@@ -8,9 +8,10 @@ from dataclasses import replace
 from tui.backends import failures
 from tui.backends.calls import Target, write_call
 from tui.backends.exchange import Call
-from tui.backends.frames import READERS, Delta, read_event
+from tui.backends.frames import Delta, read_event
 from tui.backends.http import Breath, Http
 from tui.backends.patience import MAX_BYTES
+from tui.backends.readers import READERS
 from tui.backends.sse import EventParser, TooLong
 from tui.domain.backend import CompletionRequest
 

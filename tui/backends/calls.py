@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tui.backends import ollama
 from tui.backends.address import Address
 from tui.backends.dialects import Dialect
 from tui.backends.exchange import Call
+from tui.backends.knobs import Table
 from tui.backends.sampling import Translation, translate
+from tui.backends.tables import TABLES
 from tui.domain.backend import Capabilities, CompletionRequest, Piece
 from tui.domain.defuse import defuse
 from tui.domain.endpoint import Endpoint
@@ -26,6 +29,11 @@ class Target:
     unknown_samplers: frozenset[str] = frozenset()
     rejected_keys: frozenset[str] = frozenset()
     unthinking: bool = False                      # continues a reply only where the template opens no thoughts
+
+    @property
+    def table(self) -> Table:
+        """What is known of the samplers there."""
+        return TABLES.choose(self.dialect.name, self.address.host)
 
     @property
     def api(self) -> str:
@@ -47,22 +55,35 @@ def write_call(
     capabilities, dialect = target.capabilities, target.dialect
     markers = (*capabilities.special_tokens, *special)
     translation = translate(
-        dialect.table, request.samplers, request.max_tokens, (*request.stop, *request.samplers.stop),
-        capabilities.context_length, target.unknown_samplers,
+        target.table, request.samplers, request.max_tokens, (*request.stop, *request.samplers.stop),
+        capabilities.context_length, target.unknown_samplers, chat=not capabilities.text_completion,
+        version=capabilities.version, loader=str(capabilities.details.get("loader", "")),
+        negative="".join(piece.text for piece in request.negative),
     )
-    if capabilities.text_completion:
-        wire = dialect.text or "openai"
+    wire = (dialect.text if capabilities.text_completion else dialect.chat) or "openai"
+    if wire == "ollama":
+        call = _ollama(request, target, markers, translation)
+    elif capabilities.text_completion:
         text = ("" if capabilities.adds_bos else request.bos) + prompt_text(request.pieces, markers)
         call = _TEXT[wire](target, text, translation, key)
     else:
         call = _chat(request, target, markers, translation, key)
-    body = {k: v for k, v in {**call.body, **dialect.body, **target.endpoint.body}.items() if v is not None}
+    body = _with_extras(_with_extras(call.body, dialect.body), target.endpoint.body)
     for key in target.rejected_keys - _NEEDED:
         body.pop(key, None)
     return Call(call.url, body, call.wire), translation
 
 
 _NEEDED = {"prompt", "messages", "model", "stream"}
+
+
+def _with_extras(body: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
+    """`body` with keys that its owner adds, or leaves out by None; those of an object there join that object."""
+    out = dict(body)
+    for key, value in extras.items():
+        old = out.get(key)
+        out[key] = _with_extras(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return {key: value for key, value in out.items() if value is not None}
 
 
 def _openai_text(target: Target, text: str, translation: Translation, _key: str) -> Call:
@@ -91,12 +112,21 @@ def _koboldcpp_text(target: Target, text: str, translation: Translation, key: st
 _TEXT = {"openai": _openai_text, "llamacpp": _llamacpp_text, "koboldcpp": _koboldcpp_text}
 
 
+def _ollama(
+    request: CompletionRequest, target: Target, markers: tuple[str, ...], translation: Translation,
+) -> Call:
+    text = target.capabilities.text_completion
+    write, route = (ollama.text_body, "generate") if text else (ollama.chat_body, "chat")
+    body = {**_model(target), **write(request, target, markers, translation.fields)}
+    return Call(f"{target.address.root}/api/{route}", body, "ollama")
+
+
 def _chat(
     request: CompletionRequest, target: Target, markers: tuple[str, ...], translation: Translation, key: str,
 ) -> Call:
     messages = [{"role": m.role, "content": defuse(m.content, markers)} for m in request.messages]
-    table = target.dialect.table
-    renamed = {table.limit: "max_tokens", table.stop: "stop"}
+    table = target.table
+    renamed = {table.limit: table.limit if target.dialect.public else "max_tokens", table.stop: "stop"}
     fields = {renamed.get(name, name): value for name, value in translation.fields.items()}
     if target.dialect.name == "llamacpp":
         fields["return_progress"] = True

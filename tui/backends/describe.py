@@ -12,6 +12,7 @@ from tui.backends.facts import MODELS_LIMIT, NAME_LIMIT, Facts, Get, base_name, 
 from tui.backends.families import cache_class
 from tui.backends.frames import whole, window
 from tui.backends.http import Http
+from tui.backends.tables import TABLES
 from tui.backends.tokens import ROUTES, can_count
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
@@ -33,7 +34,10 @@ async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -
     facts["cache"] = cache_class(dialect.cache, found or facts["model"], whole_windows=dialect.whole_windows)
     if not endpoint.model and not dialect.serves_one and not dialect.public:
         facts["details"]["send_model"] = facts["model"]
-    capabilities = Capabilities(dialect.name, **_mode(dialect, endpoint), **facts)
+    table = TABLES.choose(dialect.name, http.address.host).narrowed(
+        str(facts.get("version", "")), str(facts["details"].get("loader", "")))
+    facts = {"samplers": table.known, "logprobs": table.logprobs} | facts
+    capabilities = Capabilities(dialect.name, **(_mode(dialect, endpoint) | facts))
     return _with_notices(capabilities, dialect, endpoint, http, models), models
 
 
@@ -42,7 +46,7 @@ def _mode(dialect: Dialect, endpoint: Endpoint) -> Facts:
     return {
         "text_completion": text, "chat_completion": not text,
         "prefill": text or dialect.continue_chat is not None,
-        "samplers": dialect.table.known, "warm": text and dialect.name == "llamacpp",
+        "warm": text and dialect.name == "llamacpp",
     }
 
 
@@ -51,8 +55,9 @@ def _with_notices(
 ) -> Capabilities:
     notices: list[Notice] = list(found.notices)
     length = endpoint.context_length or found.context_length
-    if endpoint.context_length and found.context_length and endpoint.context_length > found.context_length:
-        length = found.context_length
+    most = found.trained_context if dialect.sets_window else found.context_length
+    if endpoint.context_length and most and endpoint.context_length > most:
+        length = most
         notices.append(notice(
             "The context of {set} tokens set for this connection is more than the server has; its {window} are used.",
             set=endpoint.context_length, window=length))
@@ -64,7 +69,8 @@ def _with_notices(
     if endpoint.mode == "text" and dialect.text is None:
         notices.append(notice("{server} may wrap a text prompt in a template of its own; chat mode is safer.",
                               server=dialect.label))
-    if endpoint.model and models and endpoint.model not in models and not dialect.serves_one:
+    if endpoint.model and models and not {endpoint.model, f"{endpoint.model}:latest"} & {*models} \
+            and not dialect.serves_one:
         notices.append(notice("{server} does not list the model {model}.", server=dialect.label, model=found.model))
     if http.key_given and not http.address.secure and not http.address.private:
         notices.append(notice("The key travels unencrypted to {address}.", address=http.address.shown))

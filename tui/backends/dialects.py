@@ -10,7 +10,7 @@ from tui.backends.address import Address
 from tui.backends.sampling import TABLES, Table
 from tui.domain.backend import CacheClass
 
-Wire = Literal["openai", "llamacpp", "koboldcpp"]
+Wire = Literal["openai", "llamacpp", "koboldcpp", "ollama"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Dialect:
     seeds: bool = False                           # takes a seed and does not tell the one it draws
     serves_one: bool = False                      # has one model, whatever name is sent
     cache: CacheClass = "unknown"                 # of prompts, for a model whose memory has no limits of its own
+    sets_window: bool = False                     # has the context that a request asks for
     whole_windows: bool = False                   # keeps all of a sliding window's past
     public: bool = False                          # a service with many models, of which one must be chosen
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +65,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
                 whole_windows=True),
         Dialect("lmstudio", "LM Studio", text="openai", cache="prefix"),
-        Dialect("ollama", "Ollama", cache="prefix"),
+        Dialect("ollama", "Ollama", text="ollama", chat="ollama", seeds=True, sets_window=True, cache="prefix"),
         Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True),
         Dialect("mistral", "Mistral", ask_usage=False, public=True),
         Dialect("deepseek", "DeepSeek", public=True),

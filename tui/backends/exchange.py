@@ -15,9 +15,10 @@ import httpx
 
 from tui.backends import failures, retry
 from tui.backends.bounded import parse_json
-from tui.backends.frames import READERS, Delta, read_event
+from tui.backends.frames import Delta, read_event
 from tui.backends.http import MAX_JSON, Breath, Http
 from tui.backends.patience import Limits, Patience
+from tui.backends.readers import LINE_WIRES, READERS, parser_for
 from tui.backends.reply import Reply
 from tui.backends.sse import EventParser, ServerEvent, TooLong
 from tui.domain.backend import Event, Finish, Progress, Status
@@ -108,9 +109,10 @@ class Exchange:
 
     async def _read(self, response: httpx.Response) -> BackendError | None:
         """Take the stream until it ends or enough has come. Returns what broke it, if anything did."""
-        if "json" in response.headers.get("content-type", "").partition(";")[0]:
+        kind = response.headers.get("content-type", "").partition(";")[0]
+        if "json" in kind and self._call.wire not in LINE_WIRES:
             return await self._read_at_once(response)
-        parser = EventParser()
+        parser = parser_for(self._call.wire)
         try:
             async with aclosing(_bytes(response)) as stream:
                 while not self._reply.ended and (chunk := await self._chunk(stream)) is not None:

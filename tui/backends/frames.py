@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.backends.bounded import parse_json
+from tui.backends.rivals import RawToken, llamacpp_tokens, openai_tokens
 from tui.backends.sse import ServerEvent
 from tui.domain.backend import Progress, Usage
 
@@ -26,6 +27,7 @@ class Delta:
     failure: Any = None
     stop_string: str = ""
     seed: int | None = None
+    tokens: tuple[RawToken, ...] = ()
     speed: float | None = None
     unmarked: bool = False
     understood: bool = True
@@ -74,13 +76,14 @@ def read_openai(body: Mapping[str, Any]) -> Delta:
     timings = _mapping(body.get("timings"))
     usage = _openai_usage(_mapping(body.get("usage")), timings)
     return Delta(
-        text=_content(part.get("content")) or _string(choice.get("text")),
-        reasoning=next(filter(None, map(_string, map(part.get, _REASONING))), "") or _thinking(part.get("content")),
+        text=_content(part.get("content")) or string(choice.get("text")),
+        reasoning=next(filter(None, map(string, map(part.get, _REASONING))), "") or _thinking(part.get("content")),
         progress=_progress(body),
         usage=usage,
-        finish=_finish(choice.get("finish_reason")),
+        finish=finish_word(choice.get("finish_reason")),
         speed=_number(timings.get("predicted_per_second")),
-        stop_string=_string(choice.get("stop_reason")),
+        stop_string=string(choice.get("stop_reason")),
+        tokens=openai_tokens(choice),
         understood="choices" in body or usage is not None,
     )
 
@@ -90,15 +93,16 @@ def read_llamacpp(body: Mapping[str, Any]) -> Delta:
     timings = _mapping(body.get("timings"))
     stopped = body.get("stop") is True
     return Delta(
-        text=_string(body.get("content")),
+        text=string(body.get("content")),
         progress=_progress(body),
         usage=Usage(
             whole(body.get("tokens_evaluated")), whole(timings.get("cache_n")), whole(body.get("tokens_predicted")),
         ) if stopped else None,
         finish=("length" if body.get("stop_type") == "limit" else "stop") if stopped else "",
         done=stopped,
-        stop_string=_string(body.get("stopping_word")),
+        stop_string=string(body.get("stopping_word")),
         seed=_seed(_mapping(body.get("generation_settings")).get("seed")),
+        tokens=llamacpp_tokens(body),
         speed=_number(timings.get("predicted_per_second")),
         understood="content" in body,
     )
@@ -109,8 +113,8 @@ def read_koboldcpp(body: Mapping[str, Any]) -> Delta:
     results = body.get("results")
     first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else body
     return Delta(
-        text=_string(first.get("token")) or _string(first.get("text")),
-        finish=_finish(first.get("finish_reason")),
+        text=string(first.get("token")) or string(first.get("text")),
+        finish=finish_word(first.get("finish_reason")),
         unmarked="finish_reason" not in first,
         understood="token" in first or "text" in first,
     )
@@ -155,7 +159,7 @@ def _openai_usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage
     return Usage(prompt, cached, completion if completion is not None else whole(timings.get("predicted_n")))
 
 
-def _finish(reason: Any) -> str:
+def finish_word(reason: Any) -> str:
     """Every server's word for an end, as "stop", "length" or "error"; "" where it is none."""
     if not isinstance(reason, str) or reason in {"", "null"}:
         return ""
@@ -168,8 +172,8 @@ def _content(content: Any) -> str:
     """Text of a message: a string, or a list of parts of which only text counts."""
     if isinstance(content, list):
         parts = (p for p in content if isinstance(p, dict) and p.get("type") in {"text", None})
-        return "".join(_string(p.get("text")) for p in parts)
-    return _string(content)
+        return "".join(string(p.get("text")) for p in parts)
+    return string(content)
 
 
 def _thinking(content: Any) -> str:
@@ -183,7 +187,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _string(value: Any) -> str:
+def string(value: Any) -> str:
+    """A text from a stranger, "" for anything else."""
     return value if isinstance(value, str) else ""
 
 

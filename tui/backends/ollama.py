@@ -1,18 +1,176 @@
-"""Ollama: what it tells of itself."""
+"""Ollama by its own API: what it tells of itself, requests and answers (one JSON object a line).
+
+Its OpenAI-like routes wrap every prompt in a template of the server's and know no `num_ctx`; /api/generate with `raw`
+takes a prompt as it is. Facts after Ollama's API reference.
+"""
 
 from __future__ import annotations
 
-from tui.backends.facts import Facts, Get, line, objects
-from tui.backends.frames import window
-from tui.backends.http import Http
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tui.backends.facts import Facts, Get, line, mapping, objects
+from tui.backends.frames import Delta, finish_word, string, whole, window
+from tui.backends.http import Answer, Http
+from tui.backends.pictures import by_id, ollama_images, ollama_prompt
+from tui.backends.rivals import listed_tokens
+from tui.backends.versions import at_least
+from tui.domain.backend import CompletionRequest, Usage
+from tui.domain.defuse import defuse, plausible
 from tui.domain.endpoint import Endpoint
+from tui.domain.notice import notice
+
+if TYPE_CHECKING:
+    from tui.backends.calls import Target
+
+KEEP_ALIVE = "30m"
+"""How long a model stays loaded after a reply: a person reads, thinks and writes for longer than Ollama's 5 minutes."""
+USUAL_WINDOW = 8192
+"""Asked for where nothing is loaded and nobody has said anything (tokens). Ollama's own guess is 4,096 on most
+machines, too little for a story."""
+LOGPROBS_SINCE, MOST_RIVALS = "0.12.11", 20
+
+#: Markers as templates write them, and keys of a request that stand beside its `options`.
+_MARKER = re.compile(r"<[^<>\s{}]{1,60}>|\[/?[A-Z_]{2,30}\]")
+_BESIDE_OPTIONS = frozenset({"logprobs", "top_logprobs", "format", "think"})
+_WINDOW_SET = re.compile(r"^\s*num_ctx\s+(\d{1,9})\s*$", re.MULTILINE)
+_STOP_SET = re.compile(r'^\s*stop\s+"?([^"\n]{1,80})"?\s*$', re.MULTILINE)
+_NANO = 1e-9
 
 
 async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
-    """The version, and the context of what is loaded."""
-    loaded = next(iter(objects((await get("/api/ps")).field("models"))), {})
-    facts: Facts = {
-        "version": line((await get("/api/version")).field("version"), 30),
-        "context_length": window(loaded.get("context_length")),
+    """The model that will be used and what is known of it, the context that is loaded or will be asked for."""
+    running = objects((await get("/api/ps")).field("models"))
+    version = line((await get("/api/version")).field("version"), 30)
+    listed = objects((await get("/api/tags")).field("models"))
+    model = endpoint.model or next(filter(None, map(_name, (*running, *listed))), "")
+    shown = await show(http, model) if model else Answer(0, {}, None, "")
+    facts = _shown(shown) | {
+        "version": version, "model": line(model),
+        "logprobs": MOST_RIVALS if at_least(version, LOGPROBS_SINCE) else 0,
     }
-    return {k: v for k, v in facts.items() if v}
+    facts |= _mode(shown, endpoint)
+    used = next((e for e in running if same_model(_name(e), model)), {})
+    sizes = {key: whole(used.get(key)) for key in ("size", "size_vram")}
+    facts["details"] |= {"loaded": bool(used), **sizes}
+    _choose_window(facts, window(used.get("context_length")), string(shown.field("parameters")), endpoint)
+    return {k: v for k, v in facts.items() if v not in (None, "")}
+
+
+async def show(http: Http, model: str) -> Answer:
+    """All that Ollama knows of one model. Raises BackendError when it does not answer."""
+    return await http.ask(f"{http.address.root}/api/show", {"model": model})
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two names mean one model: a name without a tag means `latest`."""
+    return bool(one) and _tagged(one) == _tagged(other)
+
+
+def _tagged(name: str) -> str:
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return line(entry.get("model")) or line(entry.get("name"))
+
+
+def _shown(answer: Answer) -> Facts:
+    """What /api/show tells, in fields of Capabilities. Its template is Go's and not Jinja: it only tells the
+    markers, by which a format is found."""
+    info, about = mapping(answer.field("model_info")), mapping(answer.field("details"))
+    architecture = line(info.get("general.architecture"), 60) or line(about.get("family"), 60)
+    template, can = string(answer.field("template")), answer.field("capabilities")
+    abilities = {word for word in can if isinstance(word, str)} if isinstance(can, list) else set()
+    told = [*_MARKER.findall(template[:20_000]), *_STOP_SET.findall(string(answer.field("parameters"))[:20_000])]
+    return {
+        "trained_context": window(info.get(f"{architecture}.context_length")),
+        "special_tokens": tuple(dict.fromkeys(t for t in told if plausible(t)))[:60],
+        "images": "vision" in abilities, "embeddings": "embedding" in abilities,
+        "details": {
+            "architecture": architecture, "thinking": "thinking" in abilities,
+            "quantisation": line(about.get("quantization_level"), 20),
+            "parameters": line(about.get("parameter_size"), 20),
+        },
+    }
+
+
+def _mode(shown: Answer, endpoint: Endpoint) -> Facts:
+    """Models in Ollama's cloud take no raw prompt. Whether a chat goes on with a started reply is told by templates
+    that know their last message."""
+    text = not shown.field("remote_model") if endpoint.mode == "auto" else endpoint.mode == "text"
+    prefill = text or "$last" in string(shown.field("template")).lower()
+    return {"text_completion": text, "chat_completion": not text, "prefill": prefill}
+
+
+def _choose_window(facts: Facts, loaded: int | None, parameters: str, endpoint: Endpoint) -> None:
+    """The `num_ctx` of every request: what is loaded, what the model's own file sets, or a guess that is said."""
+    own = _WINDOW_SET.search(parameters[:20_000])
+    length = loaded or (window(int(own[1])) if own else None)
+    if length is None and not endpoint.context_length:
+        length = min(USUAL_WINDOW, facts.get("trained_context") or USUAL_WINDOW)
+        facts["notices"] = (notice(
+            "Ollama will be asked for a context of {window} tokens. If the model shall remember more, set the "
+            "context_length of the profile.", window=length),)
+    facts["context_length"] = length
+
+
+def text_body(
+    request: CompletionRequest, target: Target, markers: Sequence[str], fields: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The body for /api/generate."""
+    prompt, images = ollama_prompt(request.pieces, by_id(request.images), markers)
+    body = {"prompt": prompt, "raw": True, **_common(target, fields)}
+    return body | {"images": images} if images else body
+
+
+def chat_body(
+    request: CompletionRequest, target: Target, markers: Sequence[str], fields: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The body for /api/chat. Thoughts come apart from the text where the model has any; before a started reply
+    there is no room for them."""
+    named = by_id(request.images)
+    messages: list[dict[str, Any]] = []
+    for message in request.messages:
+        pictures = ollama_images(message.images, named)
+        messages.append({"role": message.role, "content": defuse(message.content, markers)}
+                        | ({"images": pictures} if pictures else {}))
+    body = {"messages": messages, **_common(target, fields)}
+    if target.capabilities.details.get("thinking"):
+        body.setdefault("think", not request.prefill)
+    return body
+
+
+def _common(target: Target, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What both routes take. What does not fit is an error, as nothing else would tell that it was cut off."""
+    options = {name: value for name, value in fields.items() if name not in _BESIDE_OPTIONS}
+    if target.capabilities.context_length:
+        options["num_ctx"] = target.capabilities.context_length
+    return {
+        "stream": True, "truncate": False, "shift": False, "keep_alive": KEEP_ALIVE, "options": options,
+        **{name: value for name, value in fields.items() if name in _BESIDE_OPTIONS},
+    }
+
+
+def read(body: Mapping[str, Any]) -> Delta:
+    """One line of an answer of /api/generate or /api/chat."""
+    message = mapping(body.get("message"))
+    done = body.get("done") is True
+    told = whole(body.get("eval_count")), whole(body.get("eval_duration"))
+    return Delta(
+        text=string(body.get("response")) or string(message.get("content")),
+        reasoning=string(body.get("thinking")) or string(message.get("thinking")),
+        usage=Usage(whole(body.get("prompt_eval_count")), None, told[0]) if done else None,
+        finish=finish_word(body.get("done_reason") or "stop") if done else "",
+        done=done,
+        tokens=listed_tokens(body.get("logprobs")),
+        speed=round(told[0] / (told[1] * _NANO), 2) if done and told[0] and told[1] else None,
+        understood=done or "response" in body or bool(message),
+    )
+
+
+async def still_loading(http: Http, model: str) -> bool:
+    """Whether the model that a request waits for is not in memory yet. Raises BackendError."""
+    running = (await http.ask(f"{http.address.root}/api/ps")).field("models")
+    return isinstance(running, list) and not any(same_model(_name(e), model) for e in objects(running))
