@@ -126,7 +126,7 @@ def _chat(
 ) -> Call:
     messages = [{"role": m.role, "content": defuse(m.content, markers)} for m in request.messages]
     table = target.table
-    renamed = {table.limit: table.limit if target.dialect.public else "max_tokens", table.stop: "stop"}
+    renamed = {table.limit: "max_tokens", table.stop: "stop"}
     fields = {renamed.get(name, name): value for name, value in translation.fields.items()}
     if target.dialect.name == "llamacpp":
         fields["return_progress"] = True

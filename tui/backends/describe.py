@@ -156,6 +156,7 @@ async def _tabby(get: Get, http: Http, endpoint: Endpoint) -> Facts:
         "model": line(answer.field("id"), NAME_LIMIT),
         "context_length": window(parameters.get("max_seq_len")),
         "chat_template": template(parameters.get("prompt_template_content")),
+        "details": {"loader": line(parameters.get("backend"), 40)} if parameters.get("backend") else {},
     }
     return {k: v for k, v in facts.items() if v}
 

@@ -271,7 +271,7 @@ class RemoteBackend:
         key = named_key(refusal.error.details.get("status"), refusal.body)
         if not key or key in target.rejected_keys:
             return None
-        names = {name for name, knob in target.dialect.table.knobs.items() if knob.wire == key}
+        names = target.table.named(key)
         return replace(
             target, rejected_keys=target.rejected_keys | {key}, unknown_samplers=target.unknown_samplers | names)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from tui.backends import failures
 from tui.backends.frames import Delta
+from tui.backends.rivals import RawToken, TokenText, well_formed
 from tui.backends.sampling import Translation
 from tui.backends.thoughts import Thoughts
-from tui.domain.backend import CompletionRequest, Event, Finish, FinishReason, Reasoning, Text, Usage
+from tui.domain.backend import CompletionRequest, Event, Finish, FinishReason, Reasoning, Text, Token, Tokens, Usage
 from tui.domain.errors import BackendError
 from tui.domain.stopping import StopWatch
 
@@ -46,6 +47,8 @@ class Reply:
         self._last_at: float | None = None
         self._chars = self._frames = self.text_frames = 0
         self._shown: list[str] = []
+        self._token_text = TokenText()
+        self._held_tokens: list[Token] = []
         self._said = self._thought = self._unmarked = self._understood = False
         self._usage = Usage()
         self._speed: float | None = None
@@ -89,8 +92,11 @@ class Reply:
             events.append(delta.progress)
         if delta.reasoning:
             events += self._think(self._mark(delta.reasoning))
+        if delta.tokens and not delta.reasoning:
+            self._held_tokens += [self._token_text.feed(raw) for raw in delta.tokens]
         if delta.text:
-            events += self._hear(*self._thoughts.feed(self._mark(delta.text)))
+            thought, said = self._thoughts.feed(self._mark(delta.text))
+            events += self._hear(thought, said) + self._tokens_of(thought, said)
         if delta.failure is not None:
             self._failure = failures.from_frame(delta.failure, self._setting.address)
         elif delta.finish == "error":
@@ -101,7 +107,8 @@ class Reply:
 
     def flush(self) -> list[Event]:
         """The stream is over: what had been held back is text after all."""
-        events = self._hear(*self._thoughts.close())
+        thought, said = self._thoughts.close()
+        events = self._hear(thought, said) + self._tokens_of(thought, said)
         events += self._pass_on(self._tidy.close())
         shown, hit = self._watch.close()
         if hit:
@@ -163,6 +170,24 @@ class Reply:
             self._finish, self.ended = "length", True
         return text[:left]
 
+    def late(self, raws: Iterable[RawToken]) -> list[Event]:
+        """Tokens that the server told only when the reply was over."""
+        tokens = tuple(self._token_text.feed(raw) for raw in raws)
+        return [Tokens(tokens)] if tokens and self._said else []
+
+    def _tokens_of(self, thought: str, said: str) -> list[Event]:
+        """The tokens of what was said; those of thoughts are nobody's rivals."""
+        held, self._held_tokens = self._held_tokens, [] if thought or said else self._held_tokens
+        if not said or not held:
+            return []
+        if thought:
+            room = len(said)
+            first = len(held)
+            while first > 0 and (room := room - len(held[first - 1].text)) >= 0:
+                first -= 1
+            held = held[first:]
+        return [Tokens(tuple(held))] if held else []
+
     def _hear(self, thought: str, said: str) -> list[Event]:
         return self._think(thought) + (self._pass_on(self._tidy.feed(said)) if said else [])
 
@@ -170,7 +195,7 @@ class Reply:
         if not thought:
             return []
         self._thought = True
-        return [Reasoning(_well_formed(thought))]
+        return [Reasoning(well_formed(thought))]
 
     def _pass_on(self, text: str) -> list[Event]:
         shown, hit = self._watch.feed(text)
@@ -190,7 +215,8 @@ class Reply:
             reason, self._usage, ttft_ms=self._ttft(),
             tokens_per_second=self._speed or self.speed(self._usage.completion_tokens),
             stop_string=self._stop_string if reason == "stop" else "", seed=self._known_seed(),
-            dropped=self._translation.dropped, clamped=self._translation.clamped, error=error,
+            dropped=self._translation.dropped, clamped=self._translation.clamped,
+            reasons=self._translation.reasons, error=error,
         )
 
     def _known_seed(self) -> int | None:
@@ -222,15 +248,8 @@ class WholeCharacters:
         self._held = ""
         if text and (text[-1] == "\ufffd" or "\ud800" <= text[-1] <= "\udbff"):
             text, self._held = text[:-1], text[-1]
-        return _well_formed(text)
+        return well_formed(text)
 
     def close(self) -> str:
         self._held = ""
         return ""
-
-
-def _well_formed(text: str) -> str:
-    """Pairs of surrogates joined, lone ones replaced, NUL dropped: fit for UTF-8 and for the store."""
-    if text.isascii():
-        return text.replace("\0", "")
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "")

@@ -8,5 +8,6 @@ from tui.domain.endpoint import Endpoint
 
 
 async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
-    """The model; it does not tell its context."""
-    return {"model": line((await get("/v1/internal/model/info")).field("model_name"))}
+    """The model and what has loaded it, on which its samplers depend; it does not tell its context."""
+    told = await get("/v1/internal/model/info")
+    return {"model": line(told.field("model_name")), "details": {"loader": line(told.field("loader"), 40)}}

@@ -44,7 +44,7 @@ def record(prepared: Prepared, finish: Finish, seconds: float) -> dict[str, Any]
         "seconds": round(seconds, 3), "context": link.context,
         "expected_reuse": prepared.plan.expected_reuse, "first_change": prepared.plan.first_change,
         "miss": cache_miss(prepared, finish), "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
-        "error": finish.error.to_json() if finish.error else None,
+        "reasons": _reasons(finish), "error": finish.error.to_json() if finish.error else None,
     }
 
 
@@ -60,11 +60,16 @@ def outcome(prepared: Prepared, finish: Finish, error: TraktirError | None, *, s
         "reused": usage.cached_tokens, "expected_reuse": plan.expected_reuse, "first_change": plan.first_change,
         "completion_tokens": usage.completion_tokens, "tokens_per_second": finish.tokens_per_second,
         "ttft_ms": finish.ttft_ms, "lore": sum(1 for h in plan.lore if h.fired), "dropped": list(finish.dropped),
-        "clamped": dict(finish.clamped), "miss": cache_miss(prepared, finish), "cut": len(plan.cut),
+        "clamped": dict(finish.clamped), "reasons": _reasons(finish), "miss": cache_miss(prepared, finish), "cut": len(plan.cut),
         "notices": [n.to_json() for n in (*plan.notices, *prepared.notices, *finish.notices, *_shifted(usage))],
         "model": link.capabilities.model, "template": link.template.id, "counts": prepared.counts,
         "offer": offer(prepared) if near or plan.cut else None,
     }
+
+
+def _reasons(finish: Finish) -> dict[str, Any]:
+    """Why samplers were left out or moved, by name."""
+    return {name: told.to_json() for name, told in finish.reasons.items()}
 
 
 def _shifted(usage: Usage) -> tuple[Notice, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from tui.domain.errors import TraktirError
 from tui.domain.estimate import estimate
@@ -17,6 +17,9 @@ FinishReason = Literal["stop", "length", "cut", "error"]
 #: (a sliding window) and recurrent (a running state, hybrids too): only its very end, so that a change further up
 #: costs the whole prompt again. none: nothing is kept between requests.
 CacheClass = Literal["prefix", "swa", "recurrent", "none", "unknown"]
+
+#: The end of the name of a conversation that passes: a side job, whose prompt nobody comes back to.
+SIDE = "/side"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class CompletionRequest:
                                                   # follows moved up instead of read again: close to it, not the same
     conversation: str = ""                        # whose prompt this is (a chat, a side job of it, a member of a
                                                   # cast): those with different names do not evict each other's memory
-                                                  # where there is room; "" may take any
+                                                  # where there is room; those that end with SIDE are not kept
     images: tuple[Image, ...] = ()                # those that pieces and messages name
     negative: tuple[Piece, ...] = ()              # the other prompt of `guidance_scale`, empty where that is 1
 
@@ -193,6 +196,7 @@ class Finish:
     seed: int | None = None
     dropped: tuple[str, ...] = ()                 # sampler names that this backend does not know
     clamped: Mapping[str, float] = field(default_factory=dict)
+    reasons: Mapping[str, Notice] = field(default_factory=dict)   # why, for names in `dropped` and `clamped`
     error: TraktirError | None = None
     notices: tuple[Notice, ...] = ()              # what this reply tells of the way it came (a buffering proxy, …)
 
@@ -233,6 +237,16 @@ class Backend(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class PictureCounter(Protocol):
+    """A backend that knows what a picture takes."""
+
+    async def picture_tokens(self, sizes: Sequence[tuple[int, int]]) -> list[int]:
+        """Tokens of the model's window that pictures of these widths and heights (pixels) take, what marks their
+        beginning and end included. Raises BackendError."""
+        ...
 
 
 def estimate_tokens(text: str) -> int:
