@@ -7,7 +7,7 @@ result is what the whole text would give, except that content stays text whateve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -16,6 +16,14 @@ from tui.engine.bindings import ATTR_CONTROL, ATTR_LSTRIP, ATTR_RSTRIP, ATTR_UNK
 
 #: Stretches of text whose tokens are remembered: a chat brings the same messages at every turn.
 _REMEMBERED = 4096
+
+
+#: From a picture's id to the tokens that stand for it; None where the model does not see it.
+See = Callable[[str], "Sequence[int] | None"]
+
+
+def blind(picture: str) -> None:
+    """Sees nothing."""
 
 
 class TokenSource(Protocol):
@@ -59,10 +67,13 @@ class Tokeniser:
         """Whether that is a control token; those of a template stand between messages."""
         return token in self._strips
 
-    def prompt(self, pieces: Iterable[Piece], bos: str = "") -> list[int]:
+    def prompt(self, pieces: Iterable[Piece], bos: str = "", see: See = blind) -> list[int]:
         """Tokens of a whole prompt, with BOS exactly once: the vocabulary's own where it asks for one, else
-        the format's literal `bos` where that is a control token; one that `pieces` begin with stands for both."""
-        tokens = self.encode(pieces)
+        the format's literal `bos` where that is a control token; one that `pieces` begin with stands for both.
+        `see` as in `encode`; a picture is never the last of a prompt, whose last token foretells the reply."""
+        tokens = self.encode(pieces, see)
+        if tokens and tokens[-1] < 0:
+            tokens += self._plain("\n")
         first = self._vocab.bos if self._vocab.adds_bos else self._control.get(bos)
         if first is not None and first >= 0 and tokens[:1] != [first]:
             tokens.insert(0, first)
@@ -72,8 +83,20 @@ class Tokeniser:
         """Tokens of `text` as content: never a control token."""
         return list(self._plain(text)) if text else []
 
-    def encode(self, pieces: Iterable[Piece]) -> list[int]:
-        """Tokens of `pieces`, without BOS."""
+    def encode(self, pieces: Iterable[Piece], see: See = blind) -> list[int]:
+        """Tokens of `pieces`, without BOS. `see` gives what stands for a picture, None where its text does."""
+        tokens: list[int] = []
+        unseen: list[Piece] = []
+        for piece in pieces:
+            seen = see(piece.image) if piece.image else None
+            if seen is None:
+                unseen.append(piece)
+            else:
+                tokens += [*self._encoded(unseen), *seen]
+                unseen = []
+        return tokens + self._encoded(unseen)
+
+    def _encoded(self, pieces: Iterable[Piece]) -> list[int]:
         tokens: list[int] = []
         for part in self._stretches(pieces):
             if isinstance(part, int):
