@@ -1,4 +1,4 @@
-"""`traktir chats`: list, show, set, search, export, delete, restore, undo."""
+"""`traktir chats`: list, show, tokens, set, search, export, delete, restore, undo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from tui.cli.output import add_json, json_line, line, say_aside, sentence
 from tui.cli.session import Session, add_connect, on_core, write_file
+from tui.cli.tokens_shown import print_tokens
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = show.add_mutually_exclusive_group()
     how.add_argument("--path", action="store_true", help="the visible path (default)")
     how.add_argument("--tree", action="store_true", help="the whole tree")
+    tokens = verbs.add_parser("tokens", help="the tokens of a reply with their probabilities and rivals")
+    tokens.add_argument("--chat", metavar="ID", required=True, dest="id")
+    tokens.add_argument("--node", metavar="N", help="the message; default: the last reply that has some")
     change = verbs.add_parser("set", help="set fields of a chat; without any, print those that are set")
     change.add_argument("id")
     change.add_argument(
@@ -50,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     act = {
         "list": _list, "show": _show, "set": _set, "search": _search, "export": _export, "delete": _delete,
-        "restore": _restore, "undo": _undo,
+        "restore": _restore, "undo": _undo, "tokens": print_tokens,
     }[args.verb]
     return on_core(args, lambda session: act(session, args))
 

@@ -18,6 +18,7 @@ from tui.core.memory import Memory
 from tui.core.planning import Planner
 from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
+from tui.core.token_trace import tokens_to_json, traced
 from tui.core.turns import Turns
 from tui.core.warming import Warming
 from tui.domain.card import Card
@@ -32,7 +33,7 @@ from tui.wire.pace import paced_list
 
 
 class ChatCalls:
-    """`chats.*`, `turn.*`, `node.*`, `summary.*`, `samplers.*`."""
+    """`chats.*`, `turn.*`, `replies.*`, `node.*`, `summary.*`, `samplers.*`."""
 
     def __init__(
         self, store: Store, chats: Chats, turns: Turns, memory: Memory, gatherer: Gatherer, planner: Planner,
@@ -56,7 +57,7 @@ class ChatCalls:
             "chats.search": self.search, "chats.undo": self.undo, "chats.redo": self.redo,
             "chats.draft": self.draft, "chats.head": self.head,
             "turn.say": self._turns.say, "turn.reply": self._turns.reply, "turn.continue": self._turns.continue_,
-            "turn.stop": self.stop,
+            "turn.rival": self._turns.rival, "turn.stop": self.stop, "replies.tokens": self.tokens,
             "node.edit": self.edit, "node.current": self.current, "node.delete": self.delete_nodes,
             "node.hide": self.hide, "node.generation": self.generation,
             "summary.make": self._memory.make, "summary.edit": self._memory.edit,
@@ -194,6 +195,11 @@ class ChatCalls:
             "generation": dict(found[0].generation) if found else {}, "plan": await self._store.plan(chat, node),
             "node": node_to_json(tree.nodes[node]),
         }
+
+    async def tokens(self, chat: str, node: str, revision: str = "") -> dict[str, Any]:
+        """The tokens of a reply with their rivals; none where no log-probabilities were asked for."""
+        found = await traced(self._store, await self._chats.get(chat), node, revision)
+        return await asyncio.to_thread(tokens_to_json, found)
 
     async def remove_summary(self, chat: str, summary: str) -> None:
         await self._memory.mark(chat, summary, removed=True)

@@ -28,7 +28,8 @@ class WholeCharacters:
 class ReplyShaper:
     """Holds the first characters back until it is sure that they are not `Name:` or white space.
 
-    Models that were trained on transcripts begin with the name of who speaks; the screen shows it anyway.
+    Models that were trained on transcripts begin with the name of who speaks; the screen shows it anyway. `dropped`
+    counts the characters taken away so far, all of them from the beginning.
     """
 
     def __init__(self, names: Sequence[str], *, continued: bool = False) -> None:
@@ -36,6 +37,12 @@ class ReplyShaper:
         self._started = continued
         self._held = ""
         self._whole = WholeCharacters()
+        self.dropped = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether anything may be shown yet; from then on nothing more is dropped."""
+        return self._started
 
     def feed(self, text: str) -> str:
         """The text that may be shown now."""
@@ -44,8 +51,12 @@ class ReplyShaper:
     def finish(self) -> str:
         """What was still held back when the reply ended."""
         last = self._shaped(self._whole.finish())
-        held, self._held = self._held.strip(), ""
-        return last if self._started or held in self._prefixes else last + held
+        before, self._held = self._held, ""
+        held = before.strip()
+        if self._started or held in self._prefixes:
+            return last
+        self._started, self.dropped = True, len(before) - len(before.lstrip())
+        return last + held
 
     def _shaped(self, text: str) -> str:
         if self._started:
@@ -61,5 +72,6 @@ class ReplyShaper:
                 return ""                         # it may yet become the name
         if not start:
             return ""
+        self.dropped = len(self._held) - len(start)
         self._started, self._held = True, ""
         return start

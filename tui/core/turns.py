@@ -21,8 +21,9 @@ from tui.core.library import Library
 from tui.core.outcome import outcome, prepared_to_json, record
 from tui.core.planning import Planner, Prepared
 from tui.core.shaping import ReplyShaper, WholeCharacters
+from tui.core.token_trace import other_way, traced
 from tui.core.writing import GrowingReply, ReplyPlace
-from tui.domain.backend import Finish, Progress, Reasoning, Status, Text
+from tui.domain.backend import Finish, Progress, Reasoning, Status, Text, Tokens
 from tui.domain.chat import Chat, Revision
 from tui.domain.errors import BackendError, BadInput, NotFound, StoreError, TraktirError
 from tui.domain.notice import notice
@@ -114,8 +115,24 @@ class Turns:
         target = tree.nodes.get(node)
         if target is None or target.role != "assistant":
             raise NotFound(notice("There is no reply to continue."))
-        self._start(ReplyPlace(chat, node, revision, target.parent, base=target.text.rstrip()))
+        base = target.text.rstrip()
+        known = (await traced(self._store, tree, node, "")).tokens.known(base)
+        self._start(ReplyPlace(chat, node, revision, target.parent, base=base, known=known))
         return {"reply": node}
+
+    async def rival(
+        self, chat: str, node: str, token: int, rival: int, reply: str, reply_revision: str, revision: str = "",
+    ) -> dict[str, Any]:
+        """Go on from another token than came: a version beside `node` that is as it was before `token`, has that
+        one's `rival` there, and is continued by the model."""
+        tree = await self._chats.get(chat)
+        found = await traced(self._store, tree, node, revision)
+        if found.node.role != "assistant":
+            raise NotFound(notice("There is no reply to continue."))
+        other = other_way(found.revision.text, found.tokens, token, rival)
+        place = ReplyPlace(chat, reply, reply_revision, found.node.parent, begun=other.text, known=other.known)
+        self._start(place)
+        return {"reply": reply}
 
     async def stop(self, chat: str, nodes: Collection[str] | None = None) -> bool:
         """Stop what is written in a chat (into `nodes`, if given) and wait until it is stored. What came stays."""
@@ -215,6 +232,8 @@ class Turns:
     async def _stream(self, reply: _Reply, prepared: Prepared, growing: GrowingReply) -> Finish:
         begun = growing.text
         continued = reply.place.base is not None or (bool(begun) and not begun[-1].isspace())
+        if continued:
+            growing.tokens.begin(0)
         shaper = ReplyShaper([prepared.turn.card.display_name], continued=continued)
         thoughts = WholeCharacters()
         finish = Finish("cut")
@@ -224,15 +243,24 @@ class Turns:
             elif isinstance(event, (Text, Reasoning)):
                 text = shaper.feed(event.text) if isinstance(event, Text) else ""
                 thought = thoughts.feed(event.text) if isinstance(event, Reasoning) else ""
+                if shaper.started:
+                    growing.tokens.begin(shaper.dropped)
                 if await growing.grow(text, thought):
                     self._status(reply, "writing")
+            elif isinstance(event, Tokens):
+                growing.tokens.feed(event.tokens)
             elif isinstance(event, Progress):
                 self._status(
                     reply, "prefill", processed=event.processed, total=event.total, cached=event.cached
                 )
             elif isinstance(event, Status):
                 self._status(reply, "loading", notice=event.notice.to_json(), fraction=event.fraction)
-        await growing.grow(shaper.finish(), thoughts.finish())
+        last = shaper.finish()
+        if shaper.started:
+            growing.tokens.begin(shaper.dropped)
+        await growing.grow(last, thoughts.finish())
+        if reply.place.begun and finish.reason in ("stop", "length"):
+            await growing.put()                   # nothing follows: then the text that was begun is the whole reply
         return finish
 
     async def _finish(self, reply: _Reply, prepared: Prepared, growing: GrowingReply, finish: Finish) -> None:
@@ -243,7 +271,8 @@ class Turns:
             await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
             await self._note_absence(reply, finish)
         error = finish.error
-        if error is None and growing.silent and not reply.stopping and finish.reason != "cut":
+        mute = growing.silent and not reply.place.begun
+        if error is None and mute and not reply.stopping and finish.reason != "cut":
             error = BackendError(
                 notice("The model ended its turn without a word."), notice("Press Ctrl+R to ask again.")
             )
@@ -272,6 +301,8 @@ def _asked(tree: Chat, place: ReplyPlace) -> Asked:
     """What kind of turn this is: lore may be limited to some."""
     if place.base is not None:
         return Asked("continue", prefill=place.base, node=place.node)
+    if place.begun:
+        return Asked("swipe", prefill=place.begun)
     others = [n for n in tree.children(place.parent) if n.role == "assistant" and n.id != place.node]
     return Asked("swipe" if others else "normal")
 

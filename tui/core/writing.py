@@ -10,11 +10,13 @@ from typing import Any
 
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.events import EventHub
+from tui.core.token_trace import Known, TokenTrace
 from tui.domain.chat import Revision
 from tui.domain.errors import StoreError, TraktirError
 from tui.domain.notice import notice
 from tui.domain.operations import Op, node_to_json
 from tui.store import Store
+from tui.store.reply_tokens import TokenBlock
 
 #: Seconds between two writes of a growing reply to disk.
 WRITE_EVERY = 0.5
@@ -22,13 +24,16 @@ WRITE_EVERY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ReplyPlace:
-    """Where a reply goes. `base` is None for a new node, the text so far for a continuation of node `node`."""
+    """Where a reply goes. `base` is None for a new node, the text so far for a continuation of node `node`. `begun`:
+    what a new one begins with, when that is more than the prompt's opening. `known`: the tokens of either."""
 
     chat: str
     node: str
     revision: str
     parent: str | None
     base: str | None = None
+    begun: str = ""
+    known: Known | None = None
 
 
 class GrowingReply:
@@ -46,9 +51,11 @@ class GrowingReply:
         self._events = events
         self._place = place
         self._name = name
-        self._text = self._begun = place.base or opening
+        self._text = self._begun = place.base or place.begun or opening
+        self.tokens = TokenTrace(place.known or Known(len(self._begun)))
         self._reasoning = ""
         self._dirty = False
+        self._unwritten: TokenBlock | None = None
         self.placed = False
         self.trouble: StoreError | None = None
 
@@ -75,7 +82,7 @@ class GrowingReply:
         self._text += text
         self._reasoning += reasoning
         if not self.placed:
-            await self._put()
+            await self.put()
             return True
         self._dirty = True
         place = self._place
@@ -101,6 +108,8 @@ class GrowingReply:
     ) -> None:
         """Store the whole text with how it ended and was made, and the plan state for what follows it."""
         place = self._place
+        with contextlib.suppress(StoreError):     # the text is what counts, and is held until the disk takes it
+            await self._write_tokens()
         closing: Op = {
             "op": "finish_revision", "node": place.node, "revision": place.revision, "text": self._text.rstrip(),
             "finish": finish, "reasoning": self._reasoning, "generation": dict(generation),
@@ -112,12 +121,15 @@ class GrowingReply:
             self.trouble = error
             return
         try:
+            await self._write_tokens()
             await self._store.set_plan_state(place.chat, place.node, state, plan)
         except StoreError as error:               # the next plan starts from an older state: dearer, but right
             self._chats.held.trouble(error)
 
-    async def _put(self) -> None:
-        """Put the reply into the tree when its first text is there, so that a failure leaves nothing behind."""
+    async def put(self) -> None:
+        """Put the reply into the tree, unless it is there: with its first text, so that a failure leaves nothing."""
+        if self.placed:
+            return
         place = self._place
         revision = Revision(
             place.revision, self._text, now_ms(), kind="original" if place.base is None else "continue",
@@ -146,9 +158,23 @@ class GrowingReply:
             self._dirty = False
             try:
                 await self._chats.held.catch_up(place.chat)
-                await self._store.stream_text(
-                    place.chat, place.node, place.revision, self._text, self._reasoning
-                )
+                await self._write()
             except StoreError as error:           # the text stays in memory, and the next round tries again
                 self._dirty = True
                 self._chats.held.trouble(error)
+
+    async def _write(self) -> None:
+        """Text and tokens in one transaction, so that a crash leaves both as they were at one time."""
+        place = self._place
+        block = self._unwritten = self._unwritten or self.tokens.block()
+        await self._store.stream_text(
+            place.chat, place.node, place.revision, self._text, self._reasoning, block
+        )
+        self._unwritten = None
+
+    async def _write_tokens(self) -> None:
+        """What is not on disk yet of the tokens, if anything."""
+        self._unwritten = self._unwritten or self.tokens.block()
+        while self._unwritten is not None:
+            await self._write()
+            self._unwritten = self.tokens.block()

@@ -17,7 +17,7 @@ from tui.store.text import dump, load
 from tui.wire.ids import new_id as new_chat_id
 
 #: Tables whose rows belong to a chat by its row number, in the order in which they are carried.
-_TABLES = ("fields", "nodes", "revisions", "summaries", "plans")
+_TABLES = ("fields", "nodes", "revisions", "summaries", "plans", "reply_tokens")
 _PAGE = 200
 
 
@@ -36,6 +36,8 @@ def carry(source: sqlite3.Connection, target: sqlite3.Connection, chat_id: str, 
     new = int(target.execute(f"INSERT INTO chats ({names}) VALUES ({places})", (new_id, *row)).lastrowid or 0)
     for table in _TABLES:
         columns = [name for name in _columns(source, table) if name not in ("pk", "chat")]
+        if not columns or not _columns(target, table):        # an earlier version had no such table
+            continue
         order = " ORDER BY pk" if "pk" in _columns(source, table) else ""
         target.executemany(
             f"INSERT INTO {table} (chat, {', '.join(columns)}) VALUES ({', '.join('?' * (len(columns) + 1))})",

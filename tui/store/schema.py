@@ -125,7 +125,26 @@ def _token_counts(connection: sqlite3.Connection) -> None:
     run_script(connection, _TOKEN_COUNTS)
 
 
-STEPS: Sequence[Step] = (_first, _token_counts)
+#: The tokens of replies with their probabilities, in blocks as they came: `number` counts the tokens before a block,
+#: `offset` the characters of the text before it.
+_REPLY_TOKENS = """
+CREATE TABLE reply_tokens (
+    chat INTEGER NOT NULL,
+    node TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    tokens BLOB NOT NULL,                        -- zlib of JSON
+    PRIMARY KEY (chat, node, revision, number)
+);
+"""
+
+
+def _reply_tokens(connection: sqlite3.Connection) -> None:
+    run_script(connection, _REPLY_TOKENS)
+
+
+STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

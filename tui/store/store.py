@@ -22,6 +22,7 @@ from tui.store import (
     listing,
     log,
     opening,
+    reply_tokens,
     restoring,
     search,
     streaming,
@@ -31,6 +32,7 @@ from tui.store.connecting import connect
 from tui.store.keeper import LOOK_EVERY_S, Keeper
 from tui.store.lock import Lock
 from tui.store.readers import Readers
+from tui.store.reply_tokens import TokenBlock
 from tui.store.types import Change, ChangeKind, ChatInfo, LockInfo, SearchHit
 from tui.store.writer import Writer
 
@@ -132,11 +134,19 @@ class Store:
         """The chat built anew from its operation log alone."""
         return await self._readers.run(lambda c: log.replay(c, chat_id))
 
-    async def stream_text(self, chat_id: str, node_id: str, revision_id: str, text: str, reasoning: str = "") -> None:
-        """Store how far a reply has come: the whole text so far. Not in the log; a finished revision stays as it is."""
+    async def stream_text(
+        self, chat_id: str, node_id: str, revision_id: str, text: str, reasoning: str = "",
+        block: TokenBlock | None = None,
+    ) -> None:
+        """Store how far a reply has come: the whole text so far, and the tokens that came since the last time. Not in
+        the log; a finished revision stays as it is."""
         await self._writer.run(
-            lambda c: streaming.write(c, chat_id, node_id, revision_id, text, reasoning), durable=False
+            lambda c: streaming.write(c, chat_id, node_id, revision_id, text, reasoning, block), durable=False
         )
+
+    async def reply_tokens(self, chat_id: str, node_id: str, revision_id: str) -> list[TokenBlock]:
+        """The tokens of one text with their probabilities, as they were kept with `stream_text`."""
+        return await self._readers.run(lambda c: reply_tokens.read(c, chat_id, node_id, revision_id))
 
     async def streaming_revisions(self) -> list[tuple[str, str, str]]:
         """Chat, node and revision of every reply that is being written."""

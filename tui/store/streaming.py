@@ -5,20 +5,23 @@ from __future__ import annotations
 import sqlite3
 
 from tui.domain.notice import notice
-from tui.store import applying, log
+from tui.store import applying, log, reply_tokens
 from tui.store.text import clean, load
 
 
 def write(
-    connection: sqlite3.Connection, chat_id: str, node: str, revision: str, text: str, reasoning: str
+    connection: sqlite3.Connection, chat_id: str, node: str, revision: str, text: str, reasoning: str,
+    block: reply_tokens.TokenBlock | None = None,
 ) -> None:
-    """Store how far a streaming text has come; one that is finished stays as it is."""
+    """Store how far a streaming text has come, and the tokens that came since; one that is finished stays as it is."""
     chat = applying.chat_key(connection, chat_id)
     connection.execute(
         """UPDATE revisions SET text = ?, reasoning = ?
            WHERE chat = ? AND node = ? AND id = ? AND finish = 'streaming'""",
         (clean(text), clean(reasoning), chat, clean(node), clean(revision)),
     )
+    if block is not None:
+        reply_tokens.add(connection, chat_id, node, revision, block)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:

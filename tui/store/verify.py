@@ -18,7 +18,7 @@ from typing import Any
 
 from tui.domain.errors import StoreError
 from tui.domain.notice import Notice, notice
-from tui.store import schema, search
+from tui.store import reply_tokens, schema, search
 from tui.store.backup import rows_of
 from tui.store.connecting import connect
 
@@ -59,6 +59,7 @@ def database(path: Path, shown: str, steps: Sequence[schema.Step] = schema.STEPS
             _types(connection, shown)
             _trees(connection, shown)
             _plans(connection, shown)
+            _tokens(connection, shown)
             return Found(version, rows_of(connection))
     except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
         raise refusal(notice("{file} is damaged: {reason}.", file=shown, reason=str(error)), file=shown) from error
@@ -158,6 +159,18 @@ def _plans(connection: sqlite3.Connection, shown: str) -> None:
     for packed in connection.execute("SELECT state FROM plans UNION ALL SELECT plan FROM plans WHERE plan IS NOT NULL"):
         if not _unpacks(packed[0]):
             raise refusal(notice("{file} holds a prompt that does not unpack.", file=shown), file=shown)
+
+
+def _tokens(connection: sqlite3.Connection, shown: str) -> None:
+    """Tokens of replies; earlier versions have none."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'reply_tokens'").fetchone():
+        return
+    for (packed,) in connection.execute("SELECT tokens FROM reply_tokens"):
+        try:
+            reply_tokens.unpack(packed)
+        except sqlite3.DataError:
+            told = notice("{file} holds tokens of a reply that do not unpack.", file=shown)
+            raise refusal(told, file=shown) from None
 
 
 def _unpacks(packed: bytes) -> bool:

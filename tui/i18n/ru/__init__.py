@@ -29,6 +29,7 @@ from tui.i18n.ru import (
     store,
     templates,
     tokens,
+    tokens_view,
 )
 
 #: Sampler files say the same as samplers do, with file and line before it.
@@ -66,4 +67,5 @@ CATALOGUE: dict[str, str] = {
     **store.CATALOGUE,
     **templates.CATALOGUE,
     **tokens.CATALOGUE,
+    **tokens_view.CATALOGUE,
 }
