@@ -177,7 +177,12 @@ WANTED = {
     "core": {"core.late.ratio", "core.piece.ratio", "core.cpu"},
     "chat": {"chat.open.ratio", "chat.travel.ratio", "chat.search", "chat.memory.travelled"},
     "ui": {"ui.48x18.100.cpu", "ui.48x18.ssh.100.bytes", "ui.48x18.ssh.echo.p95"},
-    "engine": {"engine.read", "engine.write", "engine.added"},
+    "engine": {
+        f"engine{chain}.{part}" for chain in ("", ".greedy") for part in (
+            "read.bare", "write.bare", "write.worker", "write.stack", "write.library", "read.stack.ratio",
+            "write.stack.ratio", "cpu.stack.ratio", "again.stack", "later",
+        )
+    },
 }
 
 

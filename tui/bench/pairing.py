@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -40,4 +40,19 @@ def in_turns(pairs: int, one: Callable[[], One], other: Callable[[], Other]) -> 
         else:
             early = one()
             out.append((early, other()))
+    return out
+
+
+def in_rounds(
+    rounds: int, prepare: Callable[[], None], ways: Mapping[str, Callable[[], One]],
+) -> list[dict[str, One]]:
+    """What all `ways` returned, round by round, in their order and then backwards; `prepare` goes before each round,
+    and one round before all does not count."""
+    out: list[dict[str, One]] = []
+    for number in range(rounds + 1):
+        prepare()
+        names = list(ways) if number % 2 else list(ways)[::-1]
+        found = {name: ways[name]() for name in names}
+        if number:
+            out.append(found)
     return out

@@ -84,11 +84,10 @@ def _no_engine() -> Notice | None:
 
 def _figures(part: str, model: Path | None) -> Callable[[Effort], Iterator[Figure]]:
     from tui.bench import delivery, engine, longchat, painting, starting
-    from tui.resources import starter_model
 
     measures = {"core": delivery.measure, "ui": painting.measure, "chat": longchat.measure, "start": starting.measure}
     if part == "engine":
-        return lambda effort: engine.measure(effort, say_aside, model or starter_model())
+        return lambda effort: engine.measure(effort, say_aside, model)
     return lambda effort: measures[part](effort, say_aside)
 
 

@@ -38,16 +38,29 @@ CATALOGUE: dict[str, str] = {
         "Модель закончила ответ сразу: измерять нечего.",
     "{file} cannot be loaded beside the engine: there is not enough memory.":
         "{file} не помещается в память рядом с движком.",
-    "{model} is loaded…": "Загружается {model}…",
-    "Writing {tokens} tokens with {threads} threads: {pairs} pairs…":
-        "Пишется {tokens} токенов, потоков: {threads}, пар: {pairs}…",
-    "a prompt is read": "чтение промпта",
-    "a reply is written": "генерация ответа",
-    "a bare loop of decode and sample, a token": "голый цикл «вычислить и выбрать», на токен",
-    "through worker and proxy, a token": "через рабочий процесс и посредника, на токен",
-    "added by worker and proxy, a token": "добавляют рабочий процесс и посредник, на токен",
-    "processor time added by worker and proxy, a token":
-        "процессорное время, которое добавляют рабочий процесс и посредник, на токен",
+    "{model} is loaded four times…": "{model} загружается четырежды…",
+    "Made a model of {count} million random weights.": "Создана модель из {count} млн случайных весов.",
+    "There is no room for a model to measure with: it takes {size} MB, and {free} MB are free.":
+        "Нет места для модели, на которой измеряют: нужно {size} МБ, свободно {free} МБ.",
+    "Point TMPDIR to a larger disk, or name a model with --model.":
+        "Укажите в TMPDIR диск побольше или назовите модель: --model.",
+    "Replies of {tokens} tokens with {threads} threads: {pairs} rounds with the chain of samplers, as many without…":
+        "Ответы по {tokens} токенов, потоков: {threads}; кругов с цепочкой сэмплеров: {pairs}, и столько же без неё…",
+    "The stream of a reply ended early.": "Поток ответа оборвался раньше времени.",
+    "a bare loop": "голый цикл",
+    "our worker": "наш рабочий процесс",
+    "the whole program": "вся программа",
+    "the library's high-level class": "высокоуровневый класс библиотеки",
+    "reading, a token of the prompt: {who}": "чтение, на токен промпта: {who}",
+    "reading, a token of the prompt: {who}, over the bare loop": "чтение, на токен промпта: {who}, к голому циклу",
+    "writing, a token: {who}": "генерация, на токен: {who}",
+    "writing, a token: {who}, over the bare loop": "генерация, на токен: {who}, к голому циклу",
+    "writing, processor time a token: {who}": "генерация, процессорное время на токен: {who}",
+    "writing, processor time a token: {who}, over the bare loop":
+        "генерация, процессорное время на токен: {who}, к голому циклу",
+    "the first token, the prompt in memory: {who}": "первый токен, промпт в памяти: {who}",
+    "the first token of the whole program comes later, the prompt in memory":
+        "на сколько позже первый токен у всей программы, промпт в памяти",
     "Replies on their way to a client, through the core and through a bare echo: {pairs} pairs…":
         "Ответы идут к клиенту через ядро и через голое эхо: пар {pairs}…",
     "a bare echo: from a piece's writing to its arrival": "голое эхо: от записи куска до прихода",
