@@ -44,7 +44,7 @@ async def patiently(work: Callable[..., T], *args: Any) -> T:
     return await asyncio.to_thread(work, *args)
 
 
-async def fails_every_time(attempt: Callable[[int], Awaitable[list[str]]], tries: int = 3) -> list[str]:
+async def fails_every_time(attempt: Callable[[int], Awaitable[list[str]]], tries: int = 5) -> list[str]:
     """What `attempt` finds wrong, if it finds something in every one of some tries. A machine that pauses for a moment
     does so once; what a program does, it does again."""
     wrong: list[str] = []
