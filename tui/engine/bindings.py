@@ -108,7 +108,8 @@ def load_library() -> Any:
 
 
 def differences(
-    lib: Any, signatures: Mapping[str, tuple[str, ...]] | None = None, fields: Mapping[str, tuple[str, ...]] | None = None,
+    lib: Any, signatures: Mapping[str, tuple[str, ...]] | None = None,
+    fields: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[str]:
     """What of `signatures` and `fields` (by default those of this module) the library has otherwise, one line each;
     empty when all is as expected."""

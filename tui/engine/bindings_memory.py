@@ -6,9 +6,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.engine.bindings import Model, load_library
+
+if TYPE_CHECKING:
+    from tui.engine.vision import Vision
 
 #: As `bindings.SIGNATURES`: the functions used here.
 SIGNATURES: dict[str, tuple[str, ...]] = {
@@ -97,6 +100,8 @@ class Context:
         #: Whether a sequence can be cut at any place. Else only its very end is at hand, or a copy made in time.
         self.cuts = not model.recurrent and (shape.whole_window or not model.sliding_window)
         self._entries = _Entries(self._lib, max(self.batch, shape.sequences))
+        #: Puts pictures into the memory, where the model has a projector: it takes the tokens below zero.
+        self.vision: Vision | None = None
 
     @staticmethod
     def create(model: Model, shape: Shape) -> Context | None:
@@ -121,6 +126,12 @@ class Context:
     def decode(self, tokens: Sequence[int], sequence: int, start: int) -> int:
         """Put at most `batch` tokens behind the first `start` of a sequence; the last gives an output. 0 done, 1 no
         room, 2 aborted, below 0 failed."""
+        if self.vision is not None and any(token < 0 for token in tokens):
+            return self.vision.decode(self, tokens, sequence, start)
+        return self.decode_text(tokens, sequence, start)
+
+    def decode_text(self, tokens: Sequence[int], sequence: int, start: int) -> int:
+        """As `decode`, for tokens none of which stands for a picture."""
         return int(self._lib.llama_decode(self.handle, self._entries.run(tokens, sequence, start)))
 
     def decode_many(self, entries: Sequence[tuple[int, int, int, bool]]) -> int:
@@ -195,14 +206,14 @@ class Context:
         return int(self._lib.llama_state_seq_get_size_ext(self.handle, sequence, _PARTIAL if partial else 0))
 
     def state(self, sequence: int, buffer: Any, *, partial: bool = False) -> int:
-        """Write a sequence's state into a writable buffer; returns the bytes written, 0 where it failed. `partial`: only
-        what cannot be cut (a running state, a sliding window)."""
+        """Write a sequence's state into a writable buffer; returns the bytes written, 0 where it failed. `partial`:
+        only what cannot be cut (a running state, a sliding window)."""
         place = (ctypes.c_uint8 * len(buffer)).from_buffer(buffer)
         flags = _PARTIAL if partial else 0
         return int(self._lib.llama_state_seq_get_data_ext(self.handle, place, len(buffer), sequence, flags))
 
     def set_state(self, sequence: int, buffer: Any, *, partial: bool = False) -> bool:
-        """Take a state in from a buffer that `state` wrote. False where llama.cpp refused it, or took other than all."""
+        """Take in a state from a buffer that `state` wrote. False where llama.cpp refused it, or took not all."""
         size = len(buffer)
         place = (ctypes.c_uint8 * size).from_buffer(buffer)
         flags = _PARTIAL if partial else 0

@@ -49,10 +49,10 @@ class Job:
                 outcome = message["outcome"]
                 if outcome["window_full"]:
                     self.put(Status(notice("The model's window is full: the reply had to end here.")))
-                self.finish(_finish(outcome))
+                self.finish(_finish(outcome, tuple(Notice.from_json(n) for n in message.get("notices", ()))))
 
 
-def _finish(outcome: dict[str, Any]) -> Finish:
+def _finish(outcome: dict[str, Any], notices: tuple[Notice, ...]) -> Finish:
     return Finish(
         outcome["reason"],
         usage=Usage(
@@ -60,6 +60,7 @@ def _finish(outcome: dict[str, Any]) -> Finish:
         ),
         ttft_ms=outcome["ttft_ms"], tokens_per_second=outcome["tokens_per_second"],
         stop_string=outcome["stop_string"], seed=outcome["seed"], clamped=outcome["clamped"],
+        notices=notices,
     )
 
 
@@ -79,7 +80,7 @@ def capabilities_of(started: Started, path: Path) -> Capabilities:
         text_completion=True, chat_completion=False, prefill=True, exact_tokens=True, adds_bos=facts["adds_bos"],
         bos_token=facts["bos"], eos_token=facts["eos"],
         chat_template=facts["chat_template"], special_tokens=tuple(facts["special_tokens"]),
-        samplers=SUPPORTED, warm=True, shift=facts["can_shift"], cache=facts["cache"],
+        samplers=SUPPORTED, warm=True, images=facts["images"], shift=facts["can_shift"], cache=facts["cache"],
         tokenizer=f"{started.info.vocabulary_digest} {started.version}", notices=(*started.notices, *said),
         details={
             **facts["details"], "path": str(path), "description": facts["description"],

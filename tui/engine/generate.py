@@ -16,6 +16,7 @@ from tui.engine.bindings import Chain
 from tui.engine.memory import Aborted, Memory, TellProgress
 from tui.engine.stopping import StopScanner
 from tui.engine.tokenise import Tokeniser
+from tui.engine.vision import words
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Generator:
     ) -> Outcome:
         """Make one reply. `max_tokens` 0 only reads the prompt; `shift` as in CompletionRequest. Raises EngineError."""
         started = time.perf_counter()
-        outcome = Outcome(prompt_tokens=len(prompt))
+        outcome = Outcome(prompt_tokens=len(prompt) + self._memory.beyond)
         self._check(prompt)
         try:
             reused = self._memory.read(prompt, tell_progress, shift=shift)
@@ -71,7 +72,7 @@ class Generator:
         except Aborted:
             outcome.reason = "cut"
             return outcome
-        chosen = sampling.build(samplers, self._context, self._tokeniser, prompt)
+        chosen = sampling.build(samplers, self._context, self._tokeniser, words(prompt))
         outcome.seed, outcome.clamped = chosen.seed, dict(chosen.clamped)
         writer = _Writer(stops, tell_text)
         try:
@@ -103,8 +104,8 @@ class Generator:
     def _check(self, prompt: Sequence[int]) -> None:
         if not prompt:
             raise EngineError(notice("The prompt is empty: there is nothing to continue."))
-        if len(prompt) >= self._context.size:
-            raise _too_long(len(prompt), self._context.size)
+        if len(prompt) + self._memory.beyond >= self._context.size:
+            raise _too_long(len(prompt) + self._memory.beyond, self._context.size)
 
     def _sample(self, chain: Chain, limit: int, writer: _Writer, outcome: Outcome, started: float) -> None:
         while True:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,19 @@ from tui.engine import bindings
 from tui.engine.bindings import AbortFlag, Model
 from tui.engine.bindings_memory import Context
 from tui.engine.generate import Generator
+from tui.engine.keeping import Keeper
 from tui.engine.memory import Memory
 from tui.engine.opening import open_context
-from tui.engine.settings import EngineSettings
+from tui.engine.settings import BATCH_GPU, EngineSettings
+from tui.engine.state_files import StateFolder, identity_of
 from tui.engine.tokenise import Tokeniser
+from tui.engine.vision import Blind, Vision, open_eyes
 
 #: Seconds between two marks of progress.
 _TELL_EVERY = 0.1
+
+#: Settings that change nothing of what a model's memory holds.
+_NO_MATTER = frozenset({"n_threads", "n_batch", "n_ubatch", "n_gpu_layers", "n_seq", "cache_shift"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,15 @@ class Loaded:
     tokeniser: Tokeniser
     memory: Memory
     generator: Generator
+    keeper: Keeper
     gpu_layers: int
     threads: int
     notices: tuple[Notice, ...] = field(default=())
+    vision: Vision | None = None
+
+    @property
+    def eyes(self) -> Vision | Blind:
+        return self.vision or Blind()
 
     def to_json(self) -> dict[str, Any]:
         vocab = self.model.vocab
@@ -44,7 +56,8 @@ class Loaded:
             "trained_context": self.model.trained_context, "chat_template": self.model.chat_template,
             "adds_bos": vocab.adds_bos, "bos": vocab.text(vocab.bos), "eos": vocab.text(vocab.eos),
             "special_tokens": list(self.tokeniser.special_tokens), "cache": _cache_class(self.context),
-            "can_shift": self.context.can_shift, "notices": [n.to_json() for n in self.notices],
+            "can_shift": self.context.can_shift, "images": self.vision is not None,
+            "notices": [n.to_json() for n in self.notices],
             "details": {
                 "layers": self.model.layers, "gpu_layers": self.gpu_layers, "parameters": self.model.parameters,
                 "model_bytes": self.model.size, "vocabulary": vocab.size, "batch": self.context.batch,
@@ -66,9 +79,10 @@ def _cache_class(context: Context) -> CacheClass:
 
 def load(
     path: Path, settings: EngineSettings, *, extra_bufts: bool, flag: AbortFlag,
-    tell: Callable[[dict[str, Any]], None],
+    tell: Callable[[dict[str, Any]], None], kept: Mapping[str, Any] | None = None,
 ) -> Loaded:
     """Load, make a context, and prove both by a small decode. `tell` hears `loading` and `proving`.
+    `kept` says where states are kept (folder, quota in bytes), and of which build of llama.cpp (build); None: nowhere.
 
     Raises EngineError where llama.cpp refuses; where it crashes, this process ends, and the proxy knows from
     what was told last how far it had come.
@@ -80,14 +94,37 @@ def load(
         raise EngineError(notice("This model translates from one text to another; it cannot continue one."))
     gpu = bindings.uses_gpu() and layers != 0
     threads = settings.threads()
-    context, prompts = open_context(model, settings, gpu=gpu, threads=threads, notices=notices)
+    context, prompts = open_context(model, _roomy(settings), gpu=gpu, threads=threads, notices=notices)
+    vision = context.vision = open_eyes(settings.mmproj, model, context, threads=threads, gpu=gpu, flag=flag)
     tokeniser = Tokeniser(model.vocab)
     memory = Memory(context, flag, prompts=prompts, ends_message=tokeniser.is_control)
     generator = Generator(memory, tokeniser)
     tell({"is": "proving"})
     generator.prove()
     used = (layers if layers >= 0 else model.layers) if gpu else 0
-    return Loaded(model, context, tokeniser, memory, generator, used, threads, tuple(notices))
+    folder = _state_folder(path, settings, context, kept)
+    keeper = Keeper(memory, folder, lambda told: tell({"is": "said", "notice": told.to_json()}))
+    return Loaded(model, context, tokeniser, memory, generator, keeper, used, threads, tuple(notices), vision)
+
+
+def _roomy(settings: EngineSettings) -> EngineSettings:
+    """Some models must see a whole picture in one step."""
+    return replace(settings, n_batch=BATCH_GPU) if settings.mmproj and not settings.n_batch else settings
+
+
+def _state_folder(
+    path: Path, settings: EngineSettings, context: Context, kept: Mapping[str, Any] | None,
+) -> StateFolder | None:
+    """Where states of this model with these settings are kept."""
+    if kept is None or kept["quota"] <= 0:
+        return None
+    shape = context.shape
+    of_context = {
+        **{name: value for name, value in settings.to_json().items() if name not in _NO_MATTER},
+        "window": shape.window, "types": [shape.key_type, shape.value_type], "whole_window": shape.whole_window,
+    }
+    identity = identity_of(path, of_context, kept["build"])
+    return StateFolder(Path(kept["folder"]), identity, kept["quota"])
 
 
 def _load_model(

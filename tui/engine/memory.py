@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,11 @@ class Memory:
         self.context = context
         self.held = [Held(number) for number in range(prompts)]
         self.current = self.held[0]
+        #: Cells that the pictures of the current prompt take beyond their positions.
+        self.beyond = 0
         self.on_loss: Callable[[Held], None] = lambda held: None
+        self._read = 0
+        self._seconds = 0.0
         self._flag = flag
         self._ends_message = ends_message
         self._clock = itertools.count(1)
@@ -70,12 +75,18 @@ class Memory:
 
     @property
     def full(self) -> bool:
-        return len(self.tokens) >= self.context.size
+        return len(self.tokens) + self.beyond >= self.context.size
+
+    @property
+    def prefill(self) -> float:
+        """Tokens a second that are read, as measured in whole batches; 0 before there was one."""
+        return self._read / self._seconds if self._seconds else 0.0
 
     def turn_to(self, name: str, prompt: Sequence[int], *, shift: bool = False) -> int:
         """Make that sequence the current one which is best for `prompt`, a prompt of the conversation `name`. Where
         another one begins with more of it, that is shared. Returns how many tokens of the prompt are there then."""
-        wanted, cuts = prompt[:-1], self.context.cuts
+        wanted, cuts, vision = prompt[:-1], self.context.cuts, self.context.vision
+        self.beyond = vision.beyond(prompt) if vision is not None else 0
         target = sequences.choose(self.held, name)
         if target.tokens and target.name != name:
             self.on_loss(target)
@@ -226,8 +237,11 @@ class Memory:
         while len(held.tokens) < len(wanted):
             start = len(held.tokens)
             end = min(start + self.context.batch, len(wanted), *(m for m in marks if m > start))
+            began = time.perf_counter()
             self.decode(wanted[start:end], held)
             self.context.wait()
+            if end - start == self.context.batch:
+                self._read, self._seconds = self._read + end - start, self._seconds + time.perf_counter() - began
             if end in marks:
                 self._mark(held)
             tell(len(held.tokens), total, reused)

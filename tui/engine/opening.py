@@ -86,15 +86,14 @@ def _smaller(model: Model, shape: Shape) -> Iterator[Shape]:
 def _cells(model: Model, shape: Shape, chosen: int) -> int:
     """Tokens to hold in all: as many windows as prompts were `chosen`, else up to PROMPTS where memory is plenty."""
     trained_for = _number(model, "rope.scaling.original_context_length")
+    most = chosen or PROMPTS
     if trained_for and shape.window <= trained_for:
-        most = max(1, trained_for // shape.window)     # beyond it llama.cpp takes the factors for long texts
-    else:
-        most = chosen or PROMPTS
+        most = min(most, max(1, trained_for // shape.window))     # beyond it llama.cpp takes the factors of long texts
     if chosen:
-        return shape.window * min(chosen, most)
+        return shape.window * most
     room = available_memory() // _SHARE
     window = cell_bytes(model, shape) * shape.window
-    return shape.window * max(1, min(most, PROMPTS, 1 + room // max(1, window)))
+    return shape.window * max(1, min(most, 1 + room // max(1, window)))
 
 
 def _with_types(model: Model, shape: Shape, notices: list[Notice]) -> Shape:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
 from tui.domain.errors import EngineError, TraktirError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.engine.events import Job, capabilities_of
 from tui.engine.session import Session
 from tui.engine.settings import EngineSettings
@@ -25,17 +25,27 @@ OnStatus = Callable[[Status], None]
 #: Seconds in which the worker stops a reply; then the reply ends without it.
 ABORT_WITHIN = 1.0
 
+#: Seconds that keeping what was read may take when the model is unloaded.
+KEEP_WITHIN = 5.0
+
+#: Bytes of all that is kept on disk together, where nobody chose.
+KEPT_QUOTA = 4 * 10**9
+
 
 class EmbeddedEngine:
     """llama.cpp with one model, started when first needed and again after it died.
 
     `state_dir` holds what is learnt about this machine, `log_path` takes all that llama.cpp prints, `env` is the
     worker's environment (the core's own by default). A reply that failed is never asked for again by itself.
+    In `kept_dir`, if given, lies what the model has read of each conversation when it is unloaded or another one
+    follows, at most `kept_quota` bytes of it; a conversation that comes back goes on from there. `on_said` hears what
+    a person should know though no reply waits.
     """
 
     def __init__(
         self, model_path: Path, *, settings: EngineSettings = EngineSettings(), state_dir: Path, log_path: Path,  # noqa: B008
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None, kept_dir: Path | None = None, kept_quota: int = KEPT_QUOTA,
+        on_said: Callable[[Notice], None] = lambda said: None,
     ) -> None:
         self.model_path = model_path.absolute()
         self.settings = settings
@@ -44,6 +54,8 @@ class EmbeddedEngine:
         self._state_dir = state_dir
         self._log_path = log_path
         self._env = env
+        self._kept = None if kept_dir is None else {"folder": str(kept_dir), "quota": kept_quota}
+        self._on_said = on_said
         self._session: Session | None = None
         self._starting: asyncio.Task[Session] | None = None
         self._listeners: list[OnStatus] = []
@@ -75,13 +87,16 @@ class EmbeddedEngine:
         await self._ready(on_status)
 
     async def unload(self) -> None:
-        """Give the memory back. Replies in progress end as cut; the next request loads again."""
+        """Give the memory back, after keeping what was read. Replies in progress end as cut; the next request loads
+        again."""
         if self._starting is not None:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError, TraktirError):
                 await self._starting
         session, self._session = self._session, None
         if session is not None:
+            if self._kept is not None and session.alive and not session.busy:
+                await session.keep(KEEP_WITHIN)
             await session.stop()
 
     async def close(self) -> None:
@@ -121,6 +136,12 @@ class EmbeddedEngine:
             return await session.count(prompts)
         finally:
             self.last_used = time.monotonic()
+
+    async def picture_tokens(self, sizes: Sequence[tuple[int, int]]) -> list[int]:
+        """As `PictureCounter`, exactly. Raises EngineError, also where the model has no projector."""
+        if not sizes:
+            return []
+        return await (await self._ready(None)).measure(sizes)
 
     async def exact_counts(self, prompts: Sequence[Sequence[Piece]]) -> list[int | None]:
         return [*await self.count_tokens(prompts)]
@@ -195,10 +216,10 @@ class EmbeddedEngine:
             self._announce(Status(notice("The engine had stopped ({reason}); starting it again.", reason=reason)))
         started = await start_worker(
             self.model_path, self.settings, self._state_dir, self._log_path,
-            os.environ if self._env is None else self._env, self._announce,
+            os.environ if self._env is None else self._env, self._announce, self._kept,
         )
         self._died = None
-        self._session = Session(started, self._has_died)
+        self._session = Session(started, self._has_died, self._on_said)
         return self._session
 
     def _has_died(self, error: EngineError) -> None:

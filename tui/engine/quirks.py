@@ -19,6 +19,11 @@ def machine_key(version: str, quantisation: str) -> str:
     return " | ".join((_processor(), f"llama-cpp-python {version} {_build()}", quantisation or "unknown weights"))
 
 
+def build_key(version: str) -> str:
+    """Names the installed build of llama.cpp."""
+    return f"{version} {_build()}"
+
+
 def needs_plain_kernels(state_dir: Path, key: str) -> bool:
     return key in _read(state_dir)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tui.domain.backend import SIDE
 from tui.engine.stretches import common
 
 #: Tokens that must be saved by sharing what another sequence holds.
@@ -80,8 +81,8 @@ def choose(held: Sequence[Held], name: str) -> Held:
 
 
 def least_missed(held: Sequence[Held]) -> Held:
-    """The one that is soon read again, else the one not used for longest."""
-    return min(held, key=lambda one: (_own(one, held) >= SOON_READ, one.used))
+    """The one that is soon read again, side jobs before others; else the one not used for longest."""
+    return min(held, key=lambda one: (_own(one, held) >= SOON_READ, not one.name.endswith(SIDE), one.used))
 
 
 def donor(held: Sequence[Held], target: Held, wanted: Sequence[int], *, cuts: bool) -> Held | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tui.domain.backend import CompletionRequest, Finish, Piece
 from tui.domain.errors import EngineError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.engine import protocol
 from tui.engine.events import Job, engine_error
 from tui.engine.starting import Started
@@ -17,20 +18,30 @@ from tui.engine.starting import Started
 #: Times, and seconds each, that a worker which did not hear an abort is waited for.
 _DOUBTED = (5, 1.0)
 
+#: Bytes of pictures that a worker holds beyond those of the request at hand.
+_SHOWN_BYTES = 64 * 1024 * 1024
+
 
 class Session:
     """From a proven model to the end of its process, expected or not.
 
-    When the process dies by itself, `on_death` hears why, after everything that waited was told.
+    When the process dies by itself, `on_death` hears why, after everything that waited was told. `on_said` hears what
+    a person should know though no reply waits.
     """
 
-    def __init__(self, started: Started, on_death: Callable[[EngineError], None]) -> None:
+    def __init__(
+        self, started: Started, on_death: Callable[[EngineError], None],
+        on_said: Callable[[Notice], None] = lambda said: None,
+    ) -> None:
         self.started = started
+        self._on_said = on_said
         self._worker = started.worker
         self._on_death = on_death
         self._jobs: dict[str, Job] = {}
         self._counts: dict[str, asyncio.Future[list[int]]] = {}
         self._warming: dict[str, asyncio.Future[int]] = {}
+        self._shown: OrderedDict[str, int] = OrderedDict()       # bytes of each picture that the worker holds
+        self._keeping: dict[str, asyncio.Future[None]] = {}
         self._numbers = itertools.count()
         self._ending: EngineError | None = None
         self._doubt: asyncio.Task[None] | None = None
@@ -62,6 +73,7 @@ class Session:
     def begin(self, job: Job, *, shift: bool) -> None:
         """Hand a reply to the worker."""
         self._jobs[job.request.id] = job
+        self._show(job.request)
         self._worker.send(protocol.request_to_json(job.request, shift=shift))
 
     def abort(self, request_id: str) -> bool:
@@ -91,13 +103,18 @@ class Session:
 
     async def count(self, prompts: Sequence[Sequence[Piece]]) -> list[int]:
         """Tokens of each prompt. Raises EngineError when the worker ends first."""
+        return await self._counted({"do": "count", "prompts": [protocol.pieces_to_json(p) for p in prompts]})
+
+    async def measure(self, sizes: Sequence[tuple[int, int]]) -> list[int]:
+        """Tokens that pictures of these widths and heights take. Raises EngineError."""
+        return await self._counted({"do": "measure", "sizes": sizes})
+
+    async def _counted(self, question: dict[str, Any]) -> list[int]:
         number = f"count-{next(self._numbers)}"
         answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._counts[number] = answer
         try:
-            self._worker.send({
-                "do": "count", "id": number, "prompts": [protocol.pieces_to_json(p) for p in prompts],
-            })
+            self._worker.send({**question, "id": number})
             return await answer
         finally:
             self._counts.pop(number, None)
@@ -109,12 +126,37 @@ class Session:
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._warming[key] = answer
         try:
+            self._show(request)
             self._worker.send(protocol.warm_to_json(request, key, shift=shift))
             return await answer
         finally:
             if not answer.done() or answer.cancelled():
                 self._worker.send({"do": "abort", "id": key})
             self._warming.pop(key, None)
+
+    def _show(self, request: CompletionRequest) -> None:
+        """Let the worker have the pictures of a request: those that it has not, and no more than it is to hold."""
+        if not self.started.facts["images"]:
+            return
+        for image in request.images:
+            if image.id not in self._shown:
+                self._worker.send(protocol.picture_to_json(image))
+            self._shown[image.id] = len(image.data)
+            self._shown.move_to_end(image.id)
+        needed = {image.id for image in request.images}
+        old = [name for name in self._shown if name not in needed]
+        while old and sum(self._shown.values()) > _SHOWN_BYTES:
+            del self._shown[old[0]]
+            self._worker.send({"do": "drop", "ids": [old.pop(0)]})
+
+    async def keep(self, within: float) -> None:
+        """Have what the model has read kept on disk; waits at most `within` seconds for it."""
+        key = f"keep-{next(self._numbers)}"
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeping[key] = answer
+        self._worker.send({"do": "keep", "id": key, "within": within})
+        await asyncio.wait([answer], timeout=within)
+        del self._keeping[key]
 
     async def stop(self) -> None:
         """End the process; replies in progress end as cut."""
@@ -142,7 +184,12 @@ class Session:
 
     def _deliver(self, event: Mapping[str, Any]) -> None:
         key = str(event.get("id"))
-        if (counted := self._counts.get(key)) is not None:
+        if event["is"] == "said":
+            self._on_said(Notice.from_json(event["notice"]))
+        elif (kept := self._keeping.get(key)) is not None:
+            if not kept.done():
+                kept.set_result(None)
+        elif (counted := self._counts.get(key)) is not None:
             _settle(counted, event, "counts")
         elif (warmed := self._warming.get(key)) is not None:
             _settle(warmed, event, "tokens")
@@ -156,6 +203,9 @@ class Session:
         for job in self._jobs.values():
             job.finish(Finish("error" if replies and not job.spoken else "cut", error=replies))
         self._jobs.clear()
+        for kept in self._keeping.values():
+            if not kept.done():
+                kept.set_result(None)
         waiting: list[asyncio.Future[Any]] = [*self._counts.values(), *self._warming.values()]
         for answer in waiting:
             if not answer.done():

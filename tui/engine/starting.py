@@ -38,6 +38,7 @@ class _Start:
     log_path: Path
     env: Mapping[str, str]
     announce: Announce
+    kept: Mapping[str, Any] | None
 
 
 class _Died(Exception):
@@ -59,15 +60,17 @@ class _Died(Exception):
 
 async def start_worker(
     path: Path, settings: EngineSettings, state_dir: Path, log_path: Path, env: Mapping[str, str], announce: Announce,
+    kept: Mapping[str, Any] | None = None,
 ) -> Started:
     """Start, load and prove. Raises EngineError that says what is missing, damaged or too large.
 
     llama.cpp keeps some weights in the layout of the processor's own instructions ("extra buffer types"). Where
     such kernels are broken the first decode ends the process; then it is started once more without them, and
-    where that works it is remembered for this processor, build and kind of weights.
+    where that works it is remembered for this processor, build and kind of weights. `kept`: where states are kept
+    (folder, quota in bytes).
     """
     info = _checked(path)
-    start = _Start(path, settings, log_path, env, announce)
+    start = _Start(path, settings, log_path, env, announce, kept and {**kept, "build": quirks.build_key(version())})
     key = quirks.machine_key(version(), info.quantisation)
     plain = quirks.needs_plain_kernels(state_dir, key)
     try:
@@ -136,6 +139,7 @@ async def _attempt(start: _Start, plain: bool) -> tuple[WorkerProcess, Mapping[s
     try:
         worker.send({
             "do": "load", "path": str(start.path), "settings": start.settings.to_json(), "extra_bufts": not plain,
+            "kept": start.kept and {**start.kept, "build": f"{start.kept['build']} {plain}"},
         })
         async with worker.watched(lambda: True):
             return worker, await _until_ready(worker, start)

@@ -2,11 +2,13 @@
 
 Started as `python -m tui.engine.worker` with its protocol on 0 and 1 and its log on 2. Three threads: the main
 one computes; a reader takes commands and raises the abort flag; a third counts tokens while the first computes.
-It ends with the pipe: two seconds after the core is gone, so is this.
+It ends with the pipe: two seconds after the core is gone, so is this. In that time what it has read is kept on disk,
+as far as that goes.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import faulthandler
 import os
@@ -22,8 +24,12 @@ from tui.engine import INSTALL, bindings, protocol
 from tui.engine.loading import Loaded, load
 from tui.engine.settings import EngineSettings
 
-#: Seconds that a computation gets to hear the abort flag when the core is gone, before the process just ends.
-_GRACE = 0.5
+#: Seconds that a computation gets to hear the abort flag when the core is gone, and that keeping states may take then,
+#: before the process just ends.
+_GRACE, _LAST_WRITES = 0.5, 1.2
+
+#: Seconds without a request after which the states of conversations that another one followed are kept.
+_QUIET = 1.0
 
 
 class Channel:
@@ -105,6 +111,7 @@ class Worker:
         self._desk = Desk(self._flag)
         self._work: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._counts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._left = threading.Event()
         self._finished = threading.Event()
 
     def run(self) -> None:
@@ -114,9 +121,29 @@ class Worker:
         loaded = self._load(command) if command else None
         if loaded is not None:
             threading.Thread(target=self._count, args=(loaded,), name="counter", daemon=True).start()
-            while (command := self._work.get()) is not None:
-                self._serve(loaded, command)
+            while (command := self._next(loaded)) is not None:
+                match command["do"]:
+                    case "keep":
+                        loaded.keeper.keep_all(command["within"])
+                        self._tell({"is": "kept", "id": command["id"]})
+                    case "picture":
+                        loaded.eyes.take(command["id"], base64.b64decode(command["data"]))
+                    case "drop":
+                        loaded.eyes.drop(command["ids"])
+                    case _:
+                        self._serve(loaded, command)
+            self._left.set()
+            loaded.keeper.keep_all(_LAST_WRITES)
+        self._left.set()
         self._finished.set()
+
+    def _next(self, loaded: Loaded) -> dict[str, Any] | None:
+        """The next command; while there is none, what is to be kept on disk is written."""
+        try:
+            return self._work.get(timeout=_QUIET)
+        except queue.Empty:
+            loaded.keeper.keep_former()
+            return self._work.get()
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -124,7 +151,8 @@ class Worker:
                 self._take(protocol.decode(line))
         self._desk.close()
         self._work.put(None)
-        self._finished.wait(_GRACE)
+        if self._left.wait(_GRACE):
+            self._finished.wait(_LAST_WRITES)
         os._exit(0)
 
     def _take(self, command: dict[str, Any]) -> None:
@@ -133,7 +161,7 @@ class Worker:
                 self._tell({"is": "here"})
             case "abort":
                 self._desk.abort(command["id"])
-            case "count":
+            case "count" | "measure":
                 self._counts.put(command)
             case "complete" | "warm":
                 self._desk.arrive(command["id"], ahead=command["do"] == "warm")
@@ -152,7 +180,7 @@ class Worker:
                 )
             loaded = load(
                 Path(command["path"]), EngineSettings.from_json(command["settings"]),
-                extra_bufts=command["extra_bufts"], flag=self._flag, tell=self._tell,
+                extra_bufts=command["extra_bufts"], flag=self._flag, tell=self._tell, kept=command["kept"],
             )
         except TraktirError as error:
             self._tell({"is": "failed", "error": error.to_json()})
@@ -167,8 +195,9 @@ class Worker:
         request = command["id"]
         self._desk.begin(request)
         try:
-            prompt = loaded.tokeniser.prompt(protocol.pieces_from_json(command["pieces"]), command["bos"])
-            loaded.memory.turn_to(command["conversation"], prompt, shift=command["shift"])
+            pieces = protocol.pieces_from_json(command["pieces"])
+            prompt = loaded.tokeniser.prompt(pieces, command["bos"], loaded.eyes.looking(command["sizes"]))
+            self._turn_to(loaded, command, prompt)
             if command["do"] == "warm":
                 held = loaded.generator.warm(prompt, shift=command["shift"])
                 self._tell({"is": "warmed", "id": request, "tokens": held})
@@ -178,6 +207,13 @@ class Worker:
             self._tell({"is": "error", "id": request, "error": _told(error).to_json()})
         finally:
             self._desk.end()
+
+    @staticmethod
+    def _turn_to(loaded: Loaded, command: dict[str, Any], prompt: list[int]) -> None:
+        """Have the conversation's own sequence at hand, filled from another or from disk where that saves reading."""
+        if 0 < len(prompt) < loaded.context.size:
+            have = loaded.memory.turn_to(command["conversation"], prompt, shift=command["shift"])
+            loaded.keeper.restore(prompt, have)
 
     def _complete(self, loaded: Loaded, command: dict[str, Any], prompt: list[int]) -> None:
         request = command["id"]
@@ -192,16 +228,24 @@ class Worker:
             prompt, protocol.samplers_from_json(command["samplers"]), command["max_tokens"], command["stop"],
             text, progress, shift=command["shift"],
         )
-        self._tell({"is": "finish", "id": request, "outcome": outcome.to_json()})
+        told = loaded.keeper.told()
+        self._tell({
+            "is": "finish", "id": request, "outcome": outcome.to_json(), "notices": [told.to_json()] if told else [],
+        })
 
     def _count(self, loaded: Loaded) -> None:
         while True:
             command = self._counts.get()
             try:
-                counts = [len(loaded.tokeniser.encode(protocol.pieces_from_json(p))) for p in command["prompts"]]
-                self._tell({"is": "counted", "id": command["id"], "counts": counts})
+                self._tell({"is": "counted", "id": command["id"], "counts": _counted(loaded, command)})
             except Exception as error:                # whoever waits must hear of it, and the next ask again
                 self._tell({"is": "error", "id": command["id"], "error": _told(error).to_json()})
+
+
+def _counted(loaded: Loaded, command: dict[str, Any]) -> list[int]:
+    if command["do"] == "measure":
+        return [loaded.eyes.count((width, height)) for width, height in command["sizes"]]
+    return [len(loaded.tokeniser.encode(protocol.pieces_from_json(p))) for p in command["prompts"]]
 
 
 def _told(error: Exception) -> TraktirError:
