@@ -124,20 +124,21 @@ def _own_errors(tree: ast.Module) -> set[str]:
     }
 
 
-def _literals(node: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The texts that an argument may be: a literal, either side of a condition, or a name that was given one."""
+def _literals(node: ast.expr, tree: ast.Module, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The texts that an argument may be: a literal, either side of a condition, or a name that was given one. `seen`
+    are the names on the way here: a name may be given itself."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         if node.value:
             yield node.value
     elif isinstance(node, ast.IfExp):
-        yield from _literals(node.body, tree)
-        yield from _literals(node.orelse, tree)
+        yield from _literals(node.body, tree, seen)
+        yield from _literals(node.orelse, tree, seen)
     elif isinstance(node, ast.BoolOp):
         for value in node.values:
-            yield from _literals(value, tree)
-    elif isinstance(node, ast.Name):
+            yield from _literals(value, tree, seen)
+    elif isinstance(node, ast.Name) and node.id not in seen:
         for value in _given(tree).get(node.id, ()):
-            yield from _literals(value, tree)
+            yield from _literals(value, tree, seen | {node.id})
 
 
 @cache
