@@ -82,6 +82,12 @@ class Table:
         knob = self.knobs.get("logprobs")
         return 0 if knob is None else int(knob.high or 0)
 
+    @property
+    def wires(self) -> frozenset[str]:
+        """The body keys that samplers are sent under."""
+        found = {key for knob in self.knobs.values() for key in (knob.wire, knob.flag, *knob.names) if key}
+        return frozenset(found | {"top_logprobs"})
+
     def named(self, wire: str) -> frozenset[str]:
         """The canonical names that stand behind a body key."""
         return frozenset(

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tui.backends.failures import server_words
 
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,40}")
-_NEVER = {"prompt", "messages", "model", "stream", "max_tokens", "body"}
+_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]{1,40})(?:[.\[].{0,60})?", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,40}")
+_NEVER = {"prompt", "messages", "model", "stream", "body"}
+_SAID_LIMIT = 2000
+NEWER_LIMIT = "max_completion_tokens"
+"""What OpenAI's models that think, and what stands before them, call `max_tokens`."""
 
 
-def named_key(status: Any, body: Any) -> str:
-    """The body key that an answer 400 or 422 names as the culprit (OpenAI's and vLLM's `param`, the last step
-    of a validation error's `loc`), "" if none or one that cannot be left out."""
+def named_key(status: Any, body: Any, sent: Collection[str] = ()) -> str:
+    """The body key that an answer 400 or 422 names as the culprit, "" if none or one that cannot be left out.
+
+    OpenAI and vLLM name it in `param`, validation errors in the last step of `loc` (Mistral, text-generation-webui);
+    others (SGLang, llama-server) only in their sentence: there it counts if it is the only one of the keys `sent`.
+    """
     if status not in {400, 422} or not isinstance(body, Mapping):
         return ""
     error = body.get("error")
     named = error.get("param") if isinstance(error, Mapping) else None
     if named is None:
         named = body.get("param") or _last_step(body.get("detail"))
-    key = named if isinstance(named, str) and _KEY.fullmatch(named) else ""
+    found = _KEY.fullmatch(named) if isinstance(named, str) else None
+    key = found[1] if found else _only_key_said(server_words(body), sent)
+    if key == "max_tokens":
+        return key if NEWER_LIMIT in server_words(body)[:_SAID_LIMIT] else ""
     return "" if key in _NEVER else key
+
+
+def _only_key_said(said: str, sent: Collection[str]) -> str:
+    """The one word of a sentence that is a key of the request."""
+    words = set(_WORD.findall(said[:_SAID_LIMIT]))
+    found = words & (set(sent) - _NEVER)
+    if "max_tokens" in found and NEWER_LIMIT in words:
+        return "max_tokens"
+    return found.pop() if len(found) == 1 else ""
 
 
 def thinking_in_the_way(body: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from tui.cli.output import add_json, fail, json_line, say_aside, sentence
@@ -147,8 +148,8 @@ class _Writer:
             print(flush=True)
         for told in done.get("notices") or ():
             say_aside(tr_notice(Notice.from_json(told)))
-        for name in done.get("dropped") or ():
-            say_aside(notice("The server does not know {name}; it was left out.", name=name))
+        for line in sampler_lines(done):
+            say_aside(line)
         if error is not None:
             fail(error)
             return 1
@@ -163,5 +164,22 @@ class _Writer:
             "type": "done", "chat": self._chat, "node": self._node, "text": self._text, "finish": done.get("finish"),
             "usage": usage,
             "timings": {"ttft_ms": done.get("ttft_ms"), "tokens_per_second": done.get("tokens_per_second")},
-            "dropped": done.get("dropped") or [], "error": done.get("error"),
+            "dropped": done.get("dropped") or [], "clamped": done.get("clamped") or {},
+            "reasons": {name: sentence(told) for name, told in (done.get("reasons") or {}).items()},
+            "error": done.get("error"),
         }
+
+
+def sampler_lines(done: Mapping[str, Any]) -> list[Notice]:
+    """What the server did not take of the samplers, and why."""
+    reasons = {name: sentence(told) for name, told in (done.get("reasons") or {}).items()}
+    lines = [
+        notice("{name} was left out: {why}", name=name, why=reasons[name]) if reasons.get(name)
+        else notice("The server does not know {name}; it was left out.", name=name)
+        for name in done.get("dropped") or ()
+    ]
+    for name, value in (done.get("clamped") or {}).items():
+        why = reasons.get(name) or ""
+        lines.append(notice("{name} became {value}: {why}", name=name, value=f"{value:g}", why=why) if why
+                     else notice("{name} became {value}.", name=name, value=f"{value:g}"))
+    return lines

@@ -88,6 +88,8 @@ def _fact(name: str, value: Any, path: Sequence[str]) -> str:
         return {"stable": tr("what rarely changes first"), "compatible": tr("as SillyTavern has it")}.get(
             str(value), str(value or "")
         )
+    if name == "reasons" and isinstance(value, Mapping):
+        return "\n".join(f"{sampler}: {notice_text(told)}" for sampler, told in value.items())
     if name == "rebase":
         return tr("yes") if value else ""
     if name == "moving":
@@ -119,6 +121,7 @@ def _labels() -> dict[str, str]:
         "ttft_ms": tr("Milliseconds to the first token"),
         "finish": tr("How it ended"),
         "dropped": tr("Samplers that the backend does not know"),
+        "reasons": tr("Why these samplers were left out or moved"),
         "first_change": tr("First segment that differs"),
         "reserve": tr("Kept free for the reply"),
         "context": tr("Context"),

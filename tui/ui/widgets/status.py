@@ -28,6 +28,9 @@ def attention(turn: Mapping[str, Any]) -> list[Part]:
     if dropped := turn.get("dropped"):
         names = ", ".join(clean_line(str(n), 24) for n in dropped[:3])
         parts.append(Part(tr("server does not know {names}", names=names), "screen_named('presets')", _ALERT))
+    if clamped := turn.get("clamped"):
+        moved = ", ".join(f"{clean_line(str(n), 24)} {v:g}" for n, v in list(clamped.items())[:3])
+        parts.append(Part(tr("brought into range: {names}", names=moved), "screen_named('inspector')", _ALERT))
     miss = turn.get("miss")
     if isinstance(miss, Mapping):
         parts.append(Part(miss_words(miss), "screen_named('difference')", _ALERT))
