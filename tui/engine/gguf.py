@@ -8,7 +8,6 @@ used, and arrays are walked, not kept: a vocabulary of 250,000 tokens costs a li
 from __future__ import annotations
 
 import hashlib
-import math
 import mmap
 import re
 import struct
@@ -21,18 +20,21 @@ from typing import Any, NoReturn
 from tui.domain.cleantext import clean_line
 from tui.domain.errors import BadInput
 from tui.domain.notice import Notice, notice
+from tui.engine.ggml_types import Tensor
 from tui.i18n import mark
 
 MAGIC = b"GGUF"
 
 _MAX_PAIRS = 65_536
-_MAX_TENSORS = 1_000_000
+_MAX_TENSORS = 65_536
 _MAX_DIMENSIONS = 8
 _MAX_ITEMS = 8_000_000
 _MAX_KEY = 65_535
 _MAX_STRING = 16 * 2**20
 _MAX_DEPTH = 4
 _SHOWN_ITEMS = 8
+#: Longest array of numbers that is kept whole: those that have one for each layer are.
+_KEPT_ITEMS = 1024
 _SHOWN_TEXT = 200
 
 _TOO_MANY = mark("{file} is damaged at {field}: {number} items are too many.")
@@ -52,7 +54,7 @@ FILE_TYPES: Mapping[int, str] = {
     12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K",
     19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL",
     26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0",
-    37: "TQ2_0", 38: "MXFP4_MOE",
+    37: "TQ2_0", 38: "MXFP4_MOE", 39: "NVFP4", 40: "Q1_0",
 }
 
 _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
@@ -64,7 +66,8 @@ class GgufInfo:
 
     `size_bytes` counts all parts of a split model that are there; `missing_parts` names those that are not.
     `vocabulary_digest` names the vocabulary: a digest of all that the file says of it, but for the chat template.
-    `raw` holds every pair, long texts cut and arrays as `{"items": n, "first": […]}`.
+    `raw` holds every pair, long texts cut and arrays as `{"items": n, "first": […]}`; `arrays` those of numbers whole
+    that have no more than one for each layer could be. `weights` are the tensors of this file, not of other parts.
     """
 
     path: Path
@@ -92,6 +95,8 @@ class GgufInfo:
     missing_parts: tuple[str, ...] = ()
     vocabulary_digest: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    weights: tuple[Tensor, ...] = ()
 
     @property
     def makes_text(self) -> bool:
@@ -112,12 +117,15 @@ def read_metadata(path: Path) -> GgufInfo:
                 raw, tokens = reader.pairs()
                 control = reader.control_tokens()
                 weights = reader.weights()
+                arrays = reader.short_arrays()
     except (OSError, ValueError) as error:
         raise BadInput(
             notice("{file} cannot be read: {reason}", file=path.name, reason=_reason(error)), file=str(path),
         ) from error
-    info = _described(path, size, (reader.tensors, weights), raw, tokens)
-    return replace(info, vocabulary_digest=reader.vocabulary_digest, control_tokens=control)
+    info = _described(path, size, (reader.tensors, sum(tensor.numbers for tensor in weights)), raw, tokens)
+    return replace(
+        info, vocabulary_digest=reader.vocabulary_digest, control_tokens=control, weights=weights, arrays=arrays,
+    )
 
 
 def split_parts(path: Path) -> tuple[int, int, tuple[Path, ...]]:
@@ -190,20 +198,28 @@ class _Reader:
             self._text_at(self._tokens[at])[:_SHOWN_TEXT] for at, sort in enumerate(types) if sort in _CONTROL
         )
 
-    def weights(self) -> int:
-        """The numbers in all tensors, from their shapes. To be called after `pairs`."""
+    def weights(self) -> tuple[Tensor, ...]:
+        """All tensors of the file by their descriptions. To be called after `pairs`."""
         self._key = "tensors"
         if self.tensors > _MAX_TENSORS:
             self._bad(_TOO_MANY, self.tensors)
-        total = 0
+        out = []
         for _ in range(self.tensors):
-            self._string(_MAX_KEY)
+            name = self._string(_MAX_KEY)
             dimensions = self._number(4)
             if dimensions > _MAX_DIMENSIONS:
                 self._bad(_TOO_MANY, dimensions)
-            total += math.prod(self._number(10) for _ in range(dimensions))
-            self._skip(_SIZES[4] + _SIZES[10])
-        return total
+            shape = tuple(self._number(10) for _ in range(dimensions))
+            out.append(Tensor(name[:_SHOWN_TEXT], shape, self._number(4)))
+            self._skip(_SIZES[10])
+        return tuple(out)
+
+    def short_arrays(self) -> dict[str, tuple[float, ...]]:
+        """Arrays of numbers that may have one for each layer. To be called after `pairs`."""
+        return {
+            key: struct.unpack_from(f"<{count}{_SCALARS[kind]}", self._data, start)
+            for key, (kind, start, count) in self._numbers.items() if count <= _KEPT_ITEMS
+        }
 
     def _pair(self) -> tuple[str, Any, array[int] | None]:
         self._key = ""
