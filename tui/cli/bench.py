@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help=tr("few repetitions: figures to look at, not to trust"))
     parser.add_argument("--pairs", type=_pairs, metavar="N", help=tr("how many pairs of runs (10; 2 with --quick)"))
+    parser.add_argument(
+        "--tune", action="store_true",
+        help=tr("find threads, batch and more for --model (or the starter), and use them from now on"),
+    )
     parser.add_argument("--model", type=Path, metavar="FILE", help=tr("the GGUF file for engine (the starter model)"))
     add_json(parser)
 
@@ -46,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
         raise Refused("Measuring needs pseudo-terminals and Unix sockets, which this system lacks.")
     effort = _effort(args)
     _tell_machine(args.json, effort)
+    if args.tune:
+        _tune(args, effort)
+        return 0
     for part in PARTS:
         if not args.what or part in args.what:
             _measure(part, args, effort)
@@ -59,6 +66,19 @@ def _effort(args: argparse.Namespace) -> Effort:
     return replace(effort, pairs=args.pairs) if args.pairs else effort
 
 
+def _tune(args: argparse.Namespace, effort: Effort) -> None:
+    if why := _no_engine():
+        raise Refused(why)
+    from tui import paths
+    from tui.bench.tuning import tune
+    from tui.resources import starter_model
+
+    if not args.json:
+        line()
+        line(tr("What runs fastest"))
+    _print(tune(effort, say_aside, args.model or starter_model(), paths.data_dir() / "engine"), args.json, effort)
+
+
 def _measure(part: str, args: argparse.Namespace, effort: Effort) -> None:
     if not args.json:
         line()
@@ -69,8 +89,12 @@ def _measure(part: str, args: argparse.Namespace, effort: Effort) -> None:
             raise Refused(why)
         say_aside(why)
         return
-    for found in _figures(part, args.model)(effort):
-        if args.json:
+    _print(_figures(part, args.model)(effort), args.json, effort)
+
+
+def _print(figures: Iterator[Figure], as_json: bool, effort: Effort) -> None:
+    for found in figures:
+        if as_json:
             json_line({**found.to_json(), "quick": effort.quick})
         else:
             line(_line(found))

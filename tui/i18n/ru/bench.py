@@ -46,7 +46,14 @@ CATALOGUE: dict[str, str] = {
         "Укажите в TMPDIR диск побольше или назовите модель: --model.",
     "Replies of {tokens} tokens with {threads} threads: {pairs} rounds with the chain of samplers, as many without…":
         "Ответы по {tokens} токенов, потоков: {threads}; кругов с цепочкой сэмплеров: {pairs}, и столько же без неё…",
-    "The stream of a reply ended early.": "Поток ответа оборвался раньше времени.",
+    "find threads, batch and more for --model (or the starter), and use them from now on":
+        "найти потоки, пакет и прочее для --model (или начальной модели) и дальше использовать их",
+    "What runs fastest": "Как быстрее всего",
+    "Trying {name}: {values}…": "Пробуем {name}: {values}…",
+    "a usual turn with {name} {value}": "обычный ход при {name} {value}",
+    "Chosen: {name} {value}.": "Выбрано: {name} {value}.",
+    "The model could not be loaded in any way that was tried.":
+        "Модель не загрузилась ни одним из испробованных способов.",
     "a bare loop": "голый цикл",
     "our worker": "наш рабочий процесс",
     "the whole program": "вся программа",
