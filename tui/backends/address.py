@@ -22,6 +22,8 @@ KNOWN_HOSTS = {
     "api.mistral.ai": "mistral",
     "api.deepseek.com": "deepseek",
     "api.openai.com": "openai",
+    "aihorde.net": "horde",
+    "stablehorde.net": "horde",
 }
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tui.backends import ollama
+from tui.backends import horde, koboldcpp, ollama
 from tui.backends.address import Address
 from tui.backends.dialects import Dialect
 from tui.backends.exchange import Call
 from tui.backends.knobs import Table
+from tui.backends.refusals import NEWER_LIMIT
 from tui.backends.sampling import Translation, translate
 from tui.backends.tables import TABLES
 from tui.domain.backend import Capabilities, CompletionRequest, Piece
@@ -28,6 +29,7 @@ class Target:
     capabilities: Capabilities
     unknown_samplers: frozenset[str] = frozenset()
     rejected_keys: frozenset[str] = frozenset()
+    polled: bool = False                          # is asked after its text: a stream does not come through
     unthinking: bool = False                      # continues a reply only where the template opens no thoughts
 
     @property
@@ -63,12 +65,19 @@ def write_call(
     wire = (dialect.text if capabilities.text_completion else dialect.chat) or "openai"
     if wire == "ollama":
         call = _ollama(request, target, markers, translation)
+    elif wire == "horde":
+        body, translation = horde.body(prompt_text(request.pieces, markers), target, translation)
+        call = Call(f"{target.address.root}/api/v2/generate/text/async", body, "horde")
+    elif wire == "koboldcpp":
+        call = _koboldcpp(request, target, markers, translation, key)
     elif capabilities.text_completion:
         text = ("" if capabilities.adds_bos else request.bos) + prompt_text(request.pieces, markers)
         call = _TEXT[wire](target, text, translation, key)
     else:
         call = _chat(request, target, markers, translation, key)
     body = _with_extras(_with_extras(call.body, dialect.body), target.endpoint.body)
+    if "max_tokens" in target.rejected_keys and "max_tokens" in body:
+        body[NEWER_LIMIT] = body["max_tokens"]
     for key in target.rejected_keys - _NEEDED:
         body.pop(key, None)
     return Call(call.url, body, call.wire), translation
@@ -99,17 +108,18 @@ def _llamacpp_text(target: Target, text: str, translation: Translation, _key: st
     return Call(f"{target.address.root}/completion", body, "llamacpp")
 
 
-def _koboldcpp_text(target: Target, text: str, translation: Translation, key: str) -> Call:
-    body: dict[str, Any] = {
-        "prompt": text, "genkey": key, "trim_stop": True, "quiet": True, "use_default_badwordsids": False,
-        **translation.fields,
-    }
-    if window := target.capabilities.context_length:
-        body["max_context_length"] = window
-    return Call(f"{target.address.root}/api/extra/generate/stream", body, "koboldcpp")
+def _koboldcpp(
+    request: CompletionRequest, target: Target, markers: tuple[str, ...], translation: Translation, key: str,
+) -> Call:
+    text = ("" if target.capabilities.adds_bos else request.bos) + prompt_text(request.pieces, markers)
+    body = koboldcpp.body(text, request, target, translation.fields, key)
+    root = target.address.root
+    if target.polled:
+        return Call(f"{root}/api/v1/generate", body, "koboldcpp_poll")
+    return Call(f"{root}/api/extra/generate/stream", body, "koboldcpp")
 
 
-_TEXT = {"openai": _openai_text, "llamacpp": _llamacpp_text, "koboldcpp": _koboldcpp_text}
+_TEXT = {"openai": _openai_text, "llamacpp": _llamacpp_text}
 
 
 def _ollama(

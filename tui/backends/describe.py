@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from tui.backends import failures, koboldcpp, lmstudio, ollama, textgen
+from tui.backends import failures, horde, koboldcpp, lmstudio, ollama, textgen
 from tui.backends.dialects import Dialect
 from tui.backends.facts import MODELS_LIMIT, NAME_LIMIT, Facts, Get, base_name, line, template, token
 from tui.backends.families import cache_class
@@ -29,10 +29,11 @@ async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -
     if dialect.name in ROUTES and "exact_tokens" not in facts:
         facts["exact_tokens"] = await can_count(http, dialect.name)
     found = str(facts.get("model") or "")
-    facts["model"] = clean_line(endpoint.model, NAME_LIMIT) or found or (models[0] if models else "")
+    facts["model"] = clean_line(endpoint.model, NAME_LIMIT) or found or (
+        models[0] if models and not dialect.any_model else "")
     facts["details"] = {"server": dialect.label, **facts.get("details", {})}
     facts["cache"] = cache_class(dialect.cache, found or facts["model"], whole_windows=dialect.whole_windows)
-    if not endpoint.model and not dialect.serves_one and not dialect.public:
+    if not endpoint.model and not (dialect.serves_one or dialect.public or dialect.any_model):
         facts["details"]["send_model"] = facts["model"]
     table = TABLES.choose(dialect.name, http.address.host).narrowed(
         str(facts.get("version", "")), str(facts["details"].get("loader", "")))
@@ -70,7 +71,7 @@ def _with_notices(
         notices.append(notice("{server} may wrap a text prompt in a template of its own; chat mode is safer.",
                               server=dialect.label))
     if endpoint.model and models and not {endpoint.model, f"{endpoint.model}:latest"} & {*models} \
-            and not dialect.serves_one:
+            and not (dialect.serves_one or dialect.any_model):
         notices.append(notice("{server} does not list the model {model}.", server=dialect.label, model=found.model))
     if http.key_given and not http.address.secure and not http.address.private:
         notices.append(notice("The key travels unencrypted to {address}.", address=http.address.shown))
@@ -79,6 +80,8 @@ def _with_notices(
 
 async def _models(get: Get, http: Http, dialect: Dialect, chosen: str) -> tuple[tuple[str, ...], Facts]:
     """Names from the OpenAI-like list, and the window where an entry tells it."""
+    if dialect.name == "horde":
+        return await horde.names(get, http), {}
     if dialect.name == "koboldcpp":
         return (), {}
     answer = await get(f"{dialect.api(http.address)}/models")
@@ -168,6 +171,6 @@ async def _vllm(get: Get, http: Http, endpoint: Endpoint) -> Facts:
 
 _READERS: dict[str, Callable[[Get, Http, Endpoint], Awaitable[Facts]]] = {
     "llamacpp": _llamacpp, "llama_cpp_python": _llama_cpp_python, "koboldcpp": koboldcpp.describe, "tabby": _tabby,
-    "textgen": textgen.describe, "ollama": ollama.describe, "lmstudio": lmstudio.describe, "vllm": _vllm,
-    "aphrodite": _vllm,
+    "horde": horde.describe, "textgen": textgen.describe, "ollama": ollama.describe, "lmstudio": lmstudio.describe,
+    "vllm": _vllm, "aphrodite": _vllm,
 }

@@ -10,7 +10,7 @@ from tui.backends.address import Address
 from tui.backends.sampling import TABLES, Table
 from tui.domain.backend import CacheClass
 
-Wire = Literal["openai", "llamacpp", "koboldcpp", "ollama"]
+Wire = Literal["openai", "llamacpp", "koboldcpp", "ollama", "horde"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Dialect:
     sets_window: bool = False                     # has the context that a request asks for
     whole_windows: bool = False                   # keeps all of a sliding window's past
     public: bool = False                          # a service with many models, of which one must be chosen
+    any_model: bool = False                       # chooses one where none is named
     body: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -69,6 +70,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True),
         Dialect("mistral", "Mistral", ask_usage=False, public=True),
         Dialect("deepseek", "DeepSeek", public=True),
+        Dialect("horde", "AI Horde", text="horde", chat=None, any_model=True),
         Dialect("openai", "OpenAI-compatible server"),
     )
 }

@@ -169,15 +169,19 @@ class Exchange:
             for delta in read_event(event, READERS[self._call.wire]):
                 if self._reply.ended:
                     return
-                if delta.failure is not None:
-                    delta = replace(delta, failure=self._http.redaction.data(delta.failure))
-                self._weigh(delta)
-                for said in self._reply.take(delta):
-                    self._told_of_waiting |= isinstance(said, Progress)
-                    await self._emit(said)
+                await self._hear(delta)
             await self._breath.take()
         if self._reply.complete:
             self._patience.completed()
+
+    async def _hear(self, delta: Delta) -> None:
+        """Pass on what one frame says."""
+        if delta.failure is not None:
+            delta = replace(delta, failure=self._http.redaction.data(delta.failure))
+        self._weigh(delta)
+        for said in self._reply.take(delta):
+            self._told_of_waiting |= isinstance(said, Progress)
+            await self._emit(said)
 
     def _weigh(self, delta: Delta) -> None:
         if delta.text or delta.reasoning or (delta.progress is not None and not self._reply.begun):

@@ -21,7 +21,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from tui.backends import failures
-from tui.backends.address import Address
+from tui.backends.address import KNOWN_HOSTS, Address
+from tui.backends.agent import horde_headers
 from tui.backends.bounded import MAX_PARTS, parse_json
 from tui.backends.guard import GuardedTransport
 from tui.backends.redaction import Redaction, credentials
@@ -75,7 +76,7 @@ class Http:
     def __init__(self, endpoint: Endpoint, address: Address) -> None:
         self.address = address
         self._key = endpoint.api_key.strip()
-        self._headers = _headers(endpoint)
+        self._headers = _headers(endpoint, address)
         proxy = _proxy(address)
         own = [value for name, value in endpoint.headers.items() if _SECRET_HEADER.search(name)]
         self.redaction = Redaction([self._key, *own, *credentials(address.root), *credentials(proxy)])
@@ -88,16 +89,16 @@ class Http:
 
     async def ask(
         self, url: str, body: Any = None, *, seconds: float | None = None, limit: int = MAX_JSON,
-        max_parts: int = MAX_PARTS,
+        max_parts: int = MAX_PARTS, method: str = "",
     ) -> Answer:
-        """GET, or POST where there is a body, within `seconds` beside connecting. Any HTTP status is an Answer,
-        except a redirect. `limit` is in bytes, `max_parts` as in `parse_json`. Raises BackendError."""
+        """GET, or POST where there is a body, or `method`, within `seconds` beside connecting. Any HTTP status is an
+        Answer, except a redirect. `limit` is in bytes, `max_parts` as in `parse_json`. Raises BackendError."""
         seconds = seconds or (NEAR_SECONDS if self.address.private else FAR_SECONDS)
         wait = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
             async with (
                 asyncio.timeout(CONNECT_SECONDS + seconds),
-                self._open(url, body, "application/json", timeout=wait) as response,
+                self._open(url, body, "application/json", timeout=wait, method=method) as response,
             ):
                 raw = await self._read(response, limit)
         except TimeoutError as error:
@@ -133,14 +134,14 @@ class Http:
 
     @asynccontextmanager
     async def _open(
-        self, url: str, body: Any, accept: str, timeout: httpx.Timeout = _STREAM_TIMEOUT,
+        self, url: str, body: Any, accept: str, timeout: httpx.Timeout = _STREAM_TIMEOUT, method: str = "",
     ) -> AsyncIterator[httpx.Response]:
         """One request. Lone surrogates of a body travel as `\\udXXX` escapes, which JSON allows."""
         with self.translated():
             client = self._client(streaming=accept == EVENT_STREAM)
             content = None if body is None else json.dumps(body).encode()
             headers = {"Accept": accept} | ({} if body is None else {"Content-Type": "application/json"})
-            method = "GET" if body is None else "POST"
+            method = method or ("GET" if body is None else "POST")
             async with client.stream(method, url, content=content, headers=headers, timeout=timeout) as response:
                 if response.is_redirect or 300 <= response.status_code < 400:
                     raise failures.redirected(
@@ -213,14 +214,17 @@ class Breath:
             self._since = time.perf_counter()
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
+def _headers(endpoint: Endpoint, address: Address) -> dict[str, str]:
     headers = {"User-Agent": "traktir", "Accept-Encoding": "identity"}
-    if key := endpoint.api_key.strip():
+    key = endpoint.api_key.strip()
+    if endpoint.kind == "horde" or (endpoint.kind == "auto" and KNOWN_HOSTS.get(address.host) == "horde"):
+        headers |= horde_headers(key)
+    elif key:
         headers["Authorization"] = f"Bearer {key}"
     headers |= endpoint.headers
     for name, value in headers.items():
         if not (name.isascii() and value.isascii() and value.isprintable()):
-            secret = name == "Authorization"
+            secret = name in {"Authorization", "apikey"}
             what = (
                 notice("The key holds characters that no header can carry.") if secret
                 else notice("The header {name} holds characters that no header can carry.", name=name[:60])

@@ -13,6 +13,8 @@ BARREN_SECONDS = 1800.0
 """How long signs of life alone are enough once the reply has begun."""
 AFTERMATH_SECONDS = 5.0
 """How long to wait for usage figures and the closing mark after the last word."""
+POLL_SECONDS = 2.5
+"""How often a server is asked how a request stands; the AI Horde allows one question a second."""
 MAX_BYTES, BYTES_PER_TOKEN = 16 << 20, 16 << 10
 """What a whole stream may hold: frames with probabilities and timings take some kilobytes a token."""
 
@@ -25,6 +27,7 @@ class Limits:
     first: float = FIRST_SECONDS
     barren: float = BARREN_SECONDS
     aftermath: float = AFTERMATH_SECONDS
+    poll: float = POLL_SECONDS
 
 
 class Patience:

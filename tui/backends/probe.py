@@ -152,7 +152,8 @@ async def _probe(ask: Questions, endpoint: Endpoint) -> ProbeResult:
             if error.details.get("kind") not in {"key_needed", "key_refused", "router"}:
                 raise
             problem = error
-    if problem is None and not endpoint.model and (dialect.public or ask.address.host in KNOWN_HOSTS):
+    if problem is None and not endpoint.model and not dialect.any_model and (
+            dialect.public or ask.address.host in KNOWN_HOSTS):
         problem = failures.needs_model(ask.address.shown, models)
     return ProbeResult(
         ask.address.shown, dialect.name, dialect.label, finding.found_by, capabilities, models,

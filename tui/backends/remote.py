@@ -11,16 +11,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tui.backends import failures, retry
+from tui.backends import failures, koboldcpp, retry
 from tui.backends.address import parse_address
 from tui.backends.ahead import ahead_call, read_ahead
 from tui.backends.calls import Target, prompt_text, write_call
 from tui.backends.dialects import DIALECTS
-from tui.backends.exchange import Exchange, Rejected
+from tui.backends.exchange import Rejected
 from tui.backends.figures import complete_figures
 from tui.backends.gate import Gate, gate_of
 from tui.backends.http import Http
+from tui.backends.late import late_tokens
 from tui.backends.patience import IDLE_SECONDS, Limits
+from tui.backends.polling import exchange_for
 from tui.backends.probe import ProbeResult, probe_over
 from tui.backends.refusals import named_key, thinking_in_the_way
 from tui.backends.reply import Reply, Setting
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 
 ABORT_SECONDS = 2.0
 HEARD_SECONDS = 0.3
+MOST_REFUSALS = 10
+"""So many settings a server may refuse, one after another; models that think refuse most samplers."""
 _QUEUE = 1024
 
 
@@ -202,15 +206,16 @@ class RemoteBackend:
             target = await self._wait_until_ready(run.events.put)
             gate.found = self._found
             special = await self._learn_markers(target, run.request)
-            for _ in range(3):
+            for _ in range(MOST_REFUSALS):
                 try:
                     return await self._exchange(run, target, special)
                 except Rejected as refusal:
                     better = self._without_rejected(target, refusal)
                     if better is None:
                         return self._refused(refusal)
+                    asked = better.polled and not target.polled
                     target = self._target = better
-                    await run.events.put(Status(refusal.error.what))
+                    await run.events.put(Status(koboldcpp.will_be_asked() if asked else refusal.error.what))
             raise failures.unforeseen(self.address.shown, RuntimeError("one setting after another is rejected"))
 
     async def _exchange(self, run: _Run, target: Target, special: frozenset[str]) -> Finish:
@@ -226,7 +231,7 @@ class RemoteBackend:
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
         try:
-            finish = await Exchange(
+            finish = await exchange_for(call.wire)(
                 self._http, call, reply, run.events.put, request.max_tokens, self._limits).run()
         except asyncio.CancelledError:
             await self._stop_at_source(target, key)
@@ -235,12 +240,18 @@ class RemoteBackend:
             self._target = None                                 # another server may come up there
         elif not reply.server_ended:
             await self._stop_at_source(target, key)
+        if reply.server_ended and finish.error is None:
+            for event in reply.late(await late_tokens(self._http, target, key, request.samplers.logprobs)):
+                await run.events.put(event)
         finish = await complete_figures(self._http, target, self._counter, reply, finish, text)
         found = tips(reply, self.address.shown, setting.prompt_estimate, finish.usage)
         if finish.usage.prompt_tokens and not trimmed(setting.prompt_estimate, finish.usage):
             await asyncio.to_thread(self._counter.learn, text, finish.usage.prompt_tokens)
-        speed = None if came_at_once(reply) else finish.tokens_per_second
-        return replace(finish, notices=found, tokens_per_second=speed) if found else finish
+        if came_at_once(reply):
+            finish = replace(finish, tokens_per_second=None)
+            if call.wire == "koboldcpp":
+                self._target, found = replace(target, polled=True), (*found, koboldcpp.will_be_asked())
+        return replace(finish, notices=(*finish.notices, *found))
 
     async def _stop_at_source(self, target: Target, key: str) -> None:
         """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request. Whether it
@@ -268,7 +279,9 @@ class RemoteBackend:
         """The same server, without the setting that it names as unacceptable; None when it names none."""
         if thinking_in_the_way(refusal.body) and not target.unthinking:
             return replace(target, unthinking=True)
-        key = named_key(refusal.error.details.get("status"), refusal.body)
+        if (polled := koboldcpp.without_stream(target, refusal.error.details.get("status"))) is not None:
+            return polled
+        key = named_key(refusal.error.details.get("status"), refusal.body, target.table.wires)
         if not key or key in target.rejected_keys:
             return None
         names = target.table.named(key)
@@ -284,7 +297,8 @@ class RemoteBackend:
                     raise found.problem
                 self._found, dialect = found, DIALECTS[found.dialect]
                 self._counter = TokenCounter(self._http, dialect, found.capabilities.exact_tokens)
-                self._target = Target(self.endpoint, self.address, dialect, found.capabilities)
+                self._target = Target(self.endpoint, self.address, dialect, found.capabilities,
+                                      polled=koboldcpp.must_poll(dialect.name, found.version))
             return self._target
 
     async def _wait_until_ready(self, tell: Callable[[Status], Awaitable[None]]) -> Target:

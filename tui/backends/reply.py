@@ -12,6 +12,7 @@ from tui.backends.sampling import Translation
 from tui.backends.thoughts import Thoughts
 from tui.domain.backend import CompletionRequest, Event, Finish, FinishReason, Reasoning, Text, Token, Tokens, Usage
 from tui.domain.errors import BackendError
+from tui.domain.notice import Notice
 from tui.domain.stopping import StopWatch
 
 _CHARS_PER_TOKEN = 64
@@ -56,6 +57,7 @@ class Reply:
         self._finish = ""
         self._stop_string = ""
         self._failure: BackendError | None = None
+        self._remarks: tuple[Notice, ...] = ()
         self.ended = False
         self.server_ended = False                 # by its own word, so that there is nothing to stop
 
@@ -114,6 +116,10 @@ class Reply:
         if hit:
             self._finish, self._stop_string = "stop", hit
         return events + self._show(shown)
+
+    def remark(self, words: Notice) -> None:
+        """Something to be told with the end."""
+        self._remarks += (words,)
 
     def finish(self, broken: BackendError | None = None) -> Finish:
         """The verdict. `broken` is what cut the connection, None when the server closed it."""
@@ -216,7 +222,7 @@ class Reply:
             tokens_per_second=self._speed or self.speed(self._usage.completion_tokens),
             stop_string=self._stop_string if reason == "stop" else "", seed=self._known_seed(),
             dropped=self._translation.dropped, clamped=self._translation.clamped,
-            reasons=self._translation.reasons, error=error,
+            reasons=self._translation.reasons, error=error, notices=self._remarks,
         )
 
     def _known_seed(self) -> int | None:

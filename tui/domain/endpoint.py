@@ -9,7 +9,7 @@ from typing import Any, Literal
 #: "auto" asks the server what it is; the others name it.
 EndpointKind = Literal[
     "auto", "openai", "koboldcpp", "llamacpp", "llama_cpp_python", "textgen", "tabby", "vllm", "aphrodite",
-    "sglang", "ollama", "lmstudio", "openrouter", "mistral", "deepseek",
+    "sglang", "ollama", "lmstudio", "openrouter", "mistral", "deepseek", "horde",
 ]
 CompletionMode = Literal["auto", "text", "chat"]
 
