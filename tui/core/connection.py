@@ -13,6 +13,7 @@ from tui import resources
 from tui.backends.address import without_user
 from tui.core.counting import Shelf, TokenCounts
 from tui.core.events import EventHub
+from tui.core.kept_states import KeptStates
 from tui.core.library import Library
 from tui.core.places import EmbeddedModel, Place, Places, StatusListener
 from tui.core.prompt_formats import Format, PromptFormats, pin_name
@@ -55,7 +56,10 @@ class Connection:
         self._settings = settings
         self._events = events
         self.environment: dict[str, str] = dict(os.environ)
-        self._places = Places(self.environment, self._tell, shelf)
+        self.kept = KeptStates(settings, lambda conversation: self._places.forget(conversation))
+        self._places = Places(
+            self.environment, self._tell, shelf, self.kept.quota, lambda said: events.tell(said, "warning")
+        )
 
     def profile_of(self, profile_id: object = None) -> Profile:
         """The profile by id, or the default one. Raises NotFound."""
@@ -131,6 +135,8 @@ class Connection:
             "state": _state(place), "notice": None, "capabilities": None, "template": None,
             "context": None,
         }
+        if out["kind"] == "embedded":
+            out["kept"] = self.kept.describe()
         if out["kind"] == "embedded" and (missing := engine_missing()) is not None:
             out |= {"state": "error", "notice": missing.to_json()}
         if place is not None and place.error is not None:

@@ -10,11 +10,12 @@ from importlib import import_module
 from pathlib import Path
 
 from tui import paths
+from tui.core import kept_states
 from tui.core.counting import Shelf, TokenCounts
 from tui.domain.backend import Backend, Capabilities, Finish, Status
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, Refused, TraktirError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.engine.settings import EngineSettings
 
 StatusListener = Callable[[Status], None]
@@ -66,11 +67,14 @@ class Place:
 
 
 class Places:
-    """Opens backends when they are first needed; an embedded model gives way to another."""
+    """Opens backends when they are first needed; an embedded model gives way to another. `quota` tells how many bytes
+    of what models have read may lie on disk; `say` hears what an engine has for the person."""
 
     def __init__(
         self, environment: Mapping[str, str], on_change: Callable[[], None], shelf: Shelf | None = None,
+        quota: Callable[[], int] = lambda: 0, say: Callable[[Notice], None] = lambda said: None,
     ) -> None:
+        self._quota, self._say = quota, say
         self._environment = environment
         self._shelf = shelf
         self._on_change = on_change
@@ -133,6 +137,13 @@ class Places:
         if not any(p.users for p in places) and time.monotonic() - latest > seconds:
             await self.unload()
 
+    async def forget(self, conversation: str) -> None:
+        """Let models in memory go of a conversation, or ("") of all."""
+        for place in self._places.values():
+            forget = getattr(place.backend, "forget", None)
+            if forget is not None and place.in_memory:
+                await forget(conversation)
+
     def judge(self, place: Place, finish: Finish) -> None:
         """Take in how a reply ended: a server that is gone is asked anew what it is."""
         error = finish.error
@@ -170,6 +181,7 @@ class Places:
         return EmbeddedEngine(
             made_of.path, settings=made_of.settings, state_dir=paths.data_dir() / "engine",
             log_path=paths.log_dir() / "engine.log", env=self._environment,
+            kept_dir=kept_states.folder(), kept_quota=self._quota(), on_said=self._say,
         )
 
     async def _open(self, place: Place, on_status: StatusListener | None) -> None:

@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, Setting] = {
     "chosen": Setting(bool, False),                       # whether the first-run screen was answered
     "unload_minutes": Setting(float, 30.0, 0.0, 10_000.0),  # an idle model leaves memory after this; 0: never
     "exit_minutes": Setting(float, 30.0, 0.0, 10_000.0),    # a core in the background that nobody needs ends; 0: never
+    "kv_quota_mb": Setting(float, 4000.0, 0.0, 10_000_000.0),  # what models have read, kept on disk; 0: not kept
     "lorebooks": Setting(list, []),                       # books that hold for every chat
     "persona_lorebooks": Setting(list, []),               # books that go with the person
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits

@@ -53,12 +53,13 @@ class Keeper:
         self._restored: dict[str, Notice] = {}
         self._read_speed = _READ_SPEED
         self._jobs: queue.SimpleQueue[_Writing | threading.Event] = queue.SimpleQueue()
+        #: Why nothing can be kept, for the person.
+        self.trouble: Notice | None = None
         if folder is not None:
             try:
                 folder.prepare()
             except OSError as error:
-                self._tell_once(_unwritable(error))
-                self._folder = None
+                self._folder, self.trouble = None, _unwritable(error)
         if self._folder is not None:
             memory.on_loss = self.keep
             threading.Thread(target=self._write_all, name="keeper", daemon=True).start()
@@ -111,6 +112,14 @@ class Keeper:
         self._restored[held.name] = notice(
             "{tokens} tokens came from disk in {ms} ms.", tokens=len(held.tokens), ms=round(seconds * 1000),
         )
+
+    def forget(self, name: str) -> None:
+        """Let go of a conversation, or ("") of all, in memory and on disk."""
+        for held in self._memory.held:
+            if held.tokens and name in ("", held.name):
+                if self._folder is not None:
+                    self._folder.remove(held.name)
+                self._memory.forget(held)
 
     def told(self) -> Notice | None:
         """What happened for the current conversation since this was last asked."""

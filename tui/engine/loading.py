@@ -104,6 +104,8 @@ def load(
     used = (layers if layers >= 0 else model.layers) if gpu else 0
     folder = _state_folder(path, settings, context, kept)
     keeper = Keeper(memory, folder, lambda told: tell({"is": "said", "notice": told.to_json()}))
+    if keeper.trouble is not None:
+        notices.append(keeper.trouble)
     return Loaded(model, context, tokeniser, memory, generator, keeper, used, threads, tuple(notices), vision)
 
 

@@ -160,6 +160,11 @@ class EmbeddedEngine:
         finally:
             self.last_used = time.monotonic()
 
+    async def forget(self, conversation: str) -> None:
+        """Let go of what is held and kept of a conversation, or ("") of all."""
+        if self._session is not None and self.loaded:
+            self._session.forget(conversation)
+
     async def abort(self, request_id: str) -> None:
         """Stop that reply at its next token, or within its batch; it ends as cut, whatever the worker does."""
         job = self._jobs.get(request_id)

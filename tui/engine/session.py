@@ -149,6 +149,10 @@ class Session:
             del self._shown[old[0]]
             self._worker.send({"do": "drop", "ids": [old.pop(0)]})
 
+    def forget(self, conversation: str) -> None:
+        """Let go of a conversation, or ("") of all, once what is being computed is done."""
+        self._worker.send({"do": "forget", "conversation": conversation})
+
     async def keep(self, within: float) -> None:
         """Have what the model has read kept on disk; waits at most `within` seconds for it."""
         key = f"keep-{next(self._numbers)}"

@@ -130,6 +130,8 @@ class Worker:
                         loaded.eyes.take(command["id"], base64.b64decode(command["data"]))
                     case "drop":
                         loaded.eyes.drop(command["ids"])
+                    case "forget":
+                        loaded.keeper.forget(command["conversation"])
                     case _:
                         self._serve(loaded, command)
             self._left.set()
