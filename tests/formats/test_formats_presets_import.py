@@ -239,11 +239,12 @@ def test_text_completion_samplers(shared: Path) -> None:
     assert {name: values[name] for name in wanted} == wanted
     assert values["dry_sequence_breakers"] == ("\n", ":", '"', "*")
     assert values["penalty_range"] == -1
-    assert "order" not in values                   # the list is older than DRY and XTC, temperature stands last
-    told = notes(data, file)
-    assert "top_a (0.42) was left out" in told
-    assert "tfs (0.97) was left out" in told
-    assert "typical_p" not in told
+    assert (values["top_a"], values["tfs"]) == (0.42, 0.97)
+    assert "typical_p" not in values
+    # The list is older than DRY and XTC, which it does not switch off; tail-free goes before typical there.
+    named = ("top_k", "tfs", "typical_p", "top_p", "min_p", "temperature")
+    assert set(values["order"]) == set(DEFAULT_ORDER)
+    assert tuple(step for step in values["order"] if step in named) == named
 
 
 def test_biases_bans_and_stops() -> None:
@@ -253,22 +254,23 @@ def test_biases_bans_and_stops() -> None:
         "logit_bias": [{"text": "moon", "value": 2}, {"text": "{sun}", "value": -500}, {"text": "[7]", "value": 1}, 5],
     }
     values = one(preset).values
-    assert values["logit_bias"] == {
-        "#3": -100.0, "#4": -100.0, "word": -100.0, " moon": 2.0, "sun": -100.0, "#7": 1.0,
-    }
+    assert values["logit_bias"] == {" moon": 2.0, "sun": -100.0, "#7": 1.0}
+    assert values["banned_tokens"] == ("#3", "#4", "word")
+    assert values["banned_strings"] == ("two words",)
     assert values["stop"] == ("###",)
     assert values["max_tokens"] == 300
-    assert '"two words"' in notes(preset)
+    assert "banned_tokens" not in one({**preset, "send_banned_tokens": False}).values
 
 
 @pytest.mark.parametrize(("fields", "order"), [
-    ({"samplers": ["top_k", "temperature"]}, ("penalties", "dry", "top_n_sigma", "top_k", "temperature", "top_p",
-                                              "min_p", "xtc")),
+    ({"samplers": ["top_k", "temperature"]}, None),
+    ({"samplers": ["temperature", "top_k"]}, (
+        "penalties", "dry", "no_repeat_ngram", "top_n_sigma", "temperature", "top_k", "typical_p", "tfs", "top_a",
+        "epsilon_cutoff", "eta_cutoff", "top_p", "min_p", "xtc", "smoothing", "skew", "adaptive_p",
+    )),
     ({"samplers": ["penalties", "min_p", "temperature"]}, ("penalties", "min_p", "temperature")),
     ({"temperature_last": True}, None),
-    ({"sampler_priority": ["temperature", "top_k"], "temperature_last": True}, ("penalties", "dry", "top_n_sigma",
-                                                                               "top_k", "top_p", "min_p", "xtc",
-                                                                               "temperature")),
+    ({"sampler_priority": ["temperature", "top_k"], "temperature_last": True}, None),
 ])
 def test_the_order_of_samplers(fields: dict[str, Any], order: tuple[str, ...] | None) -> None:
     found = one({"temp": 1, "rep_pen": 1, **fields}).values.get("order", DEFAULT_ORDER)
@@ -279,7 +281,9 @@ def test_koboldai_orders_by_number(shared: Path) -> None:
     file = "st_kobold_Luna Moth.json"
     preset = one((shared / "presets" / file).read_bytes(), file)
     assert preset.values["order"] == (
-        "dry", "top_n_sigma", "penalties", "temperature", "top_k", "top_p", "min_p", "xtc",
+        "dry", "no_repeat_ngram", "top_n_sigma",           # KoboldCpp does these before its order, and XTC after it
+        "penalties", "temperature", "smoothing", "top_k", "top_p", "min_p", "tfs", "top_a", "typical_p",
+        "epsilon_cutoff", "eta_cutoff", "xtc", "skew", "adaptive_p",
     )
     assert preset.values["temperature"] == 1.5
 
@@ -295,9 +299,9 @@ def test_numbers_out_of_range_are_brought_into_it_and_told() -> None:
         assert words in told
 
 
-def test_moving_temperatures_and_greedy_choice_become_one_temperature() -> None:
+def test_moving_temperatures_and_greedy_choice() -> None:
     moving = {"temp": 1, "top_k": 0, "dynatemp": True, "min_temp": 0.5, "max_temp": 1.5}
-    assert one(moving).values["temperature"] == 1.0
+    assert (one(moving).values["temperature"], one(moving).values["dynatemp_range"]) == (1.0, 0.5)
     assert "between 0.5 and 1.5" in notes(moving)
     assert one(b"do_sample=False\ntop_k=5\n", "greedy.txt").values["temperature"] == 0.0
 
@@ -493,3 +497,47 @@ def test_hostile_stories_take_no_time() -> None:
     preset = {"name": "../../x", "story_string": "{{#if anchorBefore}}" * 5000 + "{{#if (a" * 5000 + "{{trim}}" * 5000}
     prompt = one(preset)
     assert render_story(prompt.story, {}, {}, lambda text: text)
+
+
+def test_every_sampler_of_other_programs_has_its_name_here() -> None:
+    values = one({
+        "temp": 1, "top_p": 1, "top_k": 0, "rep_pen": 1.1, "typical_p": 0.9, "top_a": 0.1, "tfs": 0.95,
+        "epsilon_cutoff": 3, "eta_cutoff": 12, "nsigma": 1.5, "rep_pen_slope": 0.7, "encoder_rep_pen": 1.1,
+        "no_repeat_ngram_size": 4, "skew": -0.5, "min_length": 20, "smoothing_factor": 0.2, "smoothing_curve": 1.5,
+        "mirostat_mode": 2, "mirostat_tau": 4, "mirostat_eta": 0.2, "adaptive_target": 0.4, "adaptive_decay": 0.8,
+        "penalty_alpha": 0.6, "num_beams": 3, "guidance_scale": 1.5, "negative_prompt": "dull", "ban_eos_token": True,
+        "json_schema": {"type": "object"},
+    }).values
+    assert {name: values[name] for name in (
+        "typical_p", "top_a", "tfs", "epsilon_cutoff", "eta_cutoff", "top_n_sigma", "penalty_slope",
+        "encoder_repetition_penalty", "no_repeat_ngram", "skew", "min_tokens", "smoothing_factor", "smoothing_curve",
+        "mirostat", "mirostat_tau", "mirostat_eta", "adaptive_target", "adaptive_decay", "contrastive_alpha", "beams",
+        "guidance_scale", "negative_prompt", "ignore_eos",
+    )} == {
+        "typical_p": 0.9, "top_a": 0.1, "tfs": 0.95, "epsilon_cutoff": 0.0003, "eta_cutoff": 0.0012,
+        "top_n_sigma": 1.5, "penalty_slope": 0.7, "encoder_repetition_penalty": 1.1, "no_repeat_ngram": 4,
+        "skew": -0.5, "min_tokens": 20, "smoothing_factor": 0.2, "smoothing_curve": 1.5, "mirostat": 2,
+        "mirostat_tau": 4.0, "mirostat_eta": 0.2, "adaptive_target": 0.4, "adaptive_decay": 0.8,
+        "contrastive_alpha": 0.6, "beams": 3, "guidance_scale": 1.5, "negative_prompt": "dull", "ignore_eos": True,
+    }
+    assert json.loads(values["json_schema"]) == {"type": "object"}
+
+
+def test_what_is_off_there_is_not_written_here() -> None:
+    values = one({
+        "temp": 1, "top_p": 1, "top_k": 0, "rep_pen": 1, "adaptive_target": -0.01, "num_beams": 0, "rep_pen_slope": 1,
+        "mirostat_mode": 0, "mirostat_tau": 3, "smoothing_curve": 2, "negative_prompt": "x", "guidance_scale": 1,
+        "json_schema": {}, "grammar_string": "", "ban_eos_token": False, "min_length": 1,
+    }).values
+    assert not set(values) & {
+        "adaptive_target", "beams", "penalty_slope", "mirostat", "mirostat_tau", "smoothing_curve", "negative_prompt",
+        "guidance_scale", "json_schema", "grammar", "ignore_eos", "min_tokens",
+    }
+
+
+def test_of_a_grammar_and_a_schema_one_holds() -> None:
+    preset = {"temp": 1, "top_p": 1, "rep_pen": 1, "top_k": 0, "grammar_string": "root ::= \"a\"",
+              "json_schema": {"type": "object"}}
+    assert "json_schema" not in one(preset).values
+    assert one(preset).values["grammar"] == 'root ::= "a"'
+    assert "only one of them can hold" in notes(preset)

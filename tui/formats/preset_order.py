@@ -13,13 +13,27 @@ from tui.formats.preset_report import Report, shown
 _NAMED: Mapping[str, str] = {
     "repetition_penalty": "penalties", "presence_penalty": "penalties", "frequency_penalty": "penalties",
     "penalties": "penalties", "temp": "temperature", "dynamic_temperature": "temperature",
+    "typ_p": "typical_p", "tfs_z": "tfs", "quadratic_sampling": "smoothing", "mirostat": "",
     **{step: step for step in DEFAULT_ORDER},
 }
-#: KoboldAI's numbers (1 top-a, 3 tail-free and 4 typical have none here); 2 stands for both.
-_KOBOLD: Mapping[int, tuple[str, ...]] = {0: ("top_k",), 2: ("top_p", "min_p"), 5: ("temperature",), 6: ("penalties",)}
+#: KoboldCpp's numbers; 2 stands for both, and it smooths where it sets the temperature.
+_KOBOLD: Mapping[int, tuple[str, ...]] = {
+    0: ("top_k",), 1: ("top_a",), 2: ("top_p", "min_p"), 3: ("tfs",), 4: ("typical_p",),
+    5: ("temperature", "smoothing"), 6: ("penalties",),
+}
 #: NovelAI's.
-_NOVEL: Mapping[int, tuple[str, ...]] = {0: ("temperature",), 1: ("top_k",), 2: ("top_p",), 10: ("min_p",)}
-_FIRST = ("penalties", "dry", "top_n_sigma")
+_NOVEL: Mapping[int, tuple[str, ...]] = {
+    0: ("temperature",), 1: ("top_k",), 2: ("top_p",), 3: ("tfs",), 4: ("top_a",), 5: ("typical_p",), 10: ("min_p",),
+}
+#: What KoboldCpp does before its order; XTC it does after it.
+_FIRST = ("penalties", "dry", "no_repeat_ngram", "top_n_sigma")
+#: What comes after everything where nothing else is said: the latter chooses the token itself.
+_LAST = ("skew", "adaptive_p")
+#: What the temperature follows where it is to be last.
+_BEFORE_LAST = frozenset({
+    "top_n_sigma", "top_k", "typical_p", "tfs", "top_a", "epsilon_cutoff", "eta_cutoff", "top_p", "min_p", "xtc",
+    "smoothing",
+})
 _NEWER = frozenset({"penalties", "dry", "xtc", "top_n_sigma"})
 
 
@@ -33,8 +47,7 @@ def chain_of(fields: Mapping[str, Any], dialect: str, report: Report) -> tuple[s
     elif dialect in ("textgen", "ooba"):
         chain = _named(fields, report)
         if "temperature_last" in fields and flag(fields["temperature_last"], False):
-            base = chain or DEFAULT_ORDER
-            chain = (*(step for step in base if step != "temperature"), "temperature")
+            chain = _temperature_last(chain or DEFAULT_ORDER)
     return () if chain == DEFAULT_ORDER else chain
 
 
@@ -51,8 +64,26 @@ def _named(fields: Mapping[str, Any], report: Report) -> tuple[str, ...]:
                        field=field, value=shown(value))
         if steps:
             # A list from before these steps existed does not mean to switch them off.
-            return tuple(steps) if _NEWER & set(steps) and field == "samplers" else _completed(steps)
+            return tuple(steps) if _NEWER & set(steps) and field == "samplers" else _filled_up(steps)
     return ()
+
+
+def _temperature_last(chain: Sequence[str]) -> tuple[str, ...]:
+    """The chain with the temperature after everything that cuts tokens off."""
+    rest = [step for step in chain if step != "temperature"]
+    cuts = [at for at, step in enumerate(rest) if step in _BEFORE_LAST]
+    place = max(cuts[-1] + 1 if cuts else 0, list(chain).index("temperature") if "temperature" in chain else 0)
+    return (*rest[:place], "temperature", *rest[place:])
+
+
+def _filled_up(steps: Sequence[str]) -> tuple[str, ...]:
+    """The steps, and those that they do not speak of, each after the one that it usually follows."""
+    chain, before = list(steps), -1
+    for step in DEFAULT_ORDER:
+        if step not in chain:
+            chain.insert(len(chain) if step in _LAST else before + 1, step)
+        before = chain.index(step)
+    return tuple(chain)
 
 
 def _numbered(field: str, value: Any, steps: Mapping[int, tuple[str, ...]], report: Report) -> tuple[str, ...]:

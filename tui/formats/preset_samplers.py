@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tui.domain.errors import BadInput
-from tui.domain.samplers import RANGES, SAMPLER_NAMES, parse_value
+from tui.domain.samplers import RANGES, SAMPLER_NAMES, TEXT_LIMIT, Samplers, parse_value
 from tui.formats.coerce import flag, plain_text
-from tui.formats.jsontext import parse_json
+from tui.formats.jsontext import dump_json, parse_json
 from tui.formats.preset_order import chain_of
 from tui.formats.preset_report import Report, raw_fields, shown
 from tui.formats.presets import SamplerPreset
@@ -29,32 +29,46 @@ _NAMES: Mapping[str, str] = {
     "nsigma": "top_n_sigma", "dry_penalty_last_n": "dry_range", "genamt": "max_tokens", "max_new_tokens": "max_tokens",
     "openai_max_tokens": "max_tokens", "typical": "typical_p", "sampler_seed": "seed", "stopping_strings": "stop",
     "custom_stopping_strings": "stop", "stop_sequence": "stop", "repetition_penalty_frequency": "frequency_penalty",
-    "repetition_penalty_presence": "presence_penalty", "mirostat": "mirostat_mode", "tail_free_sampling": "tfs",
+    "repetition_penalty_presence": "presence_penalty", "mirostat_mode": "mirostat", "tail_free_sampling": "tfs",
+    "tfs_z": "tfs", "encoder_rep_pen": "encoder_repetition_penalty", "no_repeat_ngram_size": "no_repeat_ngram",
+    "rep_pen_slope": "penalty_slope", "repetition_penalty_slope": "penalty_slope", "min_length": "min_tokens",
+    "num_beams": "beams", "penalty_alpha": "contrastive_alpha", "cfg_scale": "guidance_scale",
+    "grammar_string": "grammar", "ban_eos_token": "ignore_eos", "ignore_eos_token": "ignore_eos",
 }
 #: Values at which a setting that does not exist here changes nothing.
 _OFF: Mapping[str, tuple[Any, ...]] = {
-    "typical_p": (1,), "top_a": (0,), "tfs": (1,), "epsilon_cutoff": (0,), "eta_cutoff": (0,),
-    "rep_pen_decay": (0,), "rep_pen_slope": (0, 1), "rep_pen_size": (0,), "encoder_rep_pen": (1,),
-    "encoder_repetition_penalty": (1,), "repetition_penalty_slope": (0, 1), "no_repeat_ngram_size": (0,), "skew": (0,),
-    "min_length": (0, 1), "min_tokens": (0,), "smoothing_factor": (0,), "mirostat_mode": (0,), "top_g": (0,),
-    "adaptive_target": (-1, -0.01), "min_keep": (0,), "n": (1,), "num_beams": (0, 1), "penalty_alpha": (0,),
-    "guidance_scale": (1,), "cfg_scale": (1,), "negative_prompt": ("",), "grammar": ("",), "grammar_string": ("",),
-    "json_schema": ({}, ""), "ban_eos_token": (False,), "early_stopping": (False,), "math1_quad": (0,),
-    "math1_temp": (0, 1), "max_tokens_second": (0,), "phrase_rep_pen": ("off", ""), "speculative_ngram": (False,),
-    "ignore_eos_token": (False,), "assistant_prefill": ("",), "reasoning_effort": ("", "auto"),
+    "rep_pen_decay": (0,), "rep_pen_size": (0,), "top_g": (0,), "min_keep": (0,), "n": (1,),
+    "early_stopping": (False,), "math1_quad": (0,), "math1_temp": (0, 1), "max_tokens_second": (0,),
+    "phrase_rep_pen": ("off", ""), "speculative_ngram": (False,), "assistant_prefill": ("",),
+    "reasoning_effort": ("", "auto"),
 }
+#: Numbers that other programs write in ten-thousandths, and values by which they say "off" in their own way.
+_TEN_THOUSANDTHS = frozenset({"epsilon_cutoff", "eta_cutoff"})
+_OFF_THERE: Mapping[str, tuple[float, ...]] = {"penalty_slope": (1,), "min_tokens": (1,), "beams": (0,), "top_k": (-1,)}
+#: What only tunes another, and goes with it.
+_LEADERS: Mapping[str, str] = {
+    "mirostat_tau": "mirostat", "mirostat_eta": "mirostat", "smoothing_curve": "smoothing_factor",
+    "dynatemp_exponent": "dynatemp_range", "adaptive_decay": "adaptive_target", "negative_prompt": "guidance_scale",
+}
+_OLD = frozenset({
+    "temperature", "top_k", "top_p", "min_p", "top_n_sigma", "repetition_penalty", "frequency_penalty",
+    "presence_penalty", "penalty_range", "dry_multiplier", "dry_base", "dry_allowed_length", "dry_range",
+    "xtc_probability", "xtc_threshold", "seed", "max_tokens",
+})
+_TEXT_FIELDS = ("grammar", "negative_prompt")
 #: What only tunes something that is named above, or how a program shows and sends things.
 _SILENT = frozenset({
-    "mirostat_tau", "mirostat_eta", "smoothing_curve", "dynatemp_exponent", "min_temp", "max_temp", "length_penalty",
-    "adaptive_decay", "add_bos_token", "skip_special_tokens", "spaces_between_special_tokens", "do_sample", "dynatemp",
-    "dynamic_temperature", "dynatemp_low", "dynatemp_high", "send_banned_tokens", "streaming", "name", "label",
-    "include_reasoning", "json_schema_allow_empty", "use_cache", "return_full_text", "math1_quad_entropy_scale",
-    "temperature_last", "sampler_order", "samplers", "sampler_priority", "samplers_priorities", "order",
-    "banned_tokens", "global_banned_tokens", "logit_bias", "auto_max_new_tokens", "extensions",
+    "min_temp", "max_temp", "length_penalty", "add_bos_token", "skip_special_tokens", "spaces_between_special_tokens",
+    "do_sample", "dynatemp", "dynamic_temperature", "dynatemp_low", "dynatemp_high", "send_banned_tokens", "streaming",
+    "name", "label", "include_reasoning", "json_schema_allow_empty", "use_cache", "return_full_text",
+    "math1_quad_entropy_scale", "temperature_last", "sampler_order", "samplers", "sampler_priority",
+    "samplers_priorities", "order", "banned_tokens", "global_banned_tokens", "custom_token_bans", "banned_strings",
+    "logit_bias", "auto_max_new_tokens", "extensions", "logprobs",
 })
 _CONTEXT = ("max_length", "max_context", "max_context_length", "truncation_length", "openai_max_context")
 _LISTS = ("dry_sequence_breakers", "stop")
 _MOST_BIASES = 1000
+_CSV = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*){0,200}")
 _IDS = re.compile(r"\s*\[\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*){0,200}\]\s*")
 
 
@@ -65,8 +79,9 @@ def sampler_preset(fields: Mapping[str, Any], name: str, dialect: Dialect, repor
         _take(values, str(field), value, dialect, report)
     _temperature(values, fields, report)
     _ranges(values, dialect, report)
-    bias = {**_bans(fields, report), **_biases(fields.get("logit_bias"), report)}
-    if bias:
+    _sort_out(values, report)
+    values |= _bans(fields, report)
+    if bias := _biases(fields.get("logit_bias"), report):
         values["logit_bias"] = bias
     order = chain_of(fields, dialect, report)
     if order:
@@ -74,6 +89,18 @@ def sampler_preset(fields: Mapping[str, Any], name: str, dialect: Dialect, repor
     ordered = {n: values[n] for n in SAMPLER_NAMES if n in values}
     kept = raw_fields(fields) if dialect != "ooba" else {}
     return SamplerPreset("", name, ordered, kept)
+
+
+def _sort_out(values: dict[str, Any], report: Report) -> None:
+    """Leave out what changes nothing, and of a grammar and a schema the latter."""
+    plain = Samplers()
+    for name in [n for n in values if n in RANGES and n not in _OLD and values[n] == getattr(plain, n)]:
+        del values[name]
+    for name, leader in _LEADERS.items():
+        if name in values and leader not in values:
+            del values[name]
+    if "grammar" in values and values.pop("json_schema", None):
+        report.add("{field} was left out: a grammar is there too, and only one of them can hold.", field="json_schema")
 
 
 def _take(values: dict[str, Any], field: str, value: Any, dialect: Dialect, report: Report) -> None:
@@ -90,6 +117,13 @@ def _take(values: dict[str, Any], field: str, value: Any, dialect: Dialect, repo
         _list(values, name, field, value, report)
     elif name in RANGES:
         _number(values, name, field, value, report)
+    elif name in _TEXT_FIELDS:
+        _text(values, name, field, value, report)
+    elif name == "json_schema":
+        _schema(values, value, report)
+    elif name == "ignore_eos":
+        if flag(value, False):
+            values[name] = True
     elif name in _OFF or field in _OFF:
         if not _is_off(value, _OFF.get(name, _OFF.get(field, ()))):
             report.dropped(field, value)
@@ -124,8 +158,13 @@ def _number(values: dict[str, Any], name: str, field: str, value: Any, report: R
         report.add("{field} ({value}) was left out: it is no number.", field=field, value=shown(value))
         return
     bounds = RANGES[name]
-    if name == "top_k" and number == -1:
-        number = 0.0                                            # the other way to say "off"
+    if number in _OFF_THERE.get(name, ()) and bounds.neutral is not None:
+        number = float(bounds.neutral)                          # the other way to say "off"
+    if name == "adaptive_target" and number < 0:
+        number = -1.0
+    if name in _TEN_THOUSANDTHS:
+        number = round(number / 10_000, 10)
+        value = number
     kept = min(max(number, bounds.low), bounds.high)
     whole = isinstance(bounds.low, int) and isinstance(bounds.high, int)
     result: float | int = round(kept) if whole else kept
@@ -167,9 +206,37 @@ def _temperature(values: dict[str, Any], fields: Mapping[str, Any], report: Repo
     ))
     moving = flag(fields.get("dynatemp", fields.get("dynamic_temperature")), False)
     if moving and low is not None and high is not None:
+        low, high = min(low, high), max(low, high)
         values["temperature"] = parse_value("temperature", min(max((low + high) / 2, 0.0), 5.0))
-        report.add("The temperature moves between {low} and {high} there; here it is {new}, their middle.",
-                   low=low, high=high, new=values["temperature"])
+        values["dynatemp_range"] = parse_value("dynatemp_range", min((high - low) / 2, 5.0))
+        report.add("The temperature moves between {low} and {high}; here that is {new} and {range} to either side.",
+                   low=low, high=high, new=values["temperature"], range=values["dynatemp_range"])
+
+
+def _text(values: dict[str, Any], name: str, field: str, value: Any, report: Report) -> None:
+    if value in (None, ""):
+        return
+    text = plain_text(value) if isinstance(value, str) else ""
+    if text.strip() and len(text) <= TEXT_LIMIT:
+        values[name] = text
+    elif not isinstance(value, str) or text.strip():
+        report.add("{field} ({value}) was left out: it is no text, or far too long.", field=field, value=shown(value))
+
+
+def _schema(values: dict[str, Any], value: Any, report: Report) -> None:
+    """A JSON Schema, as an object or as text of one."""
+    if value in (None, "", {}, "{}"):
+        return
+    if isinstance(value, str):
+        try:
+            value = parse_json(value, "json_schema").value
+        except BadInput:
+            value = None
+    text = dump_json(value) if isinstance(value, Mapping) else ""
+    if text and len(text) <= TEXT_LIMIT:
+        values["json_schema"] = text
+    else:
+        report.add("{field} was left out: it is no JSON Schema.", field="json_schema")
 
 
 def _ranges(values: dict[str, Any], dialect: Dialect, report: Report) -> None:
@@ -188,25 +255,30 @@ def _ranges(values: dict[str, Any], dialect: Dialect, report: Report) -> None:
             report.add("{field}: 0 stands for the whole context there, as -1 does here.", field=name)
 
 
-def _bans(fields: Mapping[str, Any], report: Report) -> dict[str, float]:
+def _bans(fields: Mapping[str, Any], report: Report) -> dict[str, list[str]]:
     """Banned tokens, a line each: `[1, 2]` are ids, a text in quotes is a phrase, anything else a token's text."""
-    out: dict[str, float] = {}
-    for field in ("banned_tokens", "global_banned_tokens"):
+    tokens: list[str] = []
+    phrases: list[str] = []
+    if "send_banned_tokens" in fields and not flag(fields["send_banned_tokens"], True):
+        return {}
+    for field in ("banned_tokens", "global_banned_tokens", "custom_token_bans", "banned_strings"):
         value = fields.get(field)
         lines: Sequence[Any] = value.split("\n") if isinstance(value, str) else value if isinstance(value, list) else ()
         for line in lines[:_MOST_BIASES]:
             text = plain_text(line) if isinstance(line, str) else ""
-            if _IDS.fullmatch(text):
-                out.update({f"#{n}": -100.0 for n in re.findall(r"\d+", text)})
-            elif len(text) > 1 and text.startswith('"') and text.endswith('"'):
-                report.add("{field} ({value}) was left out: whole phrases cannot be forbidden here.",
-                           field=field, value=text)
+            if field == "banned_strings":
+                phrases.append(text)
+            elif _IDS.fullmatch(text) or (field == "custom_token_bans" and _CSV.fullmatch(text)):
+                tokens += [f"#{n}" for n in re.findall(r"\d+", text)]
+            elif len(text) > 2 and text.startswith('"') and text.endswith('"'):
+                phrases.append(text[1:-1])
             elif text.strip() and "[" not in text:
-                out[text] = -100.0
+                tokens.append(text)
             elif text.strip():
                 report.add("{field} ({value}) was left out: it is neither text nor a list of token numbers.",
                            field=field, value=text)
-    return out
+    found = {"banned_tokens": tokens, "banned_strings": phrases}
+    return {name: kept for name, texts in found.items() if (kept := list(dict.fromkeys(filter(None, texts))))}
 
 
 def _biases(value: Any, report: Report) -> dict[str, float]:
