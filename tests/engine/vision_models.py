@@ -62,8 +62,8 @@ def _layers() -> dict[str, tuple[int, ...]]:
 
 def _write(writer: gguf.GGUFWriter, weights: dict[str, tuple[int, ...]], chance: np.random.Generator) -> None:
     for name, shape in weights.items():
-        plain = np.ones(shape) if name.endswith(("ln.weight", "ln1.weight", "ln2.weight")) else chance.normal(0, .3, shape)
-        writer.add_tensor(name, plain.astype(np.float32))
+        norm = name.endswith(("ln.weight", "ln1.weight", "ln2.weight"))
+        writer.add_tensor(name, (np.ones(shape) if norm else chance.normal(0, .3, shape)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -17,6 +17,7 @@ from tui.core.settings import Settings
 from tui.core.warming import Warming
 from tui.domain.backend import Finish
 from tui.domain.errors import StoreError, TraktirError
+from tui.domain.picture_marks import labelled
 from tui.domain.prompt.difference import difference
 from tui.domain.prompt.render import text_of
 from tui.store import Store
@@ -47,7 +48,8 @@ class Afterwards:
             return None
         new = text_of(prepared.pieces)
         found = await asyncio.to_thread(difference, last, new, prepared.plan, prepared.turn.state)
-        return found.to_json() if found is not None else None
+        told: dict[str, Any] | None = labelled(found.to_json(), prepared.shown) if found is not None else None
+        return told
 
     async def reply(self, chat: str, prepared: Prepared, said: str, finish: Finish) -> None:
         """A reply was stored: `said` is what the model wrote."""

@@ -20,6 +20,7 @@ from tui.core.library import KINDS, PRESET_KINDS, Library
 from tui.core.lore_scans import LoreScans
 from tui.core.memory import Memory
 from tui.core.methods import register
+from tui.core.pictures import Pictures
 from tui.core.planning import Planner
 from tui.core.prompt_formats import PromptFormats
 from tui.core.sent import SentPrompts
@@ -62,14 +63,18 @@ class Core:
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
         self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats)
         self.sent = SentPrompts(store)
-        self.memory = Memory(self.chats, self.planner, self.library, self.connection, self.events, self.sent)
+        self.pictures = Pictures(store, self.chats)
+        self.memory = Memory(
+            self.chats, self.planner, self.library, self.connection, self.events, self.sent, self.pictures
+        )
         self.warming = Warming(
-            self.chats, self.gatherer, self.planner, self.connection, self.sent, self.settings, self.busy
+            self.chats, self.gatherer, self.planner, self.connection, self.sent, self.settings, self.busy,
+            self.pictures,
         )
         self.afterwards = Afterwards(store, self.gatherer, self.memory, self.sent, self.warming, self.settings)
         self.turns = Turns(
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
-            self.afterwards, attached=lambda: self.attached,
+            self.afterwards, attached=lambda: self.attached, pictures=self.pictures,
         )
         self._told: set[str] = set()
         self._dispatcher = Dispatcher()

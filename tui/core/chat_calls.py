@@ -26,6 +26,7 @@ from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput, NotFound, StoreError
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
+from tui.domain.picture_marks import without_marks
 from tui.domain.prompt.texts import Filled
 from tui.store import Store
 from tui.wire.ids import new_id
@@ -117,6 +118,7 @@ class ChatCalls:
         await self._chats.commit(
             id, [{"op": "set_field", "field": "deleted", "value": True}], notice("deleting the chat"), undoable=False
         )
+        await self._connection.kept.drop(id)
         return {"messages": len(path), "last": path[-1].text[:200] if path else ""}
 
     async def restore(self, id: str) -> None:  # noqa: A002
@@ -159,9 +161,11 @@ class ChatCalls:
 
     async def edit(self, chat: str, node: str, revision: str, text: str) -> None:
         """A new revision of a message; what came after it stays."""
-        if not text.strip():
+        there = (await self._chats.get(chat)).nodes.get(node)
+        images = there.revision.images if there is not None else ()
+        if not text.strip() and not images:
             raise BadInput(notice("A message cannot be empty; delete it instead."), field="text")
-        new = Revision(revision, text, now_ms(), kind="edit")
+        new = Revision(revision, without_marks(text), now_ms(), kind="edit", images=images)
         op: Op = {"op": "add_revision", "node": node, "revision": asdict(new)}
         await self._chats.commit(chat, [op], notice("the edit"))
 

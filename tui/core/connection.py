@@ -189,6 +189,7 @@ class Connection:
         settings = {
             "n_ctx": spec.get("context_length") or 0, "n_gpu_layers": spec.get("gpu_layers", -1),
             "n_threads": spec.get("threads") or 0, "cache_shift": bool(spec.get("cache_shift", False)),
+            "mmproj": str(spec.get("mmproj") or ""),
         }
         return EmbeddedModel(model_path(str(spec.get("model") or "starter")), EngineSettings.from_json(settings))
 

@@ -8,11 +8,15 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any, Literal, Protocol
 
-from tui.domain.backend import Backend, Capabilities, Piece
+from tui.domain.backend import Backend, Capabilities, PictureCounter, Piece
 from tui.domain.errors import StoreError
 from tui.domain.estimate import DEFAULT, Calibration, ScriptCounts, features
+from tui.domain.picture_marks import SIGN, Mark, cut
+from tui.domain.pictures import estimated_tokens
 from tui.wire.pace import paced_list
 
 #: Texts whose counts are remembered here; an entry is some hundred bytes.
@@ -50,6 +54,9 @@ class TokenCounts:
         self._features: OrderedDict[_Key, ScriptCounts] = OrderedDict()
         self._missing: dict[_Key, None] = {}
         self._guesses: dict[_Key, int] = {}
+        self._pictures: dict[tuple[int, int], int] = {}
+        self._sizes: dict[tuple[int, int], None] = {}
+        self._pictures_guessed = False
         self._guessed = False
         self._writing: set[asyncio.Task[None]] = set()
 
@@ -70,7 +77,7 @@ class TokenCounts:
     @property
     def exact(self) -> bool:
         """Whether all counts of the last plan are the tokenizer's own."""
-        return self._asks and not self._guessed
+        return self._asks and not self._guessed and not self._pictures_guessed
 
     @property
     def kind(self) -> Literal["exact", "estimate"]:
@@ -87,6 +94,8 @@ class TokenCounts:
         def count(text: str) -> int:
             if not text:
                 return 0
+            if SIGN in text:
+                return sum(count(part) if isinstance(part, str) else self._picture(part) for part in cut(text))
             key = (text, markup)
             if not self._asks:
                 return self._estimate(key)
@@ -98,11 +107,35 @@ class TokenCounts:
 
         return count
 
+    def _picture(self, mark: Mark) -> int:
+        """Tokens of a picture: the model's own figure where it tells one, else a guess by its size."""
+        size = (mark.width, mark.height)
+        if size not in self._pictures:
+            if self._asks:
+                self._sizes[size] = None
+            return estimated_tokens(*size)
+        return self._pictures[size]
+
+    async def _look(self, backend: Backend) -> bool:
+        """Find out what the pictures take that were not known. Returns whether there were any."""
+        sizes, self._sizes = list(self._sizes), {}
+        if not sizes:
+            return False
+        if isinstance(backend, PictureCounter):
+            self._pictures |= zip(sizes, await backend.picture_tokens(sizes), strict=True)
+        else:
+            self._pictures |= {size: estimated_tokens(*size) for size in sizes}
+            self._pictures_guessed = True
+        return True
+
     async def learn(self, backend: Backend) -> bool:
         """Find out everything that was missing: from the store by one query, then from the backend. What neither
         knows is estimated for this plan. Returns whether there was anything. Raises BackendError."""
+        looked = await self._look(backend)
         missing, self._missing = list(self._missing), {}
         if not missing:
+            if looked:
+                return True
             self._guessed, self._guesses = bool(self._guesses), {}
             return False
         digests = dict(zip(missing, await paced_list(self._digest, missing), strict=True))
@@ -124,17 +157,39 @@ class TokenCounts:
 
     async def whole(self, backend: Backend, pieces: Sequence[Piece]) -> int:
         """Tokens of a whole prompt without BOS, which need not be the sum of its parts. Raises BackendError."""
-        if self._asks and (told := (await backend.exact_counts([pieces]))[0]) is not None:
-            return told
+        stretches, seen = self._parted(pieces)
+        if seen and not self._asks:
+            self._guessed = True
+        if self._asks:
+            told = await backend.exact_counts(stretches)
+            if None not in told:
+                return sum(n for n in told if n is not None) + seen
         self._guessed = True
-        return self._calibration.tokens(await asyncio.to_thread(self._features_of, pieces))
+        return self._calibration.tokens(await asyncio.to_thread(self._features_of, chain(*stretches))) + seen
+
+    def _parted(self, pieces: Iterable[Piece]) -> tuple[list[list[Piece]], int]:
+        """A prompt in the stretches between its pictures, and what those take."""
+        stretches: list[list[Piece]] = [[]]
+        seen = 0
+        for piece in pieces:
+            if SIGN not in piece.text:
+                stretches[-1].append(piece)
+                continue
+            for part in cut(piece.text):
+                if isinstance(part, str):
+                    stretches[-1].append(replace(piece, text=part))
+                else:
+                    seen += self._picture(part)
+                    stretches.append([])
+        return stretches, seen
 
     async def reported(self, pieces: Iterable[Piece], prompt_tokens: int) -> None:
         """A reply's own figure for its prompt, BOS included, corrects the estimates where there are any."""
         if self.exact:
             return
-        counted = await asyncio.to_thread(self._features_of, pieces)
-        better = self._calibration.learned(counted, prompt_tokens - 1)
+        stretches, seen = self._parted(pieces)
+        counted = await asyncio.to_thread(self._features_of, chain(*stretches))
+        better = self._calibration.learned(counted, max(1, prompt_tokens - 1 - seen))
         if better is not self._calibration:
             self._calibration = better
             self._write(self._keep_calibration(better))

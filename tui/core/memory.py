@@ -12,14 +12,16 @@ from tui.core.chats import Chats, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
 from tui.core.library import Library
+from tui.core.pictures import Pictures
 from tui.core.planning import SIDE_JOB_TOKENS, Planner
 from tui.core.sent import SentPrompts
 from tui.core.shaping import WholeCharacters
-from tui.domain.backend import CompletionRequest, Finish, Progress, Text
+from tui.domain.backend import SIDE, CompletionRequest, Finish, Progress, Text
 from tui.domain.chat import Chat, Node, Summary
 from tui.domain.errors import BackendError, BadInput, NotFound, PromptTooLong, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, summary_to_json
+from tui.domain.picture_marks import shown_on
 from tui.domain.prompt.render import text_of
 from tui.domain.prompt.summary import SideJob
 from tui.domain.samplers import Samplers
@@ -43,8 +45,9 @@ class Memory:
 
     def __init__(
         self, chats: Chats, planner: Planner, library: Library, connection: Connection, events: EventHub,
-        sent: SentPrompts,
+        sent: SentPrompts, pictures: Pictures,
     ) -> None:
+        self._pictures = pictures
         self._chats = chats
         self._planner = planner
         self._library = library
@@ -121,7 +124,7 @@ class Memory:
         ) as link:
             plan = await self._plan(tree, nodes, link, shorten=shorten)
             job.link = link
-            text = await self._collect(tree.id, link, plan)
+            text = await self._collect(tree, link, plan)
         summary = Summary(summary_id, plan.covers, (text,), now_ms(), generation={"by": by})
         op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
         await self._chats.commit(tree.id, [op], notice("the summary"))
@@ -138,11 +141,13 @@ class Memory:
                 raise
             return await self._planner.summary(tree, tree.path(), nodes[0].id, last, link, clock=clock)
 
-    async def _collect(self, chat: str, link: Link, job: SideJob) -> str:
+    async def _collect(self, tree: Chat, link: Link, job: SideJob) -> str:
+        chat = tree.id
         request = CompletionRequest(
             id=_request_id(chat), pieces=job.pieces, messages=job.messages, samplers=_SAMPLERS,
-            max_tokens=SIDE_JOB_TOKENS, stop=job.stops, bos=job.bos,
+            max_tokens=SIDE_JOB_TOKENS, stop=job.stops, bos=job.bos, conversation=chat + SIDE,
         )
+        request = await self._pictures.fill(request, shown_on(tree.path()))
         text, whole = "", WholeCharacters()
         self._sent.held = ""                      # the chat's own prompt is in the backend's memory no more
         async for event in link.backend.complete(request):

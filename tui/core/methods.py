@@ -25,6 +25,8 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         ModelCalls(core.connection, core.library, core.settings),
         LibraryCalls(core.library, core.settings, core.chats, core.events),
+        core.pictures,
+        core.connection.kept,
         BackupCalls(core.store, core.config, core.events),
     ):
         dispatcher.add(calls.handlers())

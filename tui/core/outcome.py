@@ -8,6 +8,7 @@ from tui.core.planning import Prepared
 from tui.domain.backend import Finish, Usage
 from tui.domain.errors import TraktirError
 from tui.domain.notice import Notice, notice
+from tui.domain.picture_marks import labelled
 from tui.domain.prompt.types import Plan
 
 #: A block cut is near when this share of the window beside the reserve is used; then a summary is offered.
@@ -16,7 +17,8 @@ OFFER_SHARE = 0.85
 
 def prepared_to_json(prepared: Prepared) -> dict[str, Any]:
     """The plan of a reply as it is stored and shown, and how its tokens were counted."""
-    return plan_to_json(prepared.plan) | {
+    told: dict[str, Any] = labelled(plan_to_json(prepared.plan), prepared.shown)
+    return told | {
         "counts": prepared.counts, "count_error": prepared.count_error, "mode": prepared.turn.prompt.mode,
         "variables": dict(prepared.plan.state.variables),
     }

@@ -14,11 +14,13 @@ from tui.core.connection import Link
 from tui.core.counting import TokenCounts
 from tui.core.gathering import Asked, Gatherer
 from tui.core.lore_scans import LoreScans
+from tui.core.pictures import looked_at, told_of
 from tui.core.prompt_formats import PromptFormats, Written
 from tui.domain.backend import CompletionRequest, Piece
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import PromptTooLong
 from tui.domain.notice import Notice, notice
+from tui.domain.picture_marks import Shown, shown_on
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import plan_prefill
 from tui.domain.prompt.summary import SideJob, plan_summary
@@ -46,6 +48,7 @@ class Prepared:
     prompt_tokens: int
     counts: str                                   # "exact" or "estimate"
     count_error: float | None                     # relative; None when exact
+    conversation: str                             # whose prompt it is: the chat's
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -53,11 +56,17 @@ class Prepared:
         """The prompt after its BOS."""
         return self.written.pieces
 
+    @property
+    def shown(self) -> Shown:
+        """The pictures that the prompt's messages have."""
+        return shown_on(self.turn.path)
+
     def request(self, request_id: str) -> CompletionRequest:
+        """The request, with its pictures still as marks."""
         return CompletionRequest(
             id=request_id, pieces=self.pieces, samplers=self.samplers, max_tokens=self.samplers.max_tokens,
             stop=(*self.plan.stops, *self.samplers.stop), messages=self.written.messages,
-            prefill=plan_prefill(self.plan), bos=self.written.bos,
+            prefill=plan_prefill(self.plan), bos=self.written.bos, conversation=self.conversation,
         )
 
 
@@ -80,8 +89,9 @@ class Planner:
         """
         samplers, told = _fitting(self._gatherer.samplers(chat), link)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link) + spare, asked, clock)
-        prepared = await self._settle(chat.id, turn, samplers, link)
-        return replace(prepared, notices=(*told, *prepared.notices))
+        sees = link.capabilities.images
+        prepared = await self._settle(chat.id, looked_at(turn, sees=sees), samplers, link)
+        return replace(prepared, notices=(*told, *told_of(turn, sees=sees), *prepared.notices))
 
     async def summary(
         self, chat: Chat, path: Sequence[Node], first: str, last: str, link: Link, *, clock: datetime.datetime
@@ -92,6 +102,7 @@ class Planner:
         """
         samplers = replace(self._gatherer.samplers(chat), max_tokens=SIDE_JOB_TOKENS)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link), REPLY, clock)
+        turn = looked_at(turn, sees=link.capabilities.images)
         return await self._counted(link, partial(plan_summary, turn, first, last))
 
     async def _settle(self, chat: str, turn: Turn, samplers: Samplers, link: Link) -> Prepared:
@@ -104,7 +115,9 @@ class Planner:
             over = exact + turn.budget.reserve - link.context
             if over <= 0:
                 counts = link.counts
-                return Prepared(turn, plan, samplers, link, written, exact, counts.kind, counts.error, written.notices)
+                return Prepared(
+                    turn, plan, samplers, link, written, exact, counts.kind, counts.error, chat, written.notices,
+                )
             turn = replace(turn, budget=replace(turn.budget, context=turn.budget.context - over))
 
     async def _counted(self, link: Link, make: Callable[[Counter, Counter], T]) -> T:

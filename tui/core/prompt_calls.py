@@ -18,6 +18,7 @@ from tui.domain.backend import Piece
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
+from tui.domain.picture_marks import labelled
 from tui.domain.prompt.difference import difference
 from tui.domain.prompt.render import text_of
 from tui.store import Store
@@ -66,7 +67,9 @@ class PromptCalls:
             # Parts are counted each by itself, so their sum may pass the whole, which cannot be.
             "expected_reuse": min(plan.expected_reuse, prepared.prompt_tokens),
             "notices": [n.to_json() for n in (*plan.notices, *prepared.notices)], "template": link.template.id,
-            "found_by": link.found_by, "text": text_of(prepared.pieces, prepared.written.bos), "difference": departs,
+            "found_by": link.found_by,
+            "text": labelled(text_of(prepared.pieces, prepared.written.bos), prepared.shown),
+            "difference": labelled(departs, prepared.shown),
             "frozen": _frozen(plan.state.frozen),
         }
 

@@ -8,7 +8,7 @@ import datetime
 import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tui.core.afterwards import Afterwards
@@ -19,6 +19,7 @@ from tui.core.events import EventHub
 from tui.core.gathering import Asked, Gatherer
 from tui.core.library import Library
 from tui.core.outcome import outcome, prepared_to_json, record
+from tui.core.pictures import Pictures
 from tui.core.planning import Planner, Prepared
 from tui.core.shaping import ReplyShaper, WholeCharacters
 from tui.core.token_trace import other_way, traced
@@ -28,6 +29,7 @@ from tui.domain.chat import Chat, Revision
 from tui.domain.errors import BackendError, BadInput, NotFound, StoreError, TraktirError
 from tui.domain.notice import notice
 from tui.domain.operations import Op, node_to_json
+from tui.domain.picture_marks import without_marks
 from tui.store import Store
 
 #: Seconds that a reply has to stop by itself before its task is ended.
@@ -54,7 +56,9 @@ class Turns:
     def __init__(
         self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, library: Library,
         connection: Connection, events: EventHub, afterwards: Afterwards, attached: Callable[[], int],
+        pictures: Pictures,
     ) -> None:
+        self._pictures = pictures
         self._store = store
         self._chats = chats
         self._gatherer = gatherer
@@ -76,25 +80,27 @@ class Turns:
 
     async def say(
         self, chat: str, node: str, revision: str, text: str, reply: str, reply_revision: str,
-        parent: str | None = None, name: str = "",
+        parent: str | None = None, name: str = "", images: list[dict[str, Any]] | None = None,
     ) -> dict[str, Any]:
-        """Store what the person said under `parent` and start the reply to it."""
-        if not text.strip():
+        """Store what the person said under `parent`, with pictures (`name`, and `data` in base64) where there are some,
+        and start the reply to it."""
+        if not text.strip() and not images:
             raise BadInput(notice("There is nothing to send."), field="text")
         tree = await self._chats.get(chat)
         if node not in tree.nodes:
-            await self._say(tree, parent, node, revision, text, name)
+            there = await self._pictures.take(chat, images or [])
+            await self._say(tree, parent, node, Revision(revision, without_marks(text), now_ms(), images=there), name)
         self._start(ReplyPlace(chat, reply, reply_revision, node))
         return {"node": node, "reply": reply}
 
-    async def _say(self, tree: Chat, parent: str | None, node: str, revision: str, text: str, name: str) -> None:
+    async def _say(self, tree: Chat, parent: str | None, node: str, written: Revision, name: str) -> None:
         """Store a message as it reads with its macros filled, and the variables that it set."""
         path = tree.path(parent) if parent is not None else []
-        filled = await self._gatherer.filled(tree, path, text, f"said:{node}")
-        if not filled.text.strip():
+        filled = await self._gatherer.filled(tree, path, written.text, f"said:{node}")
+        if not filled.text.strip() and not written.images:
             raise BadInput(notice("Nothing is left of this message when its macros are filled."), field="text")
         who = name or self._gatherer.user_name(tree)
-        said = new_node(tree, node, parent, "user", who, Revision(revision, filled.text, now_ms()))
+        said = new_node(tree, node, parent, "user", who, replace(written, text=filled.text))
         ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
         await self._chats.commit(tree.id, ops, notice("your message"))
         with contextlib.suppress(StoreError):  # the message is safe; that its draft stays harms nothing
@@ -237,7 +243,8 @@ class Turns:
         shaper = ReplyShaper([prepared.turn.card.display_name], continued=continued)
         thoughts = WholeCharacters()
         finish = Finish("cut")
-        async for event in prepared.link.backend.complete(prepared.request(reply.request)):
+        request = await self._pictures.fill(prepared.request(reply.request), prepared.shown)
+        async for event in prepared.link.backend.complete(request):
             if isinstance(event, Finish):
                 finish = event
             elif isinstance(event, (Text, Reasoning)):

@@ -18,6 +18,7 @@ from itertools import takewhile
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
 from tui.core.gathering import Ahead, Gatherer
+from tui.core.pictures import Pictures
 from tui.core.planning import Planner, Prepared
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
@@ -46,8 +47,9 @@ class Warming:
 
     def __init__(
         self, chats: Chats, gatherer: Gatherer, planner: Planner, connection: Connection, sent: SentPrompts,
-        settings: Settings, busy: Callable[[], bool],
+        settings: Settings, busy: Callable[[], bool], pictures: Pictures,
     ) -> None:
+        self._pictures = pictures
         self._chats = chats
         self._gatherer = gatherer
         self._planner = planner
@@ -109,7 +111,8 @@ class Warming:
             text = text_of(beginning)
             if len(text) - common_length(self._sent.held, text) > _WORTH and not self._busy():
                 request = prepared.request(f"{chat}/ahead")
-                held = await link.backend.warm(replace(request, pieces=beginning))
+                request = await self._pictures.fill(replace(request, pieces=beginning), prepared.shown)
+                held = await link.backend.warm(request)
                 if not held or self._busy():      # it gave way to a request, or was refused
                     return
                 self._sent.held = text

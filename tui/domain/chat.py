@@ -27,7 +27,8 @@ CHAT_FIELDS = frozenset(
 class Revision:
     """One text of a node. `base` is the length (in characters) of the earlier revision's text that a continuation
     starts with. `finish` is "" for texts that a person wrote. `generation` is the record of how the text was made:
-    backend, model, profile, preset, seed, samplers, tokens, timings, dropped, expected and reported reuse."""
+    backend, model, profile, preset, seed, samplers, tokens, timings, dropped, expected and reported reuse. `images`
+    are the pictures attached to it, as `Picture.to_json` has them; their bytes lie beside the chat."""
 
     id: str
     text: str
@@ -37,6 +38,7 @@ class Revision:
     finish: Finish = ""
     reasoning: str = ""
     generation: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

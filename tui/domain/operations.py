@@ -36,7 +36,11 @@ def node_to_json(node: Node) -> dict[str, Any]:
 
 
 def node_from_json(data: Mapping[str, Any]) -> Node:
-    return Node(**{**data, "revisions": tuple(Revision(**r) for r in data["revisions"])})
+    return Node(**{**data, "revisions": tuple(_revision(r) for r in data["revisions"])})
+
+
+def _revision(data: Mapping[str, Any]) -> Revision:
+    return Revision(**{**data, "images": tuple(data.get("images") or ())})
 
 
 def summary_to_json(summary: Summary) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def _add_node(chat: Chat, op: Op) -> tuple[Chat, Op | None]:
 
 
 def _add_revision(chat: Chat, op: Op) -> tuple[Chat, Op | None]:
-    node, revision = _node(chat, op["node"]), Revision(**op["revision"])
+    node, revision = _node(chat, op["node"]), _revision(op["revision"])
     if any(r.id == revision.id for r in node.revisions):
         return chat, None
     changed = replace(node, revisions=(*node.revisions, revision), current=revision.id)

@@ -35,7 +35,7 @@ T = TypeVar("T")
 BACKEND_FIELDS: Mapping[str, Any] = {
     "kind": Literal["embedded", *typing.get_args(EndpointKind)], "model": str, "url": str, "mode": CompletionMode,
     "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int, "verify_tls": bool,
-    "cache_shift": bool,
+    "cache_shift": bool, "mmproj": str,
 }
 _JSON_SCALAR = re.compile(r"null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."

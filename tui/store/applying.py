@@ -15,8 +15,8 @@ from tui.store.text import clean, dump, load
 
 _NODE = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REVISION = """
-INSERT INTO revisions (chat, node, id, text, created_ms, kind, base, finish, reasoning, generation)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, node, id) DO NOTHING"""
+INSERT INTO revisions (chat, node, id, text, created_ms, kind, base, finish, reasoning, generation, images)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, node, id) DO NOTHING"""
 
 
 def chat_key(connection: sqlite3.Connection, chat_id: str) -> int:
@@ -68,7 +68,8 @@ def _insert_revision(connection: sqlite3.Connection, chat: int, node: str, revis
     done = connection.execute(
         _REVISION,
         (chat, node, revision["id"], revision["text"], revision["created_ms"], revision.get("kind", "original"),
-         revision.get("base", 0), revision.get("finish", ""), revision.get("reasoning", ""), _generation(revision)),
+         revision.get("base", 0), revision.get("finish", ""), revision.get("reasoning", ""), _generation(revision),
+         dump(revision["images"]) if revision.get("images") else ""),
     )
     return done.rowcount > 0
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from tui.domain.notice import notice
 from tui.domain.operations import Op
-from tui.store import applying, log, streaming
+from tui.store import applying, log, pictures, streaming
 from tui.store.connecting import connect
 from tui.store.text import dump, load
 from tui.wire.ids import new_id as new_chat_id
 
 #: Tables whose rows belong to a chat by its row number, in the order in which they are carried.
-_TABLES = ("fields", "nodes", "revisions", "summaries", "plans", "reply_tokens")
+_TABLES = ("fields", "nodes", "revisions", "summaries", "plans", "reply_tokens", "chat_pictures")
 _PAGE = 200
 
 
@@ -35,8 +35,9 @@ def carry(source: sqlite3.Connection, target: sqlite3.Connection, chat_id: str, 
     places = ", ".join("?" * (len(columns) + 1))
     new = int(target.execute(f"INSERT INTO chats ({names}) VALUES ({places})", (new_id, *row)).lastrowid or 0)
     for table in _TABLES:
-        columns = [name for name in _columns(source, table) if name not in ("pk", "chat")]
-        if not columns or not _columns(target, table):        # an earlier version had no such table
+        known = set(_columns(target, table))                  # an earlier version had no such table, or column
+        columns = [name for name in _columns(source, table) if name in known - {"pk", "chat"}]
+        if not columns:
             continue
         order = " ORDER BY pk" if "pk" in _columns(source, table) else ""
         target.executemany(
@@ -45,6 +46,8 @@ def carry(source: sqlite3.Connection, target: sqlite3.Connection, chat_id: str, 
                 source.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE chat = ?{order}", (old,))
             )),
         )
+    if _columns(source, "chat_pictures") and _columns(target, "chat_pictures"):
+        pictures.carry(source, target, old)
     last = _carry_log(source, target, (old, new), new_id)
     target.execute("UPDATE chats SET last_change = ? WHERE pk = ?", (last, new))
     draft = source.execute("SELECT text FROM drafts WHERE chat = ?", (chat_id,)).fetchone()

@@ -144,7 +144,26 @@ def _reply_tokens(connection: sqlite3.Connection) -> None:
     run_script(connection, _REPLY_TOKENS)
 
 
-STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens)
+#: Attached pictures, each once whatever chats show it. A text names its own in `images`.
+_PICTURES = """
+CREATE TABLE pictures (
+    id TEXT NOT NULL PRIMARY KEY,                -- SHA-256 of the data, in hexadecimal
+    data BLOB NOT NULL
+);
+CREATE TABLE chat_pictures (
+    chat INTEGER NOT NULL,
+    picture TEXT NOT NULL,
+    PRIMARY KEY (chat, picture)
+) WITHOUT ROWID;
+ALTER TABLE revisions ADD COLUMN images TEXT NOT NULL DEFAULT '';
+"""
+
+
+def _pictures(connection: sqlite3.Connection) -> None:
+    run_script(connection, _PICTURES)
+
+
+STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens, _pictures)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

@@ -22,6 +22,7 @@ from tui.store import (
     listing,
     log,
     opening,
+    pictures,
     reply_tokens,
     restoring,
     search,
@@ -147,6 +148,14 @@ class Store:
     async def reply_tokens(self, chat_id: str, node_id: str, revision_id: str) -> list[TokenBlock]:
         """The tokens of one text with their probabilities, as they were kept with `stream_text`."""
         return await self._readers.run(lambda c: reply_tokens.read(c, chat_id, node_id, revision_id))
+
+    async def keep_pictures(self, chat_id: str, data: Mapping[str, bytes]) -> None:
+        """Keep the bytes of pictures, by their SHA-256, for a chat whose messages are going to name them."""
+        await self._writer.run(lambda c: pictures.keep(c, chat_id, data))
+
+    async def pictures(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of those pictures that are there."""
+        return await self._readers.run(lambda c: pictures.read(c, ids))
 
     async def streaming_revisions(self) -> list[tuple[str, str, str]]:
         """Chat, node and revision of every reply that is being written."""

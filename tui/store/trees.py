@@ -87,14 +87,17 @@ def _nodes(connection: sqlite3.Connection, chat: int) -> Iterator[Node]:
 
 def _revisions(connection: sqlite3.Connection, chat: int) -> dict[str, list[Revision]]:
     rows = connection.execute(
-        """SELECT node, id, text, created_ms, kind, base, finish, reasoning, generation FROM revisions
+        """SELECT node, id, text, created_ms, kind, base, finish, reasoning, generation, images FROM revisions
            WHERE chat = ? ORDER BY pk""",
         (chat,),
     ).fetchall()
     found: dict[str, list[Revision]] = defaultdict(list)
-    for node, revision, text, created, kind, base, finish, reasoning, generation in rows:
+    for node, revision, text, created, kind, base, finish, reasoning, generation, images in rows:
         found[node].append(
-            Revision(revision, text, created, kind, base, finish, reasoning, load(generation) if generation else {})
+            Revision(
+                revision, text, created, kind, base, finish, reasoning, load(generation) if generation else {},
+                tuple(load(images)) if images else (),
+            )
         )
     return found
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tui.domain.errors import StoreError
 from tui.domain.notice import Notice, notice
-from tui.store import reply_tokens, schema, search
+from tui.store import pictures, reply_tokens, schema, search
 from tui.store.backup import rows_of
 from tui.store.connecting import connect
 
@@ -60,6 +60,7 @@ def database(path: Path, shown: str, steps: Sequence[schema.Step] = schema.STEPS
             _trees(connection, shown)
             _plans(connection, shown)
             _tokens(connection, shown)
+            _pictures(connection, shown)
             return Found(version, rows_of(connection))
     except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
         raise refusal(notice("{file} is damaged: {reason}.", file=shown, reason=str(error)), file=shown) from error
@@ -171,6 +172,14 @@ def _tokens(connection: sqlite3.Connection, shown: str) -> None:
         except sqlite3.DataError:
             told = notice("{file} holds tokens of a reply that do not unpack.", file=shown)
             raise refusal(told, file=shown) from None
+
+
+def _pictures(connection: sqlite3.Connection, shown: str) -> None:
+    """Attached pictures; earlier versions have none."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pictures'").fetchone():
+        for name in pictures.strangers(connection):
+            raise refusal(notice("{file} holds a picture that is not the one it is said to be: {part}.",
+                                 file=shown, part=name[:16]), file=shown)
 
 
 def _unpacks(packed: bytes) -> bool:
