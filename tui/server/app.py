@@ -97,7 +97,7 @@ class _Routes:
                     news = log.after(place)
                     place = news[-1][0]
                     yield b"".join(frame(log.id(number), data) for number, data in news)
-                    await self._service.farewell.wait(GATHER_SECONDS)
+                    await log.rare.wait(GATHER_SECONDS)        # a reply's first text is one: it waits for nothing
                 elif self._service.ended:
                     return
                 elif not await log.news.wait(self._ping_s):

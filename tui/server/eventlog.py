@@ -16,6 +16,8 @@ from tui.wire.deltas import coalesce
 
 MAX_EVENTS = 8192
 MAX_BYTES = 8 * 1024 * 1024
+#: What a client need not hear of at once: it comes often, and what comes next says the same and more.
+_FREQUENT = frozenset({"prefill", "loading"})
 #: What an event costs in memory beside its text, roughly.
 _OVERHEAD = 400
 
@@ -31,6 +33,8 @@ class EventLog:
         self._bytes = 0
         #: Rings whenever there is a new event.
         self.news = Bell()
+        #: Rings for all but what comes many times a second: text that is written, progress.
+        self.rare = Bell()
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Take the next event and wake whoever waits. Must be called on the event loop.
@@ -49,6 +53,8 @@ class EventLog:
         while len(self._kept) > self._max_events or (self._bytes > self._max_bytes and len(self._kept) > 1):
             self._bytes -= self._kept.popleft()[1]
         self.news.ring()
+        if event.get("type") != "delta" and event.get("state") not in _FREQUENT:
+            self.rare.ring()
 
     def id(self, number: int | None = None) -> str:
         """`EPOCH:SEQ` of an event, by default of the newest."""

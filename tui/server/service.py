@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Protocol
 from tui import __version__, paths
 from tui.domain.errors import BadInput, Refused
 from tui.domain.notice import notice
-from tui.server.bell import Bell
 from tui.server.eventlog import EventLog
 from tui.watchdog import Watchdog
 from tui.wire import PROTOCOL
@@ -52,7 +51,6 @@ class Service:
         self._watchdog = watchdog
         self.ending = asyncio.Event()              # asked to end: by a signal, by `stop`, by idleness
         self.ended = False                         # the core is closed, streams say goodbye
-        self.farewell = Bell()                     # rings when that comes to be
         self._began = time.monotonic()
         self._used = time.monotonic()
         self._clients: Counter[str] = Counter()
@@ -114,8 +112,8 @@ class Service:
         finally:
             self._unsubscribe()
             self.ended = True
-            self.farewell.ring()
-            self.log.news.ring()                   # for streams that wait for the next event
+            self.log.rare.ring()                   # for streams that gather, and those that wait for the next event
+            self.log.news.ring()
 
     def _status(self, params: dict[str, Any]) -> dict[str, Any]:
         return {
