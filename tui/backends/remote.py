@@ -21,6 +21,7 @@ from tui.backends.figures import complete_figures
 from tui.backends.gate import Gate, gate_of
 from tui.backends.http import Http
 from tui.backends.late import late_tokens
+from tui.backends.loading import loading_told
 from tui.backends.patience import IDLE_SECONDS, Limits
 from tui.backends.polling import exchange_for
 from tui.backends.probe import ProbeResult, probe_over
@@ -231,8 +232,9 @@ class RemoteBackend:
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
         try:
-            finish = await exchange_for(call.wire)(
-                self._http, call, reply, run.events.put, request.max_tokens, self._limits).run()
+            async with loading_told(self._http, target, lambda: reply.begun, run.events.put, self._limits.poll):
+                finish = await exchange_for(call.wire)(
+                    self._http, call, reply, run.events.put, request.max_tokens, self._limits).run()
         except asyncio.CancelledError:
             await self._stop_at_source(target, key)
             raise
