@@ -110,8 +110,9 @@ class Context:
         lib = load_library()
         params = lib.llama_context_default_params()
         params.n_ctx = max(shape.cells, shape.window)
-        params.n_batch = min(shape.batch, shape.window)
-        params.n_ubatch = min(shape.ubatch, shape.batch, shape.window)
+        # llama.cpp ends the process where a batch has no room for one output of each sequence
+        params.n_batch = max(min(shape.batch, shape.window), shape.sequences)
+        params.n_ubatch = max(min(shape.ubatch, shape.batch, shape.window), shape.sequences)
         params.n_threads = params.n_threads_batch = shape.threads
         params.flash_attn_type = FLASH[shape.flash]
         params.type_k, params.type_v = CACHE_TYPES[shape.key_type], CACHE_TYPES[shape.value_type]

@@ -1,4 +1,4 @@
-"""ggml's types of numbers: name, numbers in a block, bytes of a block (ggml's `ggml-common.h` and its enum ggml_type)."""
+"""ggml's types of numbers: name, numbers in a block, bytes of a block (`ggml-common.h` and the enum ggml_type)."""
 
 from __future__ import annotations
 

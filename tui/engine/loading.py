@@ -13,13 +13,14 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.engine import bindings
 from tui.engine.bindings import AbortFlag, Model
-from tui.engine.bindings_memory import Context
+from tui.engine.bindings_memory import Context, metadata
 from tui.engine.generate import Generator
 from tui.engine.keeping import Keeper
 from tui.engine.memory import Memory
-from tui.engine.opening import open_context
+from tui.engine.opening import open_context, wanted_context
 from tui.engine.settings import BATCH_GPU, EngineSettings
 from tui.engine.state_files import StateFolder, identity_of
+from tui.engine.stretch import plan, read_rope
 from tui.engine.tokenise import Tokeniser
 from tui.engine.vision import Blind, Vision, open_eyes
 
@@ -63,7 +64,7 @@ class Loaded:
                 "model_bytes": self.model.size, "vocabulary": vocab.size, "batch": self.context.batch,
                 "prompts": len(self.memory.held), "cells": self.context.cells,
                 "cache_types": [self.context.shape.key_type, self.context.shape.value_type],
-                "threads": self.threads, "recurrent": self.model.recurrent,
+                "positions": dict(self.context.shape.extra), "threads": self.threads, "recurrent": self.model.recurrent,
                 "sliding_window": self.model.sliding_window, "gpu_build": bindings.uses_gpu(),
                 "system": bindings.system_info(),
             },
@@ -94,7 +95,11 @@ def load(
         raise EngineError(notice("This model translates from one text to another; it cannot continue one."))
     gpu = bindings.uses_gpu() and layers != 0
     threads = settings.threads()
-    context, prompts = open_context(model, _roomy(settings), gpu=gpu, threads=threads, notices=notices)
+    stretch = plan(read_rope(lambda key: metadata(model, key)), wanted_context(model, settings), settings)
+    notices += stretch.notices
+    context, prompts = open_context(
+        model, _roomy(settings), gpu=gpu, threads=threads, notices=notices, extra=stretch.parameters(),
+    )
     vision = context.vision = open_eyes(settings.mmproj, model, context, threads=threads, gpu=gpu, flag=flag)
     tokeniser = Tokeniser(model.vocab)
     memory = Memory(context, flag, prompts=prompts, ends_message=tokeniser.is_control)
@@ -124,6 +129,7 @@ def _state_folder(
     of_context = {
         **{name: value for name, value in settings.to_json().items() if name not in _NO_MATTER},
         "window": shape.window, "types": [shape.key_type, shape.value_type], "whole_window": shape.whole_window,
+        "positions": dict(shape.extra),
     }
     identity = identity_of(path, of_context, kept["build"])
     return StateFolder(Path(kept["folder"]), identity, kept["quota"])

@@ -39,8 +39,9 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """A model's sizes. `heads` is the most any layer has; `inner` the width of the feed-forward part, for experts of all
-    that work on one token together; `trained` the context in tokens, 0 unknown; `window` the sliding one, 0 none."""
+    """A model's sizes. `heads` is the most any layer has, `query` all their numbers together; `inner` the width of the
+    feed-forward part, of experts that of all that work on one token together; `trained` the context in tokens, 0
+    unknown; `window` the sliding one, 0 none."""
 
     family: str
     layers: tuple[Layer, ...]

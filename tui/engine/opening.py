@@ -35,8 +35,7 @@ def open_context(
     """A context as asked for, and how many of its sequences are for prompts. Where there is no memory: less room beside
     the window, then only the end of sliding windows, then half the window, and half again. `extra` are further fields
     of llama_context_params. Raises EngineError."""
-    trained = model.trained_context
-    wanted = settings.n_ctx or min(trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
+    wanted = wanted_context(model, settings)
     batch = settings.n_batch or (BATCH_GPU if gpu else BATCH_CPU)
     prompts = settings.n_seq or PROMPTS
     shape = Shape(
@@ -56,6 +55,11 @@ def open_context(
         notice("Choose a smaller model, or end other programs that use memory."),
         kind="memory",
     )
+
+
+def wanted_context(model: Model, settings: EngineSettings) -> int:
+    """The context that is asked for; where none is, that of the training, at most the usual one."""
+    return settings.n_ctx or min(model.trained_context or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
 
 
 def cell_bytes(model: Model, shape: Shape) -> int:
@@ -125,12 +129,6 @@ def _possible(model: Model, shape: Shape) -> bool:
 
 
 def _tell(shape: Shape, context: Context, wanted: int, notices: list[Notice]) -> None:
-    trained = context.model.trained_context
-    if trained and shape.window > trained:
-        notices.append(notice(
-            "The context of {tokens} tokens is larger than the {trained} that this model was trained for.",
-            tokens=wanted, trained=trained,
-        ))
     if shape.window < wanted:
         notices.append(notice(
             "There was no memory for a context of {wanted} tokens; it has {tokens} instead.",

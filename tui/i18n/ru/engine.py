@@ -48,8 +48,6 @@ CATALOGUE: dict[str, str] = {
         "Возможно, файл повреждён, скачан не целиком или это семейство моделей незнакомо установленной версии "
         "llama.cpp."
     ),
-    "The context of {tokens} tokens is larger than the {trained} that this model was trained for.":
-        "Контекст в {tokens} токенов больше, чем {trained}, на которые обучена эта модель.",
     "There was no memory for a context of {wanted} tokens; it has {tokens} instead.":
         "На контекст в {wanted} токенов не хватило памяти; вместо этого он равен {tokens}.",
     "There is no memory for a context of {tokens} tokens, nor for a smaller one.":
