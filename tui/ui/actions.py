@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SIMPLE = frozenset({
     "stop", "regenerate", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last", "continue_reply",
     "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain",
+    "tokens",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
@@ -259,6 +260,22 @@ class Actions:
         if node.role != "assistant":
             raise Refused("Only replies have been made from a prompt.", "Choose one with ↑ and ↓.")
         self._app.open_screen("inspector", node=node.id)
+
+    async def tokens(self) -> None:
+        """What else might have been said in the chosen (else the last) reply."""
+        node = self._app.chosen() or self._state.last("assistant") or self._last()
+        if node.role != "assistant":
+            raise Refused("Only replies are made of tokens that had rivals.", "Choose one with ↑ and ↓.")
+        self._app.open_screen("tokens", node=node.id, revision=node.current)
+
+    async def take_rival(self, node: str, revision: str, token: int, rival: int) -> None:
+        """Go on from another token than came, in a version beside the reply."""
+        reply = new_id()
+        self._state.expected.add(reply)
+        await self._call(
+            "turn.rival", chat=self._chat, node=node, revision=revision, token=token, rival=rival, reply=reply,
+            reply_revision=new_id(),
+        )
 
     async def use_profile(self, profile: str) -> None:
         """Use a profile for the chat in front."""

@@ -58,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("branch", ("ветка",), mark("Go on from here in a branch of its own.")),
     Command("hide", ("скрыть",), mark("Keep messages out of the prompt; they stay on the screen."), "[N..M]"),
     Command("unhide", ("показать",), mark("Let hidden messages count again."), "[N..M]"),
+    Command("tokens", ("токены",), mark("What else might have been said in the last reply, token by token.")),
     Command("copy", ("копировать", "скопировать"), mark("Copy the last message.")),
     Command("persona", ("персона",), mark("Who you are in the story.")),
     Command("note", ("заметка",), mark("The author's note; with a text, set it at once."), "[TEXT]"),

@@ -391,6 +391,7 @@ DEEDS: Mapping[str, Deed] = {
     "branch": _action("branch"),
     "hide": _marked_hidden(True),
     "unhide": _marked_hidden(False),
+    "tokens": _action("tokens"),
     "copy": _action("copy_last"),
     "persona": _screen("persona"),
     "note": _note,

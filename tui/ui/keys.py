@@ -12,7 +12,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, _character_to_key
 from tui.i18n import mark
 from tui.ui.layouts import to_latin
 
-Place = Literal["composer", "messages", "chat", "anywhere", "inspector"]
+Place = Literal["composer", "messages", "chat", "anywhere", "inspector", "tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ KEYS: tuple[Key, ...] = (
     Key("messages-undo", "messages", "u,ctrl+z", "u", "app.do('undo')", mark("undo")),
     Key("messages-redo", "messages", "ctrl+y", "Ctrl+Y", "app.do('redo')", mark("redo")),
     Key("why", "messages", "i", "i", "app.do('explain')", mark("what was sent for this reply, and why")),
+    Key("tokens", "messages", "t", "t", "app.do('tokens')", mark("what else might have been said, token by token")),
     Key("thoughts", "messages", "space", "Space", "thoughts", mark("open or fold the thoughts")),
     Key("slash", "messages", "slash", "/", "app.begin_command", mark("commands")),
     Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", mark("back to writing")),
@@ -98,6 +99,17 @@ KEYS: tuple[Key, ...] = (
     Key("inspector-thaw", "inspector", "m", "m", "thaw", mark("resolve the macros of the head again")),
     Key("inspector-text", "inspector", "t", "t", "text", mark("the whole prompt as text")),
     Key("inspector-close", "inspector", "f5,ctrl+e", "F5", "back", mark("back to the story")),
+    Key("tokens-back", "tokens", "left,h", "← h", "walk(-1)", mark("the token before")),
+    Key("tokens-on", "tokens", "right,l", "→ l", "walk(1)", mark("the token after")),
+    Key("tokens-row-up", "tokens", "pageup", "PgUp", "row(-1)", mark("a line up")),
+    Key("tokens-row-down", "tokens", "pagedown", "PgDn", "row(1)", mark("a line down")),
+    Key("tokens-first", "tokens", "home,g", "Home", "edge(False)", mark("the first token")),
+    Key("tokens-last", "tokens", "end,G", "End", "edge(True)", mark("the last token")),
+    Key("tokens-rival-up", "tokens", "up,k", "↑ k", "rival_by(-1)", mark("a likelier token")),
+    Key("tokens-rival-down", "tokens", "down,j", "↓ j", "rival_by(1)", mark("a less likely token")),
+    Key("tokens-doubtful", "tokens", "n", "n", "doubtful(1)", mark("the next token that was unlikely")),
+    Key("tokens-doubtful-back", "tokens", "N", "N", "doubtful(-1)", mark("the unlikely one before")),
+    Key("tokens-choose", "tokens", "enter", "Enter", "choose", mark("go on from there, in a version of its own")),
 )
 
 
@@ -110,7 +122,7 @@ def bindings(place: Place) -> Sequence[Binding]:
     """Textual's bindings for a place; their ids let a person's key file change them. Leaving works in dialogs too, and
     the keys of the panels come before what they mean to a line of text."""
     return [
-        Binding(k.keys, k.action, k.label, show=False, priority=k.id in FIRST or place == "chat", id=k.id)
+        Binding(k.keys, k.action, k.label, show=False, priority=k.id in FIRST or place in ("chat", "tokens"), id=k.id)
         for k in KEYS if k.place == place
     ]
 
@@ -120,6 +132,7 @@ TRANSCRIPT_BINDINGS = bindings("messages")
 CHAT_BINDINGS = bindings("chat")
 APP_BINDINGS = bindings("anywhere")
 INSPECTOR_BINDINGS = bindings("inspector")
+TOKEN_BINDINGS = bindings("tokens")
 
 
 def latin_key(key: str, character: str | None = None) -> str:

@@ -24,6 +24,7 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "trace": ("inspector", "Inspector", {"view": "lore"}),
     "macros": ("inspector", "Inspector", {"view": "macros"}),
     "context": ("inspector", "Inspector", {"view": "numbers"}),
+    "tokens": ("tokens", "TokensPage", {}),
     "lore": ("lore", "LorePage", {}),
     "memory": ("memory", "MemoryPage", {}),
     "note": ("note", "NotePage", {}),

@@ -82,6 +82,7 @@ def _headings() -> tuple[tuple[Place, str], ...]:
         ("chat", tr("Beside the story")),
         ("anywhere", tr("Everywhere")),
         ("inspector", tr("In the inspector (F5)")),
+        ("tokens", tr("Among the tokens of a reply (t)")),
     )
 
 
