@@ -16,6 +16,7 @@ from tui.backends import failures
 from tui.backends.facts import Facts, Get, line, objects
 from tui.backends.frames import string, whole, window
 from tui.backends.http import Answer, Http
+from tui.backends.models import Roster, ServerModel
 from tui.backends.sampling import Translation
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError
@@ -253,3 +254,18 @@ def _kudos(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return round(float(value), 1) if abs(value) < 1e12 else None
+
+
+async def models(http: Http, endpoint: Endpoint) -> tuple[ServerModel, ...]:
+    """What volunteers serve now, with the context that all of a model's workers have. Raises BackendError."""
+    served = await http.ask(f"{http.address.root}/api/v2/status/models?type=text")
+    if not served.ok:
+        raise refused(served, http.address.shown, http.key_given)
+    workers = await http.ask(f"{http.address.root}/api/v2/workers?type=text")
+    return tuple(
+        ServerModel(o.name, "loaded", limits(workers, (o.name,)).context,
+                    {"workers": o.workers, "queued": o.queued, "eta": o.eta})
+        for o in offers(served))
+
+
+ROSTER = Roster(models, named=True)

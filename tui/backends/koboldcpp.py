@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tui.backends import failures
-from tui.backends.facts import NAME_LIMIT, Facts, Get, line, template
+from tui.backends.facts import MODELS_LIMIT, NAME_LIMIT, Facts, Get, line, template
 from tui.backends.frames import window
 from tui.backends.http import Http
+from tui.backends.models import LOAD_SECONDS, OnStatus, Roster, ServerModel
 from tui.backends.pictures import koboldcpp_images
 from tui.backends.versions import at_least
-from tui.domain.backend import CompletionRequest
+from tui.domain.backend import CompletionRequest, Status
 from tui.domain.endpoint import Endpoint
+from tui.domain.errors import BackendError
 from tui.domain.notice import Notice, notice
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ STREAMS_SINCE = "1.40"
 """The first version that streams; with earlier ones the text is asked after."""
 PICTURES = (("1.82", 8), ("1.61", 4))
 """How many pictures a request may hold, by the first version that takes so many."""
+UNLOAD, UNLOAD_SECONDS, RELOAD_PAUSE, MOST_UNCHANGED = "unload_model", 60.0, 1.0, 60
+_NO_MODELS = frozenset({UNLOAD, "initial_model"})
 _SWITCHES = ("vision", "audio", "embeddings", "guidance", "jinja", "admin", "protected", "router")
 _NO_STREAM = {404, 405, 501}
 
@@ -88,3 +93,71 @@ def without_stream(target: Target, status: Any) -> Target | None:
     if target.dialect.name != "koboldcpp" or target.polled or status not in _NO_STREAM:
         return None
     return replace(target, polled=True) if target.capabilities.text_completion else None
+
+
+async def models(http: Http, endpoint: Endpoint) -> tuple[ServerModel, ...]:
+    """The model that is there, and the configurations and models that an administrator may load in its place: none
+    where it was started without --admin or wants another password. Raises BackendError."""
+    now = (await _present(http)).removeprefix("koboldcpp/")
+    used = ServerModel(now, "unloaded" if now == "inactive" else "loaded", window(
+        (await http.ask(f"{http.address.root}/api/extra/true_max_context_length")).field("value")))
+    listed = await http.ask(f"{http.address.root}/api/admin/list_options")
+    names = [line(name) for name in listed.data[:MODELS_LIMIT]] if isinstance(listed.data, list) else []
+    others = [ServerModel(name, "unloaded") for name in names if name and name not in _NO_MODELS | {now}]
+    return (used, *others) if now else tuple(others)
+
+
+async def load(http: Http, endpoint: Endpoint, name: str, on_status: OnStatus) -> None:
+    """Have it started again with the configuration or model `name`, and wait until it is there. Raises
+    BackendError."""
+    await on_status(Status(notice("{address} is loading {model}.", address=http.address.shown, model=line(name))))
+    before = await _present(http)
+    await _reload(http, name)
+    await _wait_for_change(http, before, LOAD_SECONDS)
+
+
+async def unload(http: Http, endpoint: Endpoint, name: str) -> None:
+    """Have it go on without a model. Raises BackendError."""
+    before = await _present(http)
+    await _reload(http, UNLOAD)
+    await _wait_for_change(http, before, UNLOAD_SECONDS)
+
+
+async def _present(http: Http) -> str:
+    return line((await http.ask(f"{http.address.root}/api/v1/model")).field("result"))
+
+
+async def _reload(http: Http, name: str) -> None:
+    answer = await http.ask(f"{http.address.root}/api/admin/reload_config", {"filename": name}, seconds=30.0)
+    address = http.address.shown
+    if answer.status in {401, 403}:
+        raise failures.needs_key(address, http.key_given, failures.server_words(answer.data))
+    if not answer.ok or answer.field("success") is not True:
+        raise BackendError(
+            notice("{address} does not load another model: “{said}”.", address=address,
+                   said=failures.server_words(answer.data) or "-"),
+            notice("Start KoboldCpp with --admin and --admindir, and give its admin password as the key of this "
+                   "connection."), kind="unsupported", retryable=False)
+
+
+async def _wait_for_change(http: Http, before: str, seconds: float) -> None:
+    """It answers for a moment longer, goes away and comes back: over when it has been away, names another model, or
+    has shown for long that nothing changes."""
+    away, unchanged = False, 0
+    try:
+        async with asyncio.timeout(seconds):
+            while unchanged < MOST_UNCHANGED:
+                await asyncio.sleep(RELOAD_PAUSE)
+                try:
+                    now = await _present(http)
+                except BackendError:
+                    away = True
+                    continue
+                if now and (away or now != before):
+                    return
+                unchanged += 1
+    except TimeoutError as error:
+        raise failures.not_reached(error, http.address.shown) from None
+
+
+ROSTER = Roster(models, load, unload)

@@ -14,7 +14,7 @@ from tui.backends import failures
 from tui.backends.facts import Facts, Get, line, mapping, objects
 from tui.backends.frames import whole, window
 from tui.backends.http import Answer, Http
-from tui.backends.models import LOAD_SECONDS, OnStatus, ServerModel
+from tui.backends.models import LOAD_SECONDS, OnStatus, Roster, ServerModel
 from tui.domain.backend import Status
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError
@@ -152,3 +152,6 @@ def _check(answer: Answer, http: Http, sign: str) -> None:
         raise BackendError(
             notice("{address} does not load or unload models when asked: “{said}”.", address=address, said=said),
             notice("Use LM Studio 0.4 or later, or load the model in its window."), kind="unsupported", retryable=False)
+
+
+ROSTER = Roster(models, load, unload, named=True)

@@ -10,15 +10,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tui.backends import failures
 from tui.backends.facts import Facts, Get, line, mapping, objects
 from tui.backends.frames import Delta, finish_word, string, whole, window
 from tui.backends.http import Answer, Http
+from tui.backends.models import LOAD_SECONDS, OnStatus, Roster, ServerModel
 from tui.backends.pictures import by_id, ollama_images, ollama_prompt
 from tui.backends.rivals import listed_tokens
 from tui.backends.versions import at_least
-from tui.domain.backend import CompletionRequest, Usage
+from tui.domain.backend import CompletionRequest, Status, Usage
 from tui.domain.defuse import defuse, plausible
 from tui.domain.endpoint import Endpoint
+from tui.domain.errors import BackendError
 from tui.domain.notice import notice
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ KEEP_ALIVE = "30m"
 USUAL_WINDOW = 8192
 """Asked for where nothing is loaded and nobody has said anything (tokens). Ollama's own guess is 4,096 on most
 machines, too little for a story."""
+UNLOAD_SECONDS = 60.0
 LOGPROBS_SINCE, MOST_RIVALS = "0.12.11", 20
 
 #: Markers as templates write them, and keys of a request that stand beside its `options`.
@@ -174,3 +178,55 @@ async def still_loading(http: Http, model: str) -> bool:
     """Whether the model that a request waits for is not in memory yet. Raises BackendError."""
     running = (await http.ask(f"{http.address.root}/api/ps")).field("models")
     return isinstance(running, list) and not any(same_model(_name(e), model) for e in objects(running))
+
+
+async def models(http: Http, endpoint: Endpoint) -> tuple[ServerModel, ...]:
+    """What is on disk, and what of it is in memory. Raises BackendError."""
+    listed = await http.ask(f"{http.address.root}/api/tags")
+    if not listed.ok:
+        raise _refused(listed, http)
+    running = objects((await http.ask(f"{http.address.root}/api/ps")).field("models"))
+    return tuple(_model(entry, running) for entry in objects(listed.field("models")) if _name(entry))
+
+
+def _model(entry: Mapping[str, Any], running: Sequence[Mapping[str, Any]]) -> ServerModel:
+    name, about = _name(entry), mapping(entry.get("details"))
+    loaded = next((e for e in running if same_model(_name(e), name)), None)
+    details = {
+        "size": whole(entry.get("size")), "quantisation": line(about.get("quantization_level"), 20),
+        "parameters": line(about.get("parameter_size"), 20), "architecture": line(about.get("family"), 60),
+        "size_vram": whole(loaded.get("size_vram")) if loaded else None,
+        "expires": line(loaded.get("expires_at"), 40) if loaded else None,
+    }
+    length = window(loaded.get("context_length")) if loaded else None
+    return ServerModel(name, "loaded" if loaded else "unloaded", length,
+                       {key: value for key, value in details.items() if value})
+
+
+async def load(http: Http, endpoint: Endpoint, name: str, on_status: OnStatus) -> None:
+    """Have `name` loaded, with the context that requests will ask for, and wait for it. Raises BackendError."""
+    await on_status(Status(notice("{address} is loading {model}.", address=http.address.shown, model=line(name))))
+    body: dict[str, Any] = {"model": name, "keep_alive": KEEP_ALIVE, "stream": False}
+    if endpoint.context_length:
+        body["options"] = {"num_ctx": endpoint.context_length}
+    await _call_model(http, body, LOAD_SECONDS)
+
+
+async def unload(http: Http, endpoint: Endpoint, name: str) -> None:
+    """Take `name` out of memory. Raises BackendError."""
+    await _call_model(http, {"model": name, "keep_alive": 0, "stream": False}, UNLOAD_SECONDS)
+
+
+async def _call_model(http: Http, body: dict[str, Any], seconds: float) -> None:
+    """A request without a prompt, which only loads or unloads."""
+    answer = await http.ask(f"{http.address.root}/api/generate", body, seconds=seconds)
+    if not answer.ok or answer.field("error"):
+        raise _refused(answer, http)
+
+
+def _refused(answer: Answer, http: Http) -> BackendError:
+    status = answer.status if not answer.ok else 500
+    return failures.from_status(status, answer.data, answer.text, http.address.shown, http.key_given)
+
+
+ROSTER = Roster(models, load, unload, named=True)
