@@ -23,9 +23,6 @@ from tui.engine.stretches import common
 #: come back from disk for it to be worth a look.
 LEAST_KEPT, LEAST_NEW, LEAST_RESTORED = 256, 32, 256
 
-#: Copies of what cannot be cut that go along.
-_MARKS = 2
-
 #: Bytes a second at which a file is believed to be read and proven, until one was.
 _READ_SPEED = 3e8
 
@@ -35,6 +32,7 @@ _PREFILL = 500.0
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
+    folder: StateFolder
     name: str
     tokens: tuple[int, ...]
     prefill: float
@@ -76,7 +74,8 @@ class Keeper:
                 return
             wanted = prompt[:-1]
             shared = common(header.tokens, wanted)
-            if not self._memory.context.cuts and shared < len(header.tokens):
+            context = self._memory.context
+            if shared < len(header.tokens) and not (context.cuts and not context.model.sliding_window):
                 shared = max((n for n, _ in header.parts[1:] if n <= shared), default=0)
             gain = shared - have
             prefill = self._memory.prefill or header.prefill or _PREFILL
@@ -112,6 +111,14 @@ class Keeper:
         self._restored[held.name] = notice(
             "{tokens} tokens came from disk in {ms} ms.", tokens=len(held.tokens), ms=round(seconds * 1000),
         )
+
+    def turn_to(self, folder: StateFolder) -> None:
+        """Keep what is read from now on as `folder` has it: the model is not what it was. What was read is let go."""
+        for held in self._memory.held:
+            self.keep(held)
+        if self._folder is not None:
+            self._folder = folder
+        self._memory.forget_all()
 
     def forget(self, name: str) -> None:
         """Let go of a conversation, or ("") of all, in memory and on disk."""
@@ -153,10 +160,9 @@ class Keeper:
         whole = bytearray(size)
         if memory.context.state(held.number, whole) != size:
             return
-        marks = sorted(held.marks, key=lambda m: m.length)[-_MARKS:]
-        parts = ((len(held.tokens), whole), *((mark.length, mark.data) for mark in marks))
+        parts = ((len(held.tokens), whole), *((mark.length, mark.data) for mark in memory.copies(held)))
         held.kept = len(held.tokens)
-        self._jobs.put(_Writing(held.name, tuple(held.tokens), memory.prefill, parts))
+        self._jobs.put(_Writing(self._folder, held.name, tuple(held.tokens), memory.prefill, parts))
 
     def _write_all(self) -> None:
         while True:
@@ -164,9 +170,8 @@ class Keeper:
             if isinstance(job, threading.Event):
                 job.set()
                 continue
-            assert self._folder is not None
             try:
-                self._folder.put(job.name, job.tokens, job.prefill, job.parts)
+                job.folder.put(job.name, job.tokens, job.prefill, job.parts)
             except TooLarge:
                 self._tell_once(notice(
                     "What the model has read of a chat is too large to be kept on disk ({mb} MB); it will be read "

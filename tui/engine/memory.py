@@ -21,9 +21,9 @@ from tui.engine.bindings_memory import Context
 from tui.engine.sequences import Held, Mark
 from tui.engine.stretches import Stretch, common, kept_stretches
 
-#: Where nothing can be cut: tokens between two copies while a long prompt is read, copies made at the last ends of
-#: messages, and tokens that must lie between those.
-_MARK_EVERY, _LAST_MARKS, _MARK_APART = 1024, 3, 16
+#: Where nothing can be cut: tokens before the end of a prompt at which the last copy before it may be made, and those
+#: after which one is made though no message ends. And copies that go along with a state on disk.
+_NEAREST, _FARTHEST, _GO_ALONG = 16, 1024, 3
 
 TellProgress = Callable[[int, int, int], None]
 
@@ -113,6 +113,7 @@ class Memory:
         reused = moved if moved.moved else Reused(kept)
         tell(kept, len(prompt), reused.tokens)
         self._append(held, prompt[:-1], len(prompt), reused.tokens, tell)
+        held.begun = len(held.tokens)
         self.decode(prompt[-1:])
         tell(len(prompt), len(prompt), reused.tokens)
         return reused
@@ -249,19 +250,36 @@ class Memory:
             self._mark(held)
 
     def _marks(self, wanted: Sequence[int], start: int) -> list[int]:
-        """Where copies are made while `wanted` is read from `start` on, before its end: at the last ends of messages,
-        and now and then on the way. Nowhere for a memory that can be cut."""
-        if self.context.cuts:
-            return []
+        """Where copies are made while `wanted` is read from `start` on, before its end: at ends of messages, each about
+        twice as far from the end as the one after it. To go back to any place then costs reading about as much again
+        as is behind it. Nowhere for a memory that can be cut."""
+        return [] if self.context.cuts else self._ends(wanted, start)
+
+    def _ends(self, wanted: Sequence[int], start: int) -> list[int]:
         found: list[int] = []
-        last = len(wanted)
-        for at in range(len(wanted) - 1, start, -1):
-            enough = len(found) >= _LAST_MARKS
-            if last - at >= (_MARK_EVERY if enough else _MARK_APART) and self._ends_message(wanted[at - 1]):
+        away = _NEAREST
+        for at in range(len(wanted) - away, start, -1):
+            if len(wanted) - at >= away and self._ends_message(wanted[at - 1]):
                 found.append(at)
-                last = at
-        coarse = range(start + _MARK_EVERY, len(wanted) - _MARK_EVERY, _MARK_EVERY)
-        return sorted({*found, *(at for at in coarse if all(abs(at - m) >= _MARK_EVERY for m in found))})
+                away = 2 * (len(wanted) - at)
+            elif len(wanted) - at >= max(4 * away, _FARTHEST):     # no message ends for long
+                found.append(at)
+                away = 2 * (len(wanted) - at)
+        return sorted(found)
+
+    def copies(self, held: Held) -> list[Mark]:
+        """Copies of what cannot be cut to go along with a state, the last ones: those that there are, and for a sliding
+        window, of which a state holds only the end, some made now."""
+        if self.context.cuts and self.context.model.sliding_window and self._scratch:
+            lent = self._scratch[-1]
+            for length in [*self._ends(held.tokens[:held.begun], 0), held.begun][-_GO_ALONG:]:
+                self.copy(held, lent)
+                if 0 < length < len(held.tokens) and self.context.cut_back(lent.number, length):
+                    self._shorten(lent, length)
+                    self._mark(lent)
+                    held.marks = [*(m for m in held.marks if m.length != length), *lent.marks[-1:]]
+            self.forget(lent)
+        return sorted(held.marks, key=lambda mark: mark.length)[-_GO_ALONG:]
 
     def _mark(self, held: Held) -> None:
         """Make a copy of what cannot be cut, as it is now."""

@@ -30,7 +30,8 @@ class Mark:
 @dataclass(slots=True, eq=False)
 class Held:
     """A sequence: its number in the context, whose prompt it is, and its tokens. `used` grows with each use of any;
-    `moved`: positions that the next decode is to compute; `kept`: tokens of it that lie on disk."""
+    `moved`: positions that the next decode is to compute; `kept`: tokens of it that lie on disk;
+    `begun`: where the reply began."""
 
     number: int
     name: str = ""
@@ -39,14 +40,16 @@ class Held:
     moved: bool = False
     marks: list[Mark] = field(default_factory=list)
     kept: int = 0
+    begun: int = 0
 
     def empty(self) -> None:
         """Nothing is in it any more."""
-        self.tokens, self.marks, self.moved, self.kept = [], [], False, 0
+        self.tokens, self.marks, self.moved, self.kept, self.begun = [], [], False, 0, 0
 
     def take(self, other: Held) -> None:
         """It holds what `other` holds."""
         self.tokens, self.marks, self.moved, self.kept = list(other.tokens), list(other.marks), False, 0
+        self.begun = other.begun
 
     def usable(self, wanted: Sequence[int], *, cuts: bool) -> int:
         """How many tokens of `wanted` need not be read with what is here: those that both begin with, or, where
