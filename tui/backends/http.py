@@ -10,11 +10,13 @@ import json
 import logging
 import re
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -75,12 +77,13 @@ class Http:
 
     def __init__(self, endpoint: Endpoint, address: Address) -> None:
         self.address = address
+        self.model = ""                           # which of its models a router is asked about
         self._key = endpoint.api_key.strip()
         self._headers = _headers(endpoint, address)
-        proxy = _proxy(address)
+        self._proxy = proxy = _proxy(address, endpoint.proxy)
         own = [value for name, value in endpoint.headers.items() if _SECRET_HEADER.search(name)]
         self.redaction = Redaction([self._key, *own, *credentials(address.root), *credentials(proxy)])
-        self._verify = endpoint.verify_tls and address.secure
+        self._verify = _verification(endpoint, address)
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
     @property
@@ -93,6 +96,8 @@ class Http:
     ) -> Answer:
         """GET, or POST where there is a body, or `method`, within `seconds` beside connecting. Any HTTP status is an
         Answer, except a redirect. `limit` is in bytes, `max_parts` as in `parse_json`. Raises BackendError."""
+        if self.model and isinstance(body, dict):
+            body = {"model": self.model, **body}
         seconds = seconds or (NEAR_SECONDS if self.address.private else FAR_SECONDS)
         wait = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
@@ -171,7 +176,7 @@ class Http:
             limits = httpx.Limits(max_keepalive_connections=0 if streaming else 2, keepalive_expiry=2.0)
             try:
                 transport = GuardedTransport(
-                    verify=self._verify, trust_env=True, proxy=_proxy(self.address), limits=limits,
+                    verify=self._verify, trust_env=True, proxy=self._proxy, limits=limits,
                     socket_options=_KEEPALIVE)
             except ValueError as error:                         # a proxy of an unknown kind
                 raise failures.not_reached(ValueError(self.redaction.text(str(error))), self.address.shown) from None
@@ -233,9 +238,28 @@ def _headers(endpoint: Endpoint, address: Address) -> dict[str, str]:
     return headers
 
 
-def _proxy(address: Address) -> str | None:
-    """The environment's proxy for this address; never for this machine itself."""
-    if address.loopback or proxy_bypass(address.host):
+def _verification(endpoint: Endpoint, address: Address) -> bool | ssl.SSLContext:
+    """Which certificates count: the usual ones, and those of the endpoint's own file. Raises BadInput."""
+    if not (endpoint.verify_tls and address.secure and endpoint.ca_file):
+        return endpoint.verify_tls and address.secure
+    try:
+        context = ssl.create_default_context()
+        context.load_verify_locations(cafile=str(Path(endpoint.ca_file).expanduser()))
+    except (OSError, ValueError) as error:                      # ssl.SSLError is an OSError
+        raise BadInput(
+            notice("The file of certificates {file} cannot be used ({reason}).", file=endpoint.ca_file[:200],
+                   reason=getattr(error, "strerror", None) or type(error).__name__),
+            notice("It must hold certificates in PEM form."), field="ca_file") from None
+    return context
+
+
+def _proxy(address: Address, wanted: str = "") -> str | None:
+    """The proxy for this address: the one `wanted` or the environment's; never one for this machine itself."""
+    if address.loopback or wanted == "none":
+        return None
+    if wanted:
+        return wanted
+    if proxy_bypass(address.host):
         return None
     found = getproxies()
     return found.get("https" if address.secure else "http") or found.get("all")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui import resources
+from tui import paths
 from tui.backends.address import without_user
+from tui.core.backend_spec import endpoint_of, engine_settings, model_path
 from tui.core.counting import Shelf, TokenCounts
 from tui.core.events import EventHub
 from tui.core.kept_states import KeptStates
@@ -20,11 +21,10 @@ from tui.core.prompt_formats import Format, PromptFormats, pin_name
 from tui.core.settings import Settings
 from tui.domain.backend import Backend, Capabilities, Finish
 from tui.domain.endpoint import Endpoint
-from tui.domain.errors import BackendError, BadInput, NotFound
-from tui.domain.notice import Notice, notice
+from tui.domain.errors import NotFound
+from tui.domain.notice import Notice
 from tui.domain.profile import Profile
 from tui.domain.template import Template
-from tui.engine.settings import EngineSettings
 
 #: Assumed where a server does not tell its window; said aloud.
 ASSUMED_CONTEXT = 4096
@@ -103,6 +103,7 @@ class Connection:
     def wanted_variables(self) -> list[str]:
         """The variables that profiles name for their keys and that are not set here: a client may have them."""
         named = {str(p.backend.get("key_env") or "") for p in self._profiles()}
+        named |= {str(v) for p in self._profiles() for v in dict(p.backend.get("headers_env") or {}).values()}
         return sorted(name for name in named - self.environment.keys() if name.isidentifier())
 
     async def unload(self) -> bool:
@@ -186,38 +187,11 @@ class Connection:
     def _made_of(self, spec: Mapping[str, Any]) -> Endpoint | EmbeddedModel:
         if spec.get("kind") != "embedded":
             return self.endpoint(spec)
-        settings = {
-            "n_ctx": spec.get("context_length") or 0, "n_gpu_layers": spec.get("gpu_layers", -1),
-            "n_threads": spec.get("threads") or 0, "cache_shift": bool(spec.get("cache_shift", False)),
-            "mmproj": str(spec.get("mmproj") or ""),
-        }
-        return EmbeddedModel(model_path(str(spec.get("model") or "starter")), EngineSettings.from_json(settings))
+        return EmbeddedModel(model_path(str(spec.get("model") or "starter")), engine_settings(spec))
 
     def endpoint(self, spec: Mapping[str, Any]) -> Endpoint:
-        """The address with its key, read from the file or variable that the profile names. Raises BadInput."""
-        check_key_name(spec)
-        return Endpoint(
-            url=str(spec.get("url") or ""), kind=spec.get("kind") or "auto", model=str(spec.get("model") or ""),
-            api_key=self._key_for(spec), mode=spec.get("mode") or "auto",
-            context_length=int(spec["context_length"]) if spec.get("context_length") else None,
-            verify_tls=bool(spec.get("verify_tls", True)),
-        )
-
-    def _key_for(self, spec: Mapping[str, Any]) -> str:
-        if name := str(spec.get("key_env") or ""):
-            if name not in self.environment:
-                raise BackendError(
-                    notice("The key for this server should be in the variable {name}, which is not set where the "
-                           "core was started.", name=name),
-                    notice("Set it and start Traktir again, or name a key file."), kind="key_missing",
-                )
-            return self.environment[name]
-        if name := str(spec.get("key_file") or ""):
-            try:
-                return Path(name).expanduser().read_text("utf-8").strip()
-            except (OSError, ValueError) as error:
-                raise BadInput(notice("The key file {file} cannot be read.", file=name), file=name) from error
-        return ""
+        """The address with its key, read where the profile says. Raises BadInput, BackendError."""
+        return endpoint_of(spec, self.environment, paths.config_dir())
 
     async def _template(self, profile: Profile, place: Place) -> tuple[Template, str]:
         """The format of a model. What was made of its own template, and what is wrong, is told when it is found."""
@@ -245,26 +219,11 @@ class Connection:
             self._events.tell(error.what, "error")
 
 
-def check_key_name(spec: Mapping[str, Any]) -> None:
-    """Raise BadInput for the name of a variable that can be none: perhaps the key itself was put there, so it is not
-    repeated."""
-    if (name := str(spec.get("key_env") or "")) and not (name.isascii() and name.isidentifier()):
-        raise BadInput(
-            notice("What stands for the variable of the key is not the name of a variable."),
-            notice("Write its name, like OPENROUTER_API_KEY, and not the key itself."), field="key_env",
-        )
-
-
 def engine_missing() -> Notice | None:
     """What keeps the embedded engine from working here; None when nothing does. Loads nothing native."""
     from tui.engine import available
 
     return available()
-
-
-def model_path(name: str) -> Path:
-    """The GGUF file that a profile names; `starter` is the one that ships."""
-    return resources.starter_model() if name == "starter" else Path(name).expanduser()
 
 
 def _state(place: Place | None) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tui.backends.address import without_user
-from tui.core.connection import Connection, check_key_name, model_path
+from tui.core.backend_spec import model_path
+from tui.core.connection import Connection
 from tui.core.dispatch import Handler
+from tui.core.keys import check_key_name
 from tui.core.library import Library
 from tui.core.memory_fit import available_memory, fits
 from tui.core.settings import SETTINGS, Settings

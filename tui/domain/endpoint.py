@@ -21,7 +21,9 @@ class Endpoint:
     `url` may be bare (`localhost:5001`) or end in `/v1` and the like. `model` "" takes what the server serves.
     `mode` "auto" completes text where that server does so faithfully, and chats elsewhere. `context_length`
     (tokens) overrides what the server tells. `body` holds extra keys for the request; a key set to None
-    leaves that key out. The key is secret: it is in no repr and in no message.
+    leaves that key out. `ca_file` is a file of certificates (PEM) to trust beside the usual ones. `proxy` "" takes
+    that of the environment, "none" takes none, anything else is one; none is ever taken for this machine itself. The
+    key is secret: it is in no repr and in no message.
     """
 
     url: str
@@ -33,3 +35,5 @@ class Endpoint:
     verify_tls: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Mapping[str, Any] = field(default_factory=dict)
+    ca_file: str = ""
+    proxy: str = field(default="", repr=False)

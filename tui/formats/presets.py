@@ -18,7 +18,6 @@ from typing import Any, Literal, NoReturn, TypeVar
 import yaml
 
 from tui.domain.cleantext import clean_line
-from tui.domain.endpoint import CompletionMode, EndpointKind
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.profile import Profile, PromptPreset
@@ -27,16 +26,18 @@ from tui.domain.template import Template
 from tui.formats.coerce import flag
 from tui.formats.files import shown_name
 from tui.formats.jsontext import NumberText, parse_json
+from tui.formats.profile_fields import (
+    BACKEND_FIELDS,
+    BOUNDS,
+    ENGINE_FIELDS,
+    SECRET_HEADER,
+    SERVER_FIELDS,
+    holds_password,
+)
 from tui.formats.yaml_read import MEND, Place, YamlFile, read_yaml
 
 T = TypeVar("T")
 
-#: What a profile may say about its backend; keys to servers are named, never held.
-BACKEND_FIELDS: Mapping[str, Any] = {
-    "kind": Literal["embedded", *typing.get_args(EndpointKind)], "model": str, "url": str, "mode": CompletionMode,
-    "key_env": str, "key_file": str, "context_length": int, "gpu_layers": int, "threads": int, "verify_tls": bool,
-    "cache_shift": bool, "mmproj": str,
-}
 _JSON_SCALAR = re.compile(r"null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _RANGE = "{file}, line {line}: {field} must lie between {low} and {high}."
 
@@ -85,10 +86,34 @@ def read_profile(data: bytes, id: str, filename: str = "") -> Profile:  # noqa: 
         if key not in BACKEND_FIELDS:
             reader.unknown(("backend", key), key, tuple(BACKEND_FIELDS))
         if value is not None:
-            backend[key] = reader.value(BACKEND_FIELDS[key], value, ("backend", key))
+            backend[key] = reader.backend_field(key, value)
     if "kind" not in backend:
         reader.fail(("backend",), "{file}, line {line}: {field} needs a kind, such as embedded or openai.")
+    _check_backend(reader, backend)
     return dataclasses.replace(profile, backend=backend)
+
+
+def _check_backend(reader: _Reader, backend: Mapping[str, Any]) -> None:
+    """What fits no backend of that kind, lies out of bounds, or is a secret."""
+    embedded = backend["kind"] == "embedded"
+    for key, value in backend.items():
+        if key in (SERVER_FIELDS if embedded else ENGINE_FIELDS) and value not in ("", False):
+            kind = "embedded" if not embedded else "openai"
+            reader.fail(("backend", key), "{file}, line {line}: {field} is for a backend of another kind, like {kind}.",
+                        kind=kind)
+        for number in (value.values() if key == "lora" else [value] if key in BOUNDS else ()):
+            low, high = BOUNDS[key]
+            if not low <= number <= high:
+                reader.fail(("backend", key), _RANGE, low=f"{low:g}", high=f"{high:g}")
+    for name in backend.get("headers", {}):
+        if SECRET_HEADER.search(name):
+            reader.fail(
+                ("backend", "headers", name), "{file}, line {line}: {field} would keep a secret in a profile.",
+                notice("Put it into a variable and name that under headers_env, like {name}: MY_VARIABLE.",
+                       name=name[:60]))
+    if holds_password(str(backend.get("proxy", ""))):
+        reader.fail(("backend", "proxy"), "{file}, line {line}: {field} would keep a secret in a profile.",
+                    notice("Leave it out and set HTTPS_PROXY where the core is started."))
 
 
 def read_samplers(data: bytes, id: str, filename: str = "") -> SamplerPreset:  # noqa: A002
@@ -164,6 +189,14 @@ class _Reader:
         if isinstance(value, str) and place in self._file.plain and _JSON_SCALAR.fullmatch(value):
             return parse_json(value, self._name).value
         return value
+
+    def backend_field(self, key: str, value: Any) -> Any:
+        """A field of a profile's backend in its type; keys for the body keep those of JSON."""
+        if key == "body":
+            if not isinstance(value, dict):
+                self.fail(("backend", key), "{file}, line {line}: {field} must hold fields of its own.")
+            return self._typed(value, ("backend", key))
+        return self.value(BACKEND_FIELDS[key], value, ("backend", key))
 
     def sampler(self, key: str, value: Any) -> Any:
         if key == "logit_bias" and value is None:
