@@ -7,22 +7,26 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 
 from tui import paths
 from tui.engine.gguf import MAGIC, split_parts
+from tui.engine.names import read_name
 
 _MAX_DEPTH = 6
 _MAX_ENTRIES = 20_000
 _MAX_MODELS = 1_000
 _MAX_MANIFEST = 2**20
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
+_OLLAMA_PROJECTOR = "application/vnd.ollama.image.projector"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundModel:
-    """One model: all parts of a split one counted together, `path` being the first. `place` is whose folder it
-    was found in; `modified` in seconds since 1970."""
+    """One model: all parts of a split one counted together, `path` being the first that is there, `missing` the names
+    of those that are not. `place` is whose folder it was found in; `modified` in seconds since 1970; `projector` the
+    file by which it sees pictures, where one lies beside it; `quant` what its name says of the quantisation."""
 
     path: Path
     size: int
@@ -30,6 +34,9 @@ class FoundModel:
     place: str
     modified: float
     parts: int = 1
+    missing: tuple[str, ...] = ()
+    projector: Path | None = None
+    quant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ def usual_folders(home: Path | None = None, env: Mapping[str, str] = os.environ)
     home = home or Path.home()
     cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache")
     share = Path(env.get("XDG_DATA_HOME") or home / ".local/share")
-    hub = env.get("HF_HUB_CACHE") or (f"{env['HF_HOME']}/hub" if env.get("HF_HOME") else "")
+    hub = env.get("HF_HUB_CACHE") or env.get("HUGGINGFACE_HUB_CACHE") or (
+        f"{env['HF_HOME']}/hub" if env.get("HF_HOME") else "")
     return [
         Folder(paths.data_dir() / "models", "Traktir"),
         Folder(home / "models", "models"),
@@ -55,7 +63,7 @@ def usual_folders(home: Path | None = None, env: Mapping[str, str] = os.environ)
         Folder(home / "Library/Caches/llama.cpp", "llama.cpp"),
         Folder(home / "llama.cpp/models", "llama.cpp"),
         Folder(Path(hub) if hub else cache / "huggingface/hub", "Hugging Face"),
-        Folder(home / ".lmstudio/models", "LM Studio"),
+        Folder(_lm_studio(home) / "models", "LM Studio"),
         Folder(cache / "lm-studio/models", "LM Studio"),
         Folder(home / "koboldcpp", "KoboldCpp", 2),
         Folder(home / "KoboldCpp", "KoboldCpp", 2),
@@ -65,6 +73,16 @@ def usual_folders(home: Path | None = None, env: Mapping[str, str] = os.environ)
         Folder(home / "jan/models", "Jan"),
         Folder(home / "Downloads", "Downloads", 1),
     ]
+
+
+def _lm_studio(home: Path) -> Path:
+    """LM Studio's folder: a file in the home may point elsewhere."""
+    try:
+        with (home / ".lmstudio-home-pointer").open(encoding="utf-8") as file:
+            named = Path(file.read(4096).strip())
+        return named if named.is_absolute() else home / ".lmstudio"
+    except (OSError, ValueError):
+        return home / ".lmstudio"
 
 
 def scan(folders: Iterable[Path] | None = None, *, home: Path | None = None, usual: bool = True) -> list[FoundModel]:
@@ -84,14 +102,32 @@ def scan(folders: Iterable[Path] | None = None, *, home: Path | None = None, usu
 
 
 def _in_folder(folder: Folder) -> Iterator[FoundModel]:
+    models: list[Path] = []
+    projectors: list[Path] = []
     for path in _files(folder):
-        name = path.name.lower()
-        if not name.endswith(".gguf") or name.startswith("mmproj") or not _is_model(path):
-            continue
+        if path.name.lower().endswith(".gguf") and _is_model(path):
+            (projectors if read_name(path.name).projector else models).append(path)
+    told: set[Path] = set()
+    for path in models:
         part, parts, all_parts = split_parts(path)
-        if part == 1:
-            yield _found(path, path.stem if parts == 1 else path.stem.removesuffix(f"-00001-of-{parts:05}"),
-                         folder.place, all_parts)
+        if part > 1 and any(_is_model(before) for before in all_parts[:part - 1]):
+            continue
+        if all_parts[0] in told:
+            continue
+        told.add(all_parts[0])
+        name = path.stem if parts == 1 else path.stem.removesuffix(f"-{part:05}-of-{parts:05}")
+        yield _found(path, name, folder.place, all_parts, _beside(path, projectors))
+
+
+def _beside(model: Path, projectors: Iterable[Path]) -> Path | None:
+    """The projector in the same folder, the one whose name has most in common with the model's."""
+    near = [path for path in projectors if path.parent == model.parent]
+
+    def alike(path: Path) -> tuple[int, str]:
+        plain = path.name.lower().replace("mmproj-", "").replace("mmproj", "")
+        return -len(commonprefix([plain, model.name.lower()])), path.name
+
+    return min(near, key=alike, default=None)
 
 
 def _files(folder: Folder) -> Iterator[Path]:
@@ -131,30 +167,51 @@ def _is_model(path: Path) -> bool:
         return False
 
 
-def _found(path: Path, name: str, place: str, parts: tuple[Path, ...]) -> FoundModel:
+def _found(
+    path: Path, name: str, place: str, parts: tuple[Path, ...], projector: Path | None = None,
+) -> FoundModel:
     sizes = [part.stat().st_size for part in parts if part.is_file()]
-    return FoundModel(path, sum(sizes), name, place, path.stat().st_mtime, len(parts))
+    missing = tuple(part.name for part in parts if not part.is_file())
+    return FoundModel(
+        path, sum(sizes), name, place, path.stat().st_mtime, len(parts), missing, projector, read_name(path.name).label,
+    )
 
 
 def _ollama(home: Path, env: Mapping[str, str]) -> Iterator[FoundModel]:
     """Ollama keeps weights under digests; its manifests know their names."""
-    for root in (env.get("OLLAMA_MODELS"), home / ".ollama/models", "/usr/share/ollama/.ollama/models"):
+    for root in (env.get("OLLAMA_MODELS"), home / ".ollama/models", "/usr/share/ollama/.ollama/models",
+                 "/var/lib/ollama/.ollama/models"):
         if not root:
             continue
-        for manifest in _files(Folder(Path(root) / "manifests", "Ollama")):
-            blob = _weights_of(manifest, Path(root) / "blobs")
+        manifests = Path(root) / "manifests"
+        for manifest in _files(Folder(manifests, "Ollama")):
+            layers = _layers(manifest, Path(root) / "blobs")
+            blob, projector = layers.get(_OLLAMA_MODEL), layers.get(_OLLAMA_PROJECTOR)
             if blob is not None and _is_model(blob):
-                yield _found(blob, f"{manifest.parent.name}:{manifest.name}", "Ollama", (blob,))
+                seen = projector if projector is not None and _is_model(projector) else None
+                yield _found(blob, _ollama_name(manifest.relative_to(manifests)), "Ollama", (blob,), seen)
 
 
-def _weights_of(manifest: Path, blobs: Path) -> Path | None:
-    """The file of weights that a manifest names, if it names one by a plain digest."""
+def _ollama_name(manifest: Path) -> str:
+    """As Ollama itself shows it: without its own registry and library, with the tag behind a colon."""
+    *maker, name, tag = manifest.parts if len(manifest.parts) > 1 else ("", *manifest.parts)
+    if maker[-1:] in (["library"], [""]):
+        maker = []
+    elif maker[:1] == ["registry.ollama.ai"]:
+        maker = maker[1:]
+    return f"{'/'.join([*maker, name])}:{tag}"
+
+
+def _layers(manifest: Path, blobs: Path) -> dict[str, Path]:
+    """The files that a manifest names by plain digests, by their kind; of each kind the first."""
     try:
         if manifest.stat().st_size > _MAX_MANIFEST:
-            return None
-        layers = json.loads(manifest.read_bytes())["layers"]
-        digest = next(str(layer["digest"]) for layer in layers if layer["mediaType"] == _OLLAMA_MODEL)
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return None
-    kind, _, number = digest.partition(":")
-    return blobs / f"{kind}-{number}" if kind.isalnum() and number.isalnum() else None
+            return {}
+        out: dict[str, Path] = {}
+        for layer in json.loads(manifest.read_bytes())["layers"]:
+            kind, _, number = str(layer["digest"]).partition(":")
+            if kind.isalnum() and number.isalnum():
+                out.setdefault(str(layer["mediaType"]), blobs / f"{kind}-{number}")
+        return out
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -72,11 +72,13 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Bytes of the weights by where they belong: the embedding, each layer, the output."""
+    """Bytes of the weights by where they belong: the embedding, each layer, the output. `tied`: the embedding serves as
+    the output too, and a GPU has a copy of it."""
 
     embedding: int
     layers: tuple[int, ...]
     output: int
+    tied: bool = False
 
     @property
     def total(self) -> int:
@@ -95,7 +97,7 @@ def all_tensors(info: GgufInfo) -> tuple[Tensor, ...]:
 
 
 def weigh(tensors: Sequence[Tensor], count: int) -> Weights:
-    """The weights by layer. Where a model has no output of its own, the embedding serves as one."""
+    """The weights by layer."""
     layers = [0] * count
     embedding = output = 0
     own_output = False
@@ -110,7 +112,7 @@ def weigh(tensors: Sequence[Tensor], count: int) -> Weights:
             output += tensor.size
         else:
             embedding += tensor.size
-    return Weights(embedding, tuple(layers), output if own_output else output)
+    return Weights(embedding, tuple(layers), output, not own_output)
 
 
 def needs(measures: Measures, weights: Weights, load: Load) -> Needs:
@@ -123,7 +125,7 @@ def needs(measures: Measures, weights: Weights, load: Load) -> Needs:
     output = measures.vocabulary * load.sequences * 4
     gpu = Need()
     if first <= count:
-        tied = weights.embedding if weights.output < weights.embedding // 4 else 0
+        tied = weights.embedding if weights.tied else 0
         gpu = Need(
             sum(weights.layers[n] for n in on_gpu) + weights.output + tied, sum(caches[n] for n in on_gpu),
             whole_compute + GPU_OVERHEAD,
