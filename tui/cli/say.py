@@ -9,6 +9,7 @@ from typing import Any
 
 from tui.cli.output import add_json, fail, json_line, say_aside, sentence
 from tui.cli.session import Session, add_connect, on_core
+from tui.client.pictures import read_picture
 from tui.domain.cleantext import clean
 from tui.domain.errors import BadInput, Refused, TraktirError
 from tui.domain.notice import Notice, notice
@@ -22,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--character", metavar="C", help="whom to talk to (with a new chat)")
     parser.add_argument("--chat", metavar="ID|new", help="a chat's id, or new; default: the last chat")
     parser.add_argument("--profile", metavar="P", help="backend, template, samplers and prompt for this chat")
+    parser.add_argument("--image", metavar="FILE", action="append", default=[], dest="images",
+                        help="a picture that goes with the text; may be given several times")
     parser.add_argument("--set", metavar="sampler=value", action="append", default=[], dest="values")
     add_connect(parser)
     add_json(parser)
@@ -30,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     text = sys.stdin.read() if args.text == "-" else args.text
     values = _values(args.values)
+    args.pictures = [read_picture(path) for path in args.images]
     return on_core(args, lambda session: _say(session, args, text, values))
 
 
@@ -55,7 +59,7 @@ async def _say(session: Session, args: argparse.Namespace, text: str, values: di
     async with session.events(after=snapshot.get("event")) as events:
         await session.call(
             "turn.say", chat=chat, parent=snapshot["chat"]["head"], node=new_id(), revision=new_id(), text=text,
-            reply=reply, reply_revision=revision,
+            reply=reply, reply_revision=revision, **_pictures(args),
         )
         try:
             async for event in events:
@@ -65,6 +69,10 @@ async def _say(session: Session, args: argparse.Namespace, text: str, values: di
             await session.call("turn.stop", chat=chat)
             raise
     return writer.close()
+
+
+def _pictures(args: argparse.Namespace) -> dict[str, Any]:
+    return {"images": [picture.to_json() for picture in args.pictures]} if args.pictures else {}
 
 
 async def _chat(session: Session, args: argparse.Namespace) -> dict[str, Any]:

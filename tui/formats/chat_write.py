@@ -44,6 +44,8 @@ def _line(node: Node, siblings: list[Node]) -> dict[str, Any]:
         extra["type"] = "narrator"
     if node.revision.reasoning:
         extra["reasoning"] = node.revision.reasoning
+    if node.revision.images:
+        extra["traktir_images"] = [dict(image) for image in node.revision.images]
     if isinstance(model := node.revision.generation.get("model"), str) and model:
         extra["model"] = model
     line: dict[str, Any] = {
@@ -68,5 +70,10 @@ def chat_text(chat: Chat) -> bytes:
 
     It is for reading, in a pager or with `cat`: what a terminal would obey is left out too.
     """
-    text = "\n\n".join(f"{node.name}: {node.text}" for node in chat.path() if not node.hidden)
+    text = "\n\n".join(f"{node.name}: {_said(node)}" for node in chat.path() if not node.hidden)
     return (clean(text) + "\n").encode()
+
+
+def _said(node: Node) -> str:
+    """The text of a message, its pictures named before it."""
+    return "\n".join([*(f"[image: {image['name']}]" for image in node.revision.images), node.text])

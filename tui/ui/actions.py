@@ -14,6 +14,7 @@ from tui.ui.state import ChatState
 from tui.wire.ids import new_id
 
 if TYPE_CHECKING:
+    from tui.client.pictures import Attached
     from tui.ui.app import TraktirApp
 
 #: What `do('…')` may run: names of methods without arguments.
@@ -33,6 +34,7 @@ class Saying:
     chat: str
     parent: str | None
     text: str
+    images: tuple[Attached, ...] = ()
     node: str = field(default_factory=new_id)
     revision: str = field(default_factory=new_id)
     reply: str = field(default_factory=new_id)
@@ -70,9 +72,9 @@ class Actions:
 
     # ------------------------------------------------------------------ turns
 
-    def saying(self, text: str) -> Saying:
-        """What `text` is when it is said under the message at the end of the view."""
-        return Saying(self._chat, self._state.head, text)
+    def saying(self, text: str, images: tuple[Attached, ...] = ()) -> Saying:
+        """What `text`, with pictures, is when it is said under the message at the end of the view."""
+        return Saying(self._chat, self._state.head, text, images)
 
     async def say(self, saying: Saying) -> None:
         """Say something; a reply is on its way when this returns."""
@@ -80,6 +82,7 @@ class Actions:
         await self._call(
             "turn.say", chat=saying.chat, node=saying.node, parent=saying.parent, revision=saying.revision,
             text=saying.text, reply=saying.reply, reply_revision=saying.reply_revision,
+            **({"images": [image.to_json() for image in saying.images]} if saying.images else {}),
         )
 
     async def regenerate(self) -> None:

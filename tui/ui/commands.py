@@ -85,6 +85,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "export", ("экспорт",), mark("Write this chat to a file (.jsonl, .txt), or its card (.png, .json)."), "[PATH]"
     ),
+    Command("image", ("картинка", "изображение"),
+            mark("Attach a picture: of a file, or of the clipboard; open or save the chat's last one."),
+            "[PATH|open|save|remove]", ("open", "save", "remove")),
     Command("backup", ("копия", "бэкап"), mark("Back up all chats and files, and say how to bring them back.")),
     Command("settings", ("настройки",), mark("Language, colours, mouse, scrolling.")),
     Command("doctor", ("доктор", "диагностика"),

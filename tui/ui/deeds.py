@@ -310,6 +310,12 @@ async def _export(app: App[Any], rest: str) -> None:
     _say(app, "Written: {file}", file=str(path))
 
 
+async def _image(app: App[Any], rest: str) -> None:
+    from tui.ui.picturing import image
+
+    await image(app, rest)
+
+
 async def _language(app: App[Any], rest: str) -> None:
     wanted = {"русский": "ru", "russian": "ru", "english": "en", "английский": "en"}.get(
         rest.casefold(), latin_word(rest)
@@ -415,6 +421,7 @@ DEEDS: Mapping[str, Deed] = {
     "unload": _unload,
     "import": _import,
     "export": _export,
+    "image": _image,
     "backup": _backup,
     "settings": _screen("settings"),
     "doctor": _screen("doctor"),

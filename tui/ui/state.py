@@ -9,6 +9,8 @@ from typing import Any, Literal
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import TraktirError
 from tui.domain.operations import node_from_json, summary_from_json
+from tui.domain.picture_marks import pictures_of
+from tui.domain.pictures import Picture
 
 #: What an event changed, for those who draw.
 Change = Literal["path", "growth", "turn", "fields", "stale", "connection", "nothing"]
@@ -34,6 +36,7 @@ class Entry:
     text_number: int = 1
     texts: int = 1
     live: bool = False
+    images: tuple[Picture, ...] = ()
 
 
 @dataclass
@@ -139,6 +142,7 @@ class ChatState:
             self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
             any(r.kind == "edit" for r in node.revisions),
             text_number, len(node.revisions), live=self.writing and revision.finish == "streaming",
+            images=pictures_of(node) if revision.images else (),
         )
 
     def apply(self, event: Mapping[str, Any]) -> Change:

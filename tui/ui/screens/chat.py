@@ -18,11 +18,13 @@ from textual.widgets import Static
 
 from tui.domain.chat import Node
 from tui.domain.cleantext import clean
-from tui.domain.errors import ConnectionLost, TraktirError
+from tui.domain.errors import BadInput, ConnectionLost, Refused, TraktirError
 from tui.domain.notice import Notice, notice
+from tui.domain.pictures import MAX_PICTURES
 from tui.i18n import language, tr, tr_notice
 from tui.ui.keys import CHAT_BINDINGS
 from tui.ui.state import Change, ChatState
+from tui.ui.widgets.attached import AttachedLines
 from tui.ui.widgets.composer import Composer
 from tui.ui.widgets.status import StatusLine
 from tui.ui.widgets.suggestions import Suggestions
@@ -30,6 +32,7 @@ from tui.ui.widgets.topline import TopLine
 from tui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from tui.client.pictures import Attached
     from tui.ui.actions import Saying
     from tui.ui.app import TraktirApp
     from tui.ui.screens.panels import SidePanel
@@ -63,12 +66,14 @@ class ChatScreen(Screen[None]):
         self.top = TopLine(state, id="top")
         self.story = Transcript(state, jump=jump, id="story")
         self.suggestions = Suggestions(id="suggestions")
+        self.attached = AttachedLines(id="attached")
         self.composer = Composer(id="composer")
         self.status = StatusLine(state, id="status")
         self.editing: str | None = None
         self._language = language()
         self._set_aside = ""
         self._stored_draft = ""
+        self._images: tuple[Attached, ...] = ()
         self._unsure: Saying | None = None             # said, but the line broke before the core had answered
         self._draft_timer: Timer | None = None
         self._unstored_since: float | None = None
@@ -83,6 +88,7 @@ class ChatScreen(Screen[None]):
         yield self.top
         yield self.story
         yield self.suggestions
+        yield self.attached
         with Horizontal(id="writing"):
             yield Static("›", id="prompt", markup=False)
             yield self.composer
@@ -229,7 +235,7 @@ class ChatScreen(Screen[None]):
         text = self.composer.text
         if self.editing is not None:
             self._keep_edit(text)
-        elif not text.strip():
+        elif not text.strip() and not self._images:
             self.host.do("continue_reply")
         elif text.startswith(("/", ".")) and self._is_command(text):
             self._command(text)
@@ -268,13 +274,43 @@ class ChatScreen(Screen[None]):
         self.composer.put("")
         self._stored_draft = ""                        # the core empties the draft with the message
         self.story.to_end()
-        self.host.perform(self._say_or_give_back(text))
+        images, self._images = self._images, ()
+        self.attached.show(())
+        self.host.perform(self._say_or_give_back(text, images))
 
-    async def _say_or_give_back(self, text: str) -> None:
+    def attach(self, picture: Attached) -> None:
+        """Let a picture go with the next message. Raises Refused, BadInput."""
+        if self._state.chat is None:
+            raise Refused(Notice("No chat is open. F2 shows characters and chats."))
+        if any(picture.picture.id == other.picture.id for other in self._images):
+            return
+        if len(self._images) >= MAX_PICTURES:
+            raise BadInput(notice("A message takes at most {most} pictures.", most=MAX_PICTURES), field="images")
+        self._images = (*self._images, picture)
+        self.attached.show(self._images)
+        self.composer.focus()
+
+    def drop_pictures(self, number: int | None = None) -> None:
+        """Take away a picture that was to go with the next message, or all."""
+        self._images = () if number is None else (*self._images[:number], *self._images[number + 1:])
+        self.attached.show(self._images)
+
+    @on(AttachedLines.Dropped)
+    def _dropped(self, event: AttachedLines.Dropped) -> None:
+        self.drop_pictures(event.number)
+
+    @on(Composer.Pictured)
+    def _pictured(self, event: Composer.Pictured) -> None:
+        from tui.ui.picturing import attach_pasted
+
+        self.host.perform(attach_pasted(self.app, event.path))
+
+    async def _say_or_give_back(self, text: str, images: tuple[Attached, ...] = ()) -> None:
         """Say `text`; where that fails, it is in the composer again. Whether it arrived is perhaps not known: until it
         is, the same words are the same message, and go from the composer when it shows up."""
-        again = self._unsure is not None and (self._unsure.chat, self._unsure.text) == (self._open_chat(), text)
-        saying = self._unsure if self._unsure is not None and again else self.host.actions.saying(text)
+        again = self._unsure is not None and (self._unsure.chat, self._unsure.text, self._unsure.images) == (
+            self._open_chat(), text, images)
+        saying = self._unsure if self._unsure is not None and again else self.host.actions.saying(text, images)
         try:
             await self.host.actions.say(saying)
             self._unsure = None
@@ -282,6 +318,9 @@ class ChatScreen(Screen[None]):
             self._unsure = saying if isinstance(error, ConnectionLost) else None
             if not self.composer.text:
                 self.composer.put(text)
+            if images and not self._images:
+                self._images = images
+                self.attached.show(images)
             raise
 
     def _open_chat(self) -> str:
@@ -294,6 +333,7 @@ class ChatScreen(Screen[None]):
             self._unsure = None
             if self.editing is None and self.composer.text == unsure.text:
                 self.composer.put("")
+                self.drop_pictures()
 
     def begin_edit(self, node: Node) -> None:
         """Lend the composer to a message."""

@@ -33,6 +33,13 @@ class Composer(TextArea):
             super().__init__()
             self.length, self.most = length, most
 
+    class Pictured(Message):
+        """The path of a picture was pasted into the empty line."""
+
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
+
     class Asked(Message):
         """A key that the screen answers: `up`, `down`, `stop`, `copy`, `editor`, `tab`, `undo`, `redo`."""
 
@@ -115,7 +122,15 @@ class Composer(TextArea):
             super().action_cursor_down(select)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Beyond a length every key would wait for the text to be wrapped anew."""
+        """Beyond a length every key would wait for the text to be wrapped anew. The path of a picture, pasted alone (as
+        terminals do with a file that is dropped on them), is that picture."""
+        from tui.client.pictures import is_picture_path
+
+        if not self.text and is_picture_path(event.text):
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.Pictured(event.text))
+            return
         length, widest = len(self.text) + len(event.text), max(map(len, event.text.split("\n")))
         if length > LONGEST or widest > WIDEST:
             event.prevent_default()

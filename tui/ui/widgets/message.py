@@ -14,6 +14,7 @@ from tui.domain.cleantext import clean, clean_line
 from tui.domain.markup import Line, read_line
 from tui.i18n import tr
 from tui.ui.state import Entry
+from tui.ui.widgets.attached import picture_label
 from tui.ui.widgets.wrapping import wrap
 
 BAR, CHOSEN_BAR, CARET = "▎", "▌", "▌"
@@ -96,7 +97,9 @@ def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: boo
     if laid.measure is not look:
         laid.paragraphs = []
     rows = _thoughts(entry, look, unfolded)
-    body = _body(entry, look, laid)
+    for picture in entry.images:
+        rows += _plain(picture_label(picture), look.text_width, look.meta)
+    body = _body(entry, look, laid) if entry.text or not entry.images else []
     for paragraph in body:
         rows += paragraph.rows
     if entry.live and body:
