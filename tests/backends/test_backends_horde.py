@@ -135,7 +135,8 @@ async def test_a_reply(horde: ScriptedServer, backend: RemoteBackend) -> None:
     assert (params["max_length"], params["max_context_length"], params["n"]) == (256, 4096, 1)
     assert (params["temperature"], params["rep_pen"], params["stop_sequence"]) == (1.2, 1.1, ["\nYou:", "###"])
     assert told.finish.clamped["max_tokens"] == 256
-    assert (asked(horde, "GET"), asked(horde, "DELETE"), asked(horde, "POST", "/api/v2/generate/text/async")) == (4, 0, 1)
+    assert (asked(horde, "GET"), asked(horde, "DELETE")) == (4, 0)
+    assert asked(horde, "POST", "/api/v2/generate/text/async") == 1
 
 
 async def test_its_owner_adds_to_the_request(horde: ScriptedServer) -> None:
@@ -248,8 +249,8 @@ async def test_a_line_that_is_lost_for_a_moment_is_a_pause(horde: ScriptedServer
 
 
 async def test_what_it_remarks_is_shown_clean(horde: ScriptedServer, backend: RemoteBackend) -> None:
-    horde.on(ASYNC, answer({"id": "job-1", "message": "Be \x1b[5mkind.", "warnings": [{"code": "X", "message": "Old."}]},
-                           "202 Accepted"))
+    receipt = {"id": "job-1", "message": "Be \x1b[5mkind.", "warnings": [{"code": "X", "message": "Old."}]}
+    horde.on(ASYNC, answer(receipt, "202 Accepted"))
     told = await tell(backend)
     where = backend.address.shown
     assert told.statuses == [f"{where} says: “Be kind.”.", f"{where} says: “Old.”."]
