@@ -83,7 +83,7 @@ async def test_a_swipe_a_turn_and_a_change_of_the_last_message_do_not_read_all_a
     assert missing(edited) < 60
     _, side = await answer(engine, "one" + SIDE, (*pieces[:-4], *chat("Sum it up.")[3:]))
     assert missing(side) < 120
-    again, back = await answer(engine, "one", talk(1, 24, "Where are we?"))
+    _, back = await answer(engine, "one", talk(1, 24, "Where are we?"))
     assert missing(back) == 1
 
 

@@ -52,6 +52,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         tr("attached  {count}", count=found["clients"]),
         tr("model     {model} ({state})", model=connection.get("model") or "—", state=connection.get("state") or "—"),
     ]
+    if (kept := connection.get("kept") or {}).get("files"):
+        lines.append(tr("kept      {count} chats on disk, {size} MB", count=kept["files"],
+                        size=round(kept["bytes"] / 1e6)))
     if watched := found.get("watchdog"):
         lines.append(tr("held up   {n} times over {limit} ms, at worst {worst} ms", n=watched["stalls"],
                         limit=watched["limit_ms"], worst=watched["worst_ms"]))

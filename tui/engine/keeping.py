@@ -30,6 +30,15 @@ _READ_SPEED = 3e8
 _PREFILL = 500.0
 
 
+_OF_ANOTHER = Notice(
+    "What was kept on disk of this chat is of another model, llama.cpp or setting; it was removed, and the chat read "
+    "again."
+)
+_DAMAGED = Notice(
+    "What was kept on disk of this chat was damaged or changed; it was removed, and the chat read again."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Writing:
     folder: StateFolder
@@ -84,10 +93,7 @@ class Keeper:
             self._take(held, folder)
         except Unfit as unfit:
             print(f"a kept state was refused: {unfit}", file=sys.stderr)
-            self._restored[held.name] = notice(
-                "What was kept on disk of this chat could not be used ({reason}); it was read again.",
-                reason=str(unfit),
-            )
+            self._restored[held.name] = _OF_ANOTHER if unfit.foreign else _DAMAGED
 
     def _take(self, held: Held, folder: StateFolder) -> None:
         """Raises Unfit where llama.cpp refuses it, or reports another length than was written."""
@@ -112,11 +118,11 @@ class Keeper:
             "{tokens} tokens came from disk in {ms} ms.", tokens=len(held.tokens), ms=round(seconds * 1000),
         )
 
-    def turn_to(self, folder: StateFolder) -> None:
+    def turn_to(self, folder: StateFolder | None) -> None:
         """Keep what is read from now on as `folder` has it: the model is not what it was. What was read is let go."""
         for held in self._memory.held:
             self.keep(held)
-        if self._folder is not None:
+        if self._folder is not None:              # else nothing is kept, or nothing can be
             self._folder = folder
         self._memory.forget_all()
 

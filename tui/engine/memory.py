@@ -259,10 +259,8 @@ class Memory:
         found: list[int] = []
         away = _NEAREST
         for at in range(len(wanted) - away, start, -1):
-            if len(wanted) - at >= away and self._ends_message(wanted[at - 1]):
-                found.append(at)
-                away = 2 * (len(wanted) - at)
-            elif len(wanted) - at >= max(4 * away, _FARTHEST):     # no message ends for long
+            long = len(wanted) - at >= max(4 * away, _FARTHEST)    # no message has ended for a while
+            if long or (len(wanted) - at >= away and self._ends_message(wanted[at - 1])):
                 found.append(at)
                 away = 2 * (len(wanted) - at)
         return sorted(found)

@@ -37,7 +37,11 @@ _DISK_SHARE = 2
 
 
 class Unfit(Exception):
-    """A file that cannot be used; the text says why, for the log."""
+    """A file that cannot be used; the text says why, for the log. `foreign`: whole, but of another model or setting."""
+
+    def __init__(self, why: str, *, foreign: bool = False) -> None:
+        super().__init__(why)
+        self.foreign = foreign
 
 
 class TooLarge(Exception):
@@ -199,7 +203,7 @@ class StateFolder:
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise Unfit("a damaged header") from error
         if identity != self._identity:
-            raise Unfit("of another model, build of llama.cpp, or setting")
+            raise Unfit("of another model, build of llama.cpp, or setting", foreign=True)
         at = len(start) + length + 4 * count
         if count < 1 or not parts or any(n < 1 or b < 1 for n, b in parts) or size != at + sum(
             b for _, b in parts

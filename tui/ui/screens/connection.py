@@ -77,6 +77,8 @@ class Connection(FormPage):
             deeds.append(Field("load", tr("Load the model now"), kind="action"))
         else:
             deeds.append(Field("load", tr("Look at the server now"), kind="action"))
+        if (connection.get("kept") or {}).get("files"):
+            deeds.append(Field("forget", tr("Remove what is kept on disk"), kind="action"))
         starter = connection.get("kind") == "embedded" and connection.get("model") == "starter"
         deeds += [
             Field(
@@ -96,6 +98,7 @@ class Connection(FormPage):
         deeds = {
             "load": self._load,
             "unload": self._unload,
+            "forget": self._forget,
             "starter": self._starter,
             "gguf": self._file,
             "server": self._server,
@@ -111,6 +114,11 @@ class Connection(FormPage):
 
     async def _unload(self) -> None:
         await self.call("models.unload")
+
+    async def _forget(self) -> None:
+        gone = await self.call("states.clear") or {}
+        size = round(gone.get("bytes", 0) / 1e6)
+        self.say(tr("Removed {size} MB; chats will be read again when they are opened.", size=size))
 
     async def _starter(self) -> None:
         await self.call("connection.use", kind="embedded", model="starter")
@@ -180,6 +188,10 @@ def facts_of(connection: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append((tr("Prompt format"), f"{template.get('label') or template.get('id')} · {how}"))
         facts += [(tr("Doubtful"), notice_text(finding.get("what"))) for finding in template.get("findings") or ()]
     facts.append((tr("Profile"), str(connection.get("label") or connection.get("profile") or "")))
+    if (kept := connection.get("kept") or {}).get("files"):
+        size, quota = round(kept["bytes"] / 1e6), round(kept["quota"] / 1e6)
+        shown = tr("{count} of them, {size} MB of {quota} MB", count=kept["files"], size=size, quota=quota)
+        facts.append((tr("Chats kept on disk"), shown))
     if capabilities:
         known = set(capabilities.get("samplers") or ())
         missing = [name for name in RANGES if name not in known and name != "max_tokens"]

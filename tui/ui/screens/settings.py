@@ -69,6 +69,12 @@ class SettingsPage(FormPage):
                 rounded(self._core.get("unload_minutes", "")),
                 tr("0: never"),
             ),
+            Field(
+                "kv_quota_mb",
+                tr("Megabytes of chats kept on disk"),
+                rounded(self._core.get("kv_quota_mb", "")),
+                tr("what the model inside has read of them, so that they go on at once; 0: none"),
+            ),
             _switch("read_ahead", tr("Read ahead"), self._core,
                     tr("The beginning of the next prompt is processed while nobody waits.")),
             _switch("auto_summary", tr("Summaries unasked"), self._core,
@@ -83,7 +89,7 @@ class SettingsPage(FormPage):
             await self.fetch()
 
     async def change(self, item: Field, value: str) -> None:
-        if item.id == "unload_minutes":
+        if item.id in ("unload_minutes", "kv_quota_mb"):
             await self.call("settings.set", name=item.id, value=_number(value))
             await self.fetch()
             return
