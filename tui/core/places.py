@@ -161,12 +161,26 @@ class Places:
 
     def _place(self, key: str, made_of: Endpoint | EmbeddedModel) -> Place:
         place = self._places.get(key)
+        if place is None and isinstance(made_of, EmbeddedModel):
+            place = self._rescaled(key, made_of)
         if place is not None and place.made_of != made_of:
             self._retire(key)                     # the key to the server changed, say
             place = None
         if place is None:
             place = self._places[key] = Place(self._backend(made_of), made_of)
         return place
+
+    def _rescaled(self, key: str, made_of: EmbeddedModel) -> Place | None:
+        """The place of the same model with other scales of its adapters, now with these: nothing is loaded again."""
+        for name, place in self._places.items():
+            if not isinstance(place.made_of, EmbeddedModel) or place.users or place.made_of.path != made_of.path:
+                continue
+            rescale = getattr(place.backend, "rescale", None)
+            if rescale is not None and rescale(made_of.settings):
+                place.made_of, place.capabilities = made_of, None
+                self._places[key] = self._places.pop(name)
+                return place
+        return None
 
     def _backend(self, made_of: Endpoint | EmbeddedModel) -> Backend:
         if isinstance(made_of, Endpoint):

@@ -12,6 +12,7 @@ from tui.domain.backend import CacheClass
 from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.engine import bindings
+from tui.engine.adapters import Adapters
 from tui.engine.bindings import AbortFlag, Model
 from tui.engine.bindings_memory import Context, metadata
 from tui.engine.generate import Generator
@@ -43,8 +44,15 @@ class Loaded:
     keeper: Keeper
     gpu_layers: int
     threads: int
+    adapters: Adapters
     notices: tuple[Notice, ...] = field(default=())
     vision: Vision | None = None
+    states: Callable[[EngineSettings], StateFolder | None] = lambda settings: None
+
+    def rescale(self, settings: EngineSettings) -> None:
+        """Take other scales of the adapters. What was read with those before is let go. Raises EngineError."""
+        self.keeper.turn_to(self.states(settings))
+        self.adapters.lay_over(self.context, [scale for _, scale in settings.lora])
 
     @property
     def eyes(self) -> Vision | Blind:
@@ -95,23 +103,30 @@ def load(
         raise EngineError(notice("This model translates from one text to another; it cannot continue one."))
     gpu = bindings.uses_gpu() and layers != 0
     threads = settings.threads()
+    adapters = Adapters.read(model, settings.lora)
     stretch = plan(read_rope(lambda key: metadata(model, key)), wanted_context(model, settings), settings)
     notices += stretch.notices
     context, prompts = open_context(
         model, _roomy(settings), gpu=gpu, threads=threads, notices=notices, extra=stretch.parameters(),
     )
     vision = context.vision = open_eyes(settings.mmproj, model, context, threads=threads, gpu=gpu, flag=flag)
+    adapters.lay_over(context, [scale for _, scale in settings.lora])
     tokeniser = Tokeniser(model.vocab)
     memory = Memory(context, flag, prompts=prompts, ends_message=tokeniser.is_control)
     generator = Generator(memory, tokeniser)
     tell({"is": "proving"})
     generator.prove()
     used = (layers if layers >= 0 else model.layers) if gpu else 0
-    folder = _state_folder(path, settings, context, kept)
-    keeper = Keeper(memory, folder, lambda told: tell({"is": "said", "notice": told.to_json()}))
+
+    def states(settings: EngineSettings) -> StateFolder | None:
+        return _state_folder(path, settings, context, kept)
+
+    keeper = Keeper(memory, states(settings), lambda told: tell({"is": "said", "notice": told.to_json()}))
     if keeper.trouble is not None:
         notices.append(keeper.trouble)
-    return Loaded(model, context, tokeniser, memory, generator, keeper, used, threads, tuple(notices), vision)
+    return Loaded(
+        model, context, tokeniser, memory, generator, keeper, used, threads, adapters, tuple(notices), vision, states,
+    )
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:

@@ -2,7 +2,7 @@
 
 To the worker, by `do`: `load` (path, settings, extra_bufts, kept), `complete` (id, pieces, samplers, max_tokens,
 stop, bos, shift, conversation), `warm` (id, pieces, bos, shift, conversation), `count` (id, prompts), `keep` (id,
-within), `forget` (conversation), `abort` (id), `ping`. The end of the pipe means: finish.
+within), `forget` (conversation), `rescale` (settings), `abort` (id), `ping`. The end of the pipe means: finish.
 
 From the worker, by `is`: `loading` (fraction), `proving`, `ready` (facts), `failed` (error); then with the id of
 a request `progress`, `text`, `finish` (outcome, notices), `error`, `counted`, `warmed` (tokens), `kept`; at any time

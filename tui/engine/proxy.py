@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
@@ -15,7 +16,7 @@ from tui.domain.errors import EngineError, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.engine.events import Job, capabilities_of
 from tui.engine.session import Session
-from tui.engine.settings import EngineSettings
+from tui.engine.settings import EngineSettings, only_rescaled
 from tui.engine.starting import start_worker
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,19 @@ class EmbeddedEngine:
 
     async def capabilities(self) -> Capabilities:
         """What the model and this machine offer, after loading it if need be. Raises EngineError."""
-        return capabilities_of((await self._ready(None)).started, self.model_path)
+        found = capabilities_of((await self._ready(None)).started, self.model_path)
+        adapters = [[Path(file).name, scale] for file, scale in self.settings.lora]
+        return replace(found, details={**found.details, "adapters": adapters}) if adapters else found
+
+    def rescale(self, settings: EngineSettings) -> bool:
+        """Take settings that differ in nothing but the scales of adapters, without loading again. False where they
+        differ in more, and while it is being loaded."""
+        if self._starting is not None or not only_rescaled(self.settings, settings):
+            return False
+        self.settings = settings
+        if self._session is not None and self._session.alive:
+            self._session.rescale(settings)
+        return True
 
     async def complete(self, request: CompletionRequest) -> AsyncIterator[Event]:
         """Stream one reply; the events of loading come first where it has to load."""

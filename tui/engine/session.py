@@ -13,6 +13,7 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.engine import protocol
 from tui.engine.events import Job, engine_error
+from tui.engine.settings import EngineSettings
 from tui.engine.starting import Started
 
 #: Times, and seconds each, that a worker which did not hear an abort is waited for.
@@ -152,6 +153,10 @@ class Session:
     def forget(self, conversation: str) -> None:
         """Let go of a conversation, or ("") of all, once what is being computed is done."""
         self._worker.send({"do": "forget", "conversation": conversation})
+
+    def rescale(self, settings: EngineSettings) -> None:
+        """Let what comes after this be made with other scales of the adapters."""
+        self._worker.send({"do": "rescale", "settings": settings.to_json()})
 
     async def keep(self, within: float) -> None:
         """Have what the model has read kept on disk; waits at most `within` seconds for it."""

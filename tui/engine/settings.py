@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from tui.domain.errors import BadInput
@@ -101,6 +101,12 @@ class EngineSettings:
     def threads(self) -> int:
         """The number of threads that `n_threads` stands for here."""
         return self.n_threads if self.n_threads > 0 else max(1, _cores() - 1)
+
+
+def only_rescaled(before: EngineSettings, after: EngineSettings) -> bool:
+    """Whether two settings differ in the scales of their adapters, and in nothing else."""
+    files = [file for file, _ in before.lora] == [file for file, _ in after.lora]
+    return files and before != after and replace(before, lora=after.lora) == after
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {

@@ -130,6 +130,8 @@ class Worker:
                         loaded.eyes.take(command["id"], base64.b64decode(command["data"]))
                     case "drop":
                         loaded.eyes.drop(command["ids"])
+                    case "rescale":
+                        self._rescale(loaded, command)
                     case "forget":
                         loaded.keeper.forget(command["conversation"])
                     case _:
@@ -209,6 +211,12 @@ class Worker:
             self._tell({"is": "error", "id": request, "error": _told(error).to_json()})
         finally:
             self._desk.end()
+
+    def _rescale(self, loaded: Loaded, command: dict[str, Any]) -> None:
+        try:
+            loaded.rescale(EngineSettings.from_json(command["settings"]))
+        except TraktirError as error:
+            self._tell({"is": "said", "notice": error.what.to_json()})
 
     @staticmethod
     def _turn_to(loaded: Loaded, command: dict[str, Any], prompt: list[int]) -> None:

@@ -39,4 +39,14 @@ CATALOGUE: dict[str, str] = {
     "There is no doubtful token in that direction.": "В этом направлении нет сомнительных токенов.",
     "This is what came.": "Это то, что и было сказано.",
     "Choose another with ↑ and ↓.": "Выберите другой клавишами ↑ и ↓.",
+    "llama.cpp refused to lay the LoRA adapters over the model.":
+        "llama.cpp отказался наложить адаптеры LoRA на модель.",
+    "llama.cpp refused the LoRA adapter {file}: it was not made for this model.":
+        "llama.cpp не принял адаптер LoRA {file}: он сделан не для этой модели.",
+    "The LoRA adapter {file} cannot be read: {reason}": "Адаптер LoRA {file} не читается: {reason}",
+    "{file} is not a LoRA adapter.": "{file} — не адаптер LoRA.",
+    "The LoRA adapter {file} is for models of the family {other}; this one is of the family {family}.":
+        "Адаптер LoRA {file} — для моделей семейства {other}, а эта из семейства {family}.",
+    "Take it out of the profile (lora), or name one that was made for this model.":
+        "Уберите его из профиля (lora) или укажите сделанный для этой модели.",
 }
