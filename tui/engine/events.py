@@ -85,6 +85,6 @@ def capabilities_of(started: Started, path: Path) -> Capabilities:
         details={
             **facts["details"], "path": str(path), "description": facts["description"],
             "architecture": started.info.architecture, "quantisation": started.info.quantisation,
-            "plain_kernels": started.plain_kernels, "pid": started.worker.pid,
+            "plain_kernels": started.plain_kernels, "tuned": dict(started.tuned), "pid": started.worker.pid,
         },
     )

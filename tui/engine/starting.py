@@ -15,6 +15,7 @@ from tui.engine.gguf import GgufInfo, read_metadata
 from tui.engine.gpu import unused_gpu_notice
 from tui.engine.process import Death, WorkerProcess
 from tui.engine.settings import EngineSettings
+from tui.engine.tuned import filled_in, model_key, tuned
 
 Announce = Callable[[Status], None]
 
@@ -29,6 +30,7 @@ class Started:
     facts: Mapping[str, Any]
     notices: tuple[Notice, ...]
     plain_kernels: bool
+    tuned: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,13 @@ async def start_worker(
     llama.cpp keeps some weights in the layout of the processor's own instructions ("extra buffer types"). Where
     such kernels are broken the first decode ends the process; then it is started once more without them, and
     where that works it is remembered for this processor, build and kind of weights. `kept`: where states are kept
-    (folder, quota in bytes).
+    (folder, quota in bytes). What was measured to be best for this file fills in what `settings` leave open.
     """
     info = _checked(path)
-    start = _Start(path, settings, log_path, env, announce, kept and {**kept, "build": quirks.build_key(version())})
     key = quirks.machine_key(version(), info.quantisation)
+    measured = tuned(state_dir, model_key(key, path))
+    build = quirks.build_key(version())
+    start = _Start(path, filled_in(settings, measured), log_path, env, announce, kept and {**kept, "build": build})
     plain = quirks.needs_plain_kernels(state_dir, key)
     try:
         worker, facts = await _attempt(start, plain)
@@ -97,7 +101,7 @@ async def start_worker(
             reason=died.death.reason,
         ),)
     gpu = unused_gpu_notice(bool(facts["details"]["gpu_build"]))
-    return Started(worker, info, version(), facts, (*told, *((gpu,) if gpu else ())), plain)
+    return Started(worker, info, version(), facts, (*told, *((gpu,) if gpu else ())), plain, measured)
 
 
 def _checked(path: Path) -> GgufInfo:
