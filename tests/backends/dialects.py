@@ -40,6 +40,11 @@ class Voice:
         return f"POST {paths[self.frame]}"
 
     @property
+    def going_on(self) -> str:
+        """The route for a started reply."""
+        return "POST /beta/chat/completions" if self.name == "deepseek" else self.route
+
+    @property
     def path(self) -> str:
         return self.route.partition(" ")[2]
 
@@ -57,7 +62,7 @@ class Voice:
         if self.name in ("vllm", "aphrodite", "sglang"):
             card["max_model_len"] = WINDOW
         if self.name == "openrouter":
-            card |= {"context_length": WINDOW, "supported_parameters": ["temperature", "top_p"]}
+            card |= {"context_length": WINDOW, "supported_parameters": ["temperature", "top_p", "stop"]}
         if self.name == "mistral":
             card["max_context_length"] = WINDOW
         server.on(f"GET {self.api}/models", answer({"object": "list", "data": [card]}))
@@ -67,6 +72,8 @@ class Voice:
             server.on(f"POST {self.counts}", _count)
         server.on("POST /api/extra/abort", answer({"success": "true", "done": "true"}))
         server.on(self.route, *(replies or [self.reply("Hello.")]))
+        if self.going_on != self.route:
+            server.on(self.going_on, self.reply("Hello."))
 
     def reply(self, text: str, reason: str = "stop") -> Handler:
         """A whole reply, some letters a frame."""

@@ -13,6 +13,7 @@ from told import request, tell
 
 from tui.backends.patience import Limits, Patience
 from tui.backends.remote import RemoteBackend
+from tui.backends.roles import GO_ON
 from tui.domain.backend import ChatMessage, Piece, Text
 
 TEXT_AND_TAIL = "Привет, 🙂 мир — 世界"
@@ -132,13 +133,17 @@ async def test_row_06_an_end_without_a_mark_is_a_cut_that_can_be_continued(
     told = await tell(backend)
     assert (told.text, told.finish.reason, told.kind) == ("Once upon", "cut", "broken")
     assert only_once(scripted_server, voice)
-    scripted_server.on(voice.route, voice.reply(" a time."))
+    scripted_server.on(voice.going_on, voice.reply(" a time."))
     begun = {"prefill": told.text, "pieces": (Piece("Tell."), Piece(told.text)),
              "messages": (ChatMessage("user", "Tell."), ChatMessage("assistant", told.text))}
     rest = await tell(backend, id="r2", **begun)
     assert (rest.text, rest.finish.reason) == (" a time.", "stop")
-    sent = scripted_server.asked(voice.path)[-1].json
-    assert str(sent.get("prompt") or sent["messages"][-1]["content"]).endswith("Once upon")
+    sent = scripted_server.asked(voice.going_on.partition(" ")[2])[-1].json
+    said = [m["content"] for m in sent.get("messages", ()) if m["role"] == "assistant"]
+    assert str(sent.get("prompt") or said[-1]).endswith("Once upon")
+    if not (await backend.capabilities()).prefill:
+        assert sent["messages"][-1] == {"role": "user", "content": GO_ON}
+        assert "was asked to in words" in str(rest.finish.notices[-1])
 
 
 async def test_row_06_a_connection_that_breaks(

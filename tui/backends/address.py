@@ -24,6 +24,21 @@ KNOWN_HOSTS = {
     "api.openai.com": "openai",
     "aihorde.net": "horde",
     "stablehorde.net": "horde",
+    "generativelanguage.googleapis.com": "openai",
+    "api.x.ai": "openai",
+    "api.groq.com": "openai",
+    "api.together.xyz": "openai",
+    "api.together.ai": "openai",
+    "api.featherless.ai": "openai",
+    "nano-gpt.com": "openai",
+    "api.moonshot.ai": "openai",
+    "api.moonshot.cn": "openai",
+    "router.huggingface.co": "openai",
+}
+#: Where their API hangs, where that is not /v1.
+_APIS = {
+    "openrouter.ai": "/api/v1", "nano-gpt.com": "/api/v1", "api.groq.com": "/openai/v1",
+    "generativelanguage.googleapis.com": "/v1beta/openai",
 }
 
 
@@ -72,9 +87,10 @@ def parse_address(url: str) -> Address:
     if parts.scheme not in {"http", "https"} or not host:
         raise _bad(url)
     path, base = _split_path(parts.path.rstrip("/"))
+    if host in KNOWN_HOSTS and not base:
+        path = ""                                               # there is but one place where it can hang
     root = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
-    default = "/api/v1" if KNOWN_HOSTS.get(host) == "openrouter" else "/v1"
-    return Address(root, root + (base or default), host, bool(base))
+    return Address(root, root + (base or _APIS.get(host, "/v1")), host, bool(base))
 
 
 def without_user(url: str) -> str:

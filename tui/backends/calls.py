@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tui.backends import horde, koboldcpp, ollama
 from tui.backends.address import Address
+from tui.backends.chat import is_started, messages_for, prefill_fields
 from tui.backends.dialects import Dialect
 from tui.backends.exchange import Call
-from tui.backends.knobs import Table
+from tui.backends.knobs import Table, lacking
+from tui.backends.pictures import by_id, llamacpp_prompt
 from tui.backends.refusals import NEWER_LIMIT
+from tui.backends.roles import RoleRules
 from tui.backends.sampling import Translation, translate
 from tui.backends.tables import TABLES
 from tui.domain.backend import Capabilities, CompletionRequest, Piece
@@ -31,11 +34,20 @@ class Target:
     rejected_keys: frozenset[str] = frozenset()
     polled: bool = False                          # is asked after its text: a stream does not come through
     unthinking: bool = False                      # continues a reply only where the template opens no thoughts
+    rules: RoleRules = RoleRules()                # of the order of roles, learnt from what it refused
+    rendered: bool = False                        # continues a reply only where its template was run before
+    no_prefill: bool = False                      # has refused a started reply
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether a started reply can be handed over."""
+        return self.capabilities.prefill and not self.no_prefill
 
     @property
     def table(self) -> Table:
         """What is known of the samplers there."""
-        return TABLES.choose(self.dialect.name, self.address.host)
+        lacks = self.capabilities.details.get("lacks", ())
+        return lacking(TABLES.choose(self.dialect.name, self.address.host), lacks)
 
     @property
     def api(self) -> str:
@@ -71,8 +83,12 @@ def write_call(
     elif wire == "koboldcpp":
         call = _koboldcpp(request, target, markers, translation, key)
     elif capabilities.text_completion:
-        text = ("" if capabilities.adds_bos else request.bos) + prompt_text(request.pieces, markers)
-        call = _TEXT[wire](target, text, translation, key)
+        bos = "" if capabilities.adds_bos else request.bos
+        text: Any = bos + prompt_text(request.pieces, markers)
+        if wire == "llamacpp" and request.images and capabilities.images:
+            marker = str(capabilities.details.get("media_marker", ""))
+            text = llamacpp_prompt(request.pieces, by_id(request.images), marker, markers, bos)
+        call = _TEXT[wire](target, text, translation)
     else:
         call = _chat(request, target, markers, translation, key)
     body = _with_extras(_with_extras(call.body, dialect.body), target.endpoint.body)
@@ -95,12 +111,12 @@ def _with_extras(body: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in out.items() if value is not None}
 
 
-def _openai_text(target: Target, text: str, translation: Translation, _key: str) -> Call:
+def _openai_text(target: Target, text: Any, translation: Translation) -> Call:
     body = {"prompt": text, "stream": True, **_model(target), **_usage(target.dialect), **translation.fields}
     return Call(f"{target.api}/completions", body, "openai")
 
 
-def _llamacpp_text(target: Target, text: str, translation: Translation, _key: str) -> Call:
+def _llamacpp_text(target: Target, text: Any, translation: Translation) -> Call:
     body = {
         "prompt": text, "stream": True, "cache_prompt": True, "return_progress": True, **_model(target),
         **translation.fields,
@@ -134,7 +150,7 @@ def _ollama(
 def _chat(
     request: CompletionRequest, target: Target, markers: tuple[str, ...], translation: Translation, key: str,
 ) -> Call:
-    messages = [{"role": m.role, "content": defuse(m.content, markers)} for m in request.messages]
+    messages = messages_for(request, target, markers)
     table = target.table
     renamed = {table.limit: "max_tokens", table.stop: "stop"}
     fields = {renamed.get(name, name): value for name, value in translation.fields.items()}
@@ -145,11 +161,24 @@ def _chat(
     if target.address.host == "api.openai.com":
         fields["max_completion_tokens"] = fields.pop("max_tokens")
     body: dict[str, Any] = {"messages": messages, "stream": True, **_model(target), **_usage(target.dialect), **fields}
-    if request.prefill and messages and messages[-1]["role"] == "assistant":
-        body |= target.dialect.continue_chat or {}
-        if target.unthinking:
-            body["chat_template_kwargs"] = {"enable_thinking": False}
-    return Call(f"{target.api}/chat/completions", body, "openai")
+    body |= prefill_fields(request, target)
+    return Call(f"{_chat_api(request, target)}/chat/completions", body, "openai")
+
+
+def rendered_call(request: CompletionRequest, target: Target, prompt: str, special: Iterable[str]) -> Call:
+    """The call for a chat whose `prompt` the server's own template has made, up to the started reply."""
+    markers = (*target.capabilities.special_tokens, *special)
+    plain = replace(target, capabilities=replace(target.capabilities, text_completion=True))
+    call, translation = write_call(request, plain, special)
+    text = prompt + defuse(request.messages[-1].content, markers)
+    return replace(call, body={**call.body, **_llamacpp_text(target, text, translation).body})
+
+
+def _chat_api(request: CompletionRequest, target: Target) -> str:
+    """DeepSeek takes a started reply only at its address for trials."""
+    if target.dialect.name == "deepseek" and target.hands_over and is_started(request):
+        return f"{target.address.root}/beta"
+    return target.api
 
 
 def _model(target: Target) -> Mapping[str, Any]:

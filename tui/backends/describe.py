@@ -6,19 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from tui.backends import failures, horde, koboldcpp, lmstudio, ollama, textgen
+from tui.backends import failures, familiar, horde, koboldcpp, llamaserver, lmstudio, ollama, tabby, textgen
 from tui.backends.dialects import Dialect
-from tui.backends.facts import MODELS_LIMIT, NAME_LIMIT, Facts, Get, base_name, line, template, token
+from tui.backends.facts import MODELS_LIMIT, NAME_LIMIT, Facts, Get, base_name, line
 from tui.backends.families import cache_class
 from tui.backends.frames import whole, window
 from tui.backends.http import Http
+from tui.backends.knobs import lacking
 from tui.backends.tables import TABLES
 from tui.backends.tokens import ROUTES, can_count
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
-from tui.domain.defuse import plausible
 from tui.domain.endpoint import Endpoint
-from tui.domain.errors import BackendError
 from tui.domain.notice import Notice, notice
 
 
@@ -35,7 +34,7 @@ async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -
     facts["cache"] = cache_class(dialect.cache, found or facts["model"], whole_windows=dialect.whole_windows)
     if not endpoint.model and not (dialect.serves_one or dialect.public or dialect.any_model):
         facts["details"]["send_model"] = facts["model"]
-    table = TABLES.choose(dialect.name, http.address.host).narrowed(
+    table = lacking(TABLES.choose(dialect.name, http.address.host), facts["details"].get("lacks", ())).narrowed(
         str(facts.get("version", "")), str(facts["details"].get("loader", "")))
     facts = {"samplers": table.known, "logprobs": table.logprobs} | facts
     capabilities = Capabilities(dialect.name, **(_mode(dialect, endpoint) | facts))
@@ -46,7 +45,7 @@ def _mode(dialect: Dialect, endpoint: Endpoint) -> Facts:
     text = dialect.text is not None if endpoint.mode == "auto" else endpoint.mode == "text"
     return {
         "text_completion": text, "chat_completion": not text,
-        "prefill": text or dialect.continue_chat is not None,
+        "prefill": text or bool(dialect.prefill),
         "warm": text and dialect.name == "llamacpp",
     }
 
@@ -105,38 +104,6 @@ async def _nothing(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     return {}
 
 
-async def _llamacpp(get: Get, http: Http, endpoint: Endpoint) -> Facts:
-    props = await get("/props")
-    data = props.data if isinstance(props.data, dict) else {}
-    if data.get("role") == "router":
-        raise BackendError(
-            notice("{address} is a router that serves several models and has none loaded by itself.",
-                   address=http.address.shown),
-            notice("Start llama-server with one model, or connect to that one."), kind="router", retryable=False)
-    settings = data.get("default_generation_settings")
-    bos, eos = token(data.get("bos_token")), token(data.get("eos_token"))
-    entries = (await get("/v1/models")).field("data")
-    meta = entries[0].get("meta") if isinstance(entries, list) and entries and isinstance(entries[0], dict) else None
-    facts = {
-        "model": base_name(data.get("model_alias") or data.get("model_path")),
-        "version": line(data.get("build_info"), 60),
-        "context_length": window(settings.get("n_ctx")) if isinstance(settings, dict) else None,
-        "trained_context": window(meta.get("n_ctx_train")) if isinstance(meta, dict) else None,
-        "chat_template": template(data.get("chat_template")), "bos_token": bos, "eos_token": eos,
-        "special_tokens": tuple(t for t in (bos, eos) if plausible(t)),
-        "exact_tokens": True, "adds_bos": await _adds_bos(http),
-        "details": {"slots": whole(data.get("total_slots"))},
-    }
-    return {k: v for k, v in facts.items() if v is not None}
-
-
-async def _adds_bos(http: Http) -> bool:
-    """Whether this model's tokenizer puts something before a text."""
-    answer = await http.ask(f"{http.address.root}/tokenize", {"content": "", "add_special": True})
-    tokens = answer.field("tokens")
-    return not isinstance(tokens, list) or bool(tokens)
-
-
 async def _llama_cpp_python(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     """It tells neither context nor template. Its count of nothing is the count of BOS."""
     answer = await http.ask(f"{http.address.root}/extras/tokenize/count", {"input": ""})
@@ -151,26 +118,11 @@ async def _llama_cpp_python(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     }
 
 
-async def _tabby(get: Get, http: Http, endpoint: Endpoint) -> Facts:
-    answer = await get("/v1/model")
-    parameters = answer.field("parameters")
-    parameters = parameters if isinstance(parameters, dict) else {}
-    facts = {
-        "model": line(answer.field("id"), NAME_LIMIT),
-        "context_length": window(parameters.get("max_seq_len")),
-        "chat_template": template(parameters.get("prompt_template_content")),
-        "details": {"loader": line(parameters.get("backend"), 40)} if parameters.get("backend") else {},
-    }
-    return {k: v for k, v in facts.items() if v}
-
-
-async def _vllm(get: Get, http: Http, endpoint: Endpoint) -> Facts:
-    version = (await get("/version")).field("version")
-    return {"version": line(version, 30)}
-
-
 _READERS: dict[str, Callable[[Get, Http, Endpoint], Awaitable[Facts]]] = {
-    "llamacpp": _llamacpp, "llama_cpp_python": _llama_cpp_python, "koboldcpp": koboldcpp.describe, "tabby": _tabby,
-    "horde": horde.describe, "textgen": textgen.describe, "ollama": ollama.describe, "lmstudio": lmstudio.describe,
-    "vllm": _vllm, "aphrodite": _vllm,
+    "llamacpp": llamaserver.describe, "llama_cpp_python": _llama_cpp_python, "koboldcpp": koboldcpp.describe,
+    "tabby": tabby.describe, "horde": horde.describe, "textgen": textgen.describe, "ollama": ollama.describe,
+    "lmstudio": lmstudio.describe,
+    "vllm": familiar.vllm, "aphrodite": familiar.vllm,
+    "sglang": familiar.sglang, "openrouter": familiar.openrouter, "mistral": familiar.mistral,
+    "openai": familiar.service, "deepseek": familiar.service,
 }

@@ -7,22 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tui.backends.address import Address
+from tui.backends.roles import RoleRules
 from tui.backends.sampling import TABLES, Table
 from tui.domain.backend import CacheClass
 
 Wire = Literal["openai", "llamacpp", "koboldcpp", "ollama", "horde"]
 
+#: How a chat is gone on with where its last message is a started reply: by itself (tail), by keys of the body (flags,
+#: continue), by a key of that message (prefix, partial); "" where nothing does.
+Prefill = Literal["", "tail", "flags", "continue", "prefix", "partial"]
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One kind of server. `text` and `chat` say which wire completes that way, None where it should not;
-    `continue_chat` are the body keys that make it go on with a started reply, None where nothing does."""
+    """One kind of server. `text` and `chat` say which wire completes that way, None where it should not."""
 
     name: str
     label: str
     text: Wire | None = None
     chat: Wire | None = "openai"
-    continue_chat: Mapping[str, Any] | None = None
+    prefill: Prefill = ""                         # in a chat
+    echoes: bool = False                          # says a started reply again before it goes on
+    roles: RoleRules = RoleRules()
     adds_bos: bool = True
     ask_usage: bool = True                        # takes stream_options.include_usage
     busy_with_one: bool = False                   # any other request disturbs the one that runs
@@ -45,31 +51,30 @@ class Dialect:
         return address.api if self.public or self.name == "openai" else f"{address.root}/v1"
 
 
-_CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
-
 DIALECTS: Mapping[str, Dialect] = {
     d.name: d
     for d in (
-        Dialect("llamacpp", "llama.cpp server", text="llamacpp", continue_chat={}, seeds=True, serves_one=True,
+        Dialect("llamacpp", "llama.cpp server", text="llamacpp", prefill="tail", seeds=True, serves_one=True,
                 cache="prefix"),
         Dialect("llama_cpp_python", "llama-cpp-python server", text="openai", ask_usage=False, busy_with_one=True,
                 seeds=True, serves_one=True, cache="prefix", whole_windows=True),
         Dialect("koboldcpp", "KoboldCpp", text="koboldcpp", serves_one=True, cache="prefix", whole_windows=True),
-        Dialect("textgen", "text-generation-webui", text="openai", continue_chat={"continue_": True},
+        Dialect("textgen", "text-generation-webui", text="openai", prefill="continue",
                 empty_is_failure=True, seeds=True, serves_one=True, cache="prefix"),
-        Dialect("tabby", "TabbyAPI", text="openai", continue_chat=_CONTINUE, serves_one=True, cache="prefix",
+        Dialect("tabby", "TabbyAPI", text="openai", prefill="flags", serves_one=True, cache="prefix",
                 whole_windows=True),
-        Dialect("vllm", "vLLM", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
+        Dialect("vllm", "vLLM", text="openai", prefill="flags", seeds=True, cache="prefix",
                 whole_windows=True),
-        Dialect("aphrodite", "Aphrodite", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
+        Dialect("aphrodite", "Aphrodite", text="openai", prefill="flags", seeds=True, cache="prefix",
                 whole_windows=True),
-        Dialect("sglang", "SGLang", text="openai", continue_chat=_CONTINUE, seeds=True, cache="prefix",
+        Dialect("sglang", "SGLang", text="openai", prefill="flags", seeds=True, cache="prefix",
                 whole_windows=True),
         Dialect("lmstudio", "LM Studio", text="openai", cache="prefix"),
         Dialect("ollama", "Ollama", text="ollama", chat="ollama", seeds=True, sets_window=True, cache="prefix"),
-        Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True),
-        Dialect("mistral", "Mistral", ask_usage=False, public=True),
-        Dialect("deepseek", "DeepSeek", public=True),
+        Dialect("openrouter", "OpenRouter", body={"transforms": []}, public=True, prefill="tail"),
+        Dialect("mistral", "Mistral", ask_usage=False, public=True, prefill="prefix", echoes=True,
+                roles=RoleRules(alternate=True, user_first=True, user_last=True)),
+        Dialect("deepseek", "DeepSeek", public=True, prefill="prefix"),
         Dialect("horde", "AI Horde", text="horde", chat=None, any_model=True),
         Dialect("openai", "OpenAI-compatible server"),
     )

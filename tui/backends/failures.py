@@ -115,7 +115,37 @@ def needs_model(address: str, models: Sequence[str]) -> BackendError:
     some = ", ".join(models[:5])
     remedy = notice("Choose one for this connection, for example: {models}.", models=some) if some else (
         notice("Choose one for this connection."))
-    return _failure("model_needed", what, remedy)
+    return _failure("model_needed", what, remedy, models=models)
+
+
+def unknown_model(address: str, name: str, models: Sequence[str]) -> BackendError:
+    what = notice("{address} has no model {model}.", address=address, model=clean_line(name, 120))
+    some = ", ".join(models[:5])
+    remedy = notice("It has: {models}.", models=some) if some else notice("Check the model's name.")
+    return _failure("model_unknown", what, remedy, models=models)
+
+
+def not_loaded(address: str, name: str) -> BackendError:
+    """A server has the model that was chosen, but not in its memory."""
+    what = notice("{address} has not loaded {model} yet.", address=address, model=clean_line(name, 120))
+    return _failure("model_unloaded", what, notice("It is loaded when it is first needed."))
+
+
+def load_failed(address: str, name: str, said: str) -> BackendError:
+    what = notice("{address} could not load {model}. It says: “{said}”.", address=address,
+                  model=clean_line(name, 120), said=clean_line(said, SAID_LIMIT) or "-")
+    return _failure("load_failed", what, notice("Look at the server's log: the model may be too large for its memory."))
+
+
+def needs_admin(address: str, said: str) -> BackendError:
+    what = notice("{address} lets only its administrator load and unload models: “{said}”.", address=address,
+                  said=clean_line(said, SAID_LIMIT) or "-")
+    return _failure("key_refused", what, notice("Use the administrator's key of that server."), status=401)
+
+
+def cannot_load(server: str) -> BackendError:
+    what = notice("{server} loads and unloads no models when asked.", server=server)
+    return _failure("no_loading", what, notice("Choose the model where the server is started."))
 
 
 def still_loading(address: str) -> BackendError:
@@ -223,8 +253,11 @@ _IS_IT_THERE = notice("Is the server running, and is the address right?")
 
 def _failure(
     kind: str, what: Notice, remedy: Notice, *, retryable: bool = False, status: int | None = None,
+    models: Sequence[str] = (),
 ) -> BackendError:
     details: dict[str, Any] = {"kind": kind, "retryable": retryable}
+    if models:
+        details["models"] = list(models[:500])
     if status is not None:
         details["status"] = status
     return BackendError(what, remedy, **details)

@@ -77,7 +77,7 @@ def read_openai(body: Mapping[str, Any]) -> Delta:
     usage = _openai_usage(_mapping(body.get("usage")), timings)
     return Delta(
         text=_content(part.get("content")) or string(choice.get("text")),
-        reasoning=next(filter(None, map(string, map(part.get, _REASONING))), "") or _thinking(part.get("content")),
+        reasoning=_reasoning(part),
         progress=_progress(body),
         usage=usage,
         finish=finish_word(choice.get("finish_reason")),
@@ -174,6 +174,19 @@ def _content(content: Any) -> str:
         parts = (p for p in content if isinstance(p, dict) and p.get("type") in {"text", None})
         return "".join(string(p.get("text")) for p in parts)
     return string(content)
+
+
+def _reasoning(part: Mapping[str, Any]) -> str:
+    """Thoughts, under whatever name a server gives them; one that gives them twice is heard once."""
+    named = next(filter(None, map(string, map(part.get, _REASONING))), "")
+    return named or _thinking(part.get("content")) or _detailed(part.get("reasoning_details"))
+
+
+def _detailed(details: Any) -> str:
+    """OpenRouter's list of thoughts; what is encrypted tells nothing."""
+    if not isinstance(details, list):
+        return ""
+    return "".join(string(d.get("text")) or string(d.get("summary")) for d in details if isinstance(d, dict))
 
 
 def _thinking(content: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,6 +109,15 @@ class Table:
         return reason(self.unsupported.get(name, "refused"), self.label)
 
 
+def lacking(table: Table, names: Collection[str]) -> Table:
+    """`table` without what the chosen model does not take."""
+    gone = {name: "model" for name in names if name in table.knobs}
+    if not gone:
+        return table
+    kept = {name: knob for name, knob in table.knobs.items() if name not in gone}
+    return replace(table, knobs=kept, unsupported={**table.unsupported, **gone})
+
+
 def _missing(knob: Knob, version: str, loader: str) -> str:
     if knob.since and version and _number(version) < _number(knob.since):
         return f"since {knob.since}"
@@ -143,6 +152,7 @@ _SENTENCES: Mapping[str, Notice] = {
     "startup": Notice("{server} takes it when it is started, not with a request."),
     "streaming": Notice("{server} cannot do it while it streams."),
     "different": Notice("{server} has a setting of that kind that means something else."),
+    "model": Notice("The chosen model takes no such setting at {server}."),
     "service": Notice("{server} offers no such setting."),
     "shared": Notice("{server} takes the range of the penalties for it."),
     "whole": Notice("{server} always counts the whole prompt and the reply."),

@@ -10,19 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tui.backends import failures
+from tui.backends import failures, lmstudio
 from tui.backends.address import KNOWN_HOSTS, Address, parse_address
 from tui.backends.bounded import MAX_PARTS, weight
 from tui.backends.describe import describe
 from tui.backends.dialects import DIALECTS, Dialect
 from tui.backends.gate import gate_of
 from tui.backends.http import MAX_JSON, Answer, Http
+from tui.backends.services import dialect_at
 from tui.domain.backend import Capabilities
 from tui.domain.cleantext import clean_line
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, BadInput
 from tui.domain.notice import Notice, notice
 
+#: Problems that tell what a server is, and keep it from being used for now.
+_OF_A_SERVER = frozenset({"key_needed", "key_refused", "model_needed", "model_unknown", "model_unloaded"})
 PROBE_SECONDS = 30.0
 """All questions together may take this long."""
 
@@ -149,9 +152,9 @@ async def _probe(ask: Questions, endpoint: Endpoint) -> ProbeResult:
         try:
             capabilities, models = await describe(ask.get, ask.http, dialect, endpoint)
         except BackendError as error:
-            if error.details.get("kind") not in {"key_needed", "key_refused", "router"}:
+            if error.details.get("kind") not in _OF_A_SERVER:
                 raise
-            problem = error
+            problem, models = error, tuple(error.details.get("models", ()))
     if problem is None and not endpoint.model and not dialect.any_model and (
             dialect.public or ask.address.host in KNOWN_HOSTS):
         problem = failures.needs_model(ask.address.shown, models)
@@ -166,10 +169,11 @@ async def _find(ask: Questions, endpoint: Endpoint) -> Finding:
         if endpoint.kind not in DIALECTS:
             raise BadInput(notice("There is no kind of server called {kind}.", kind=clean_line(str(endpoint.kind), 40)),
                            notice("Known are: {kinds}.", kinds=", ".join(("auto", *DIALECTS))), field="kind")
-        return Finding(DIALECTS[endpoint.kind], notice("chosen by hand"), await _not_ready(ask, endpoint.kind))
+        dialect = dialect_at(endpoint.kind, ask.address.host)
+        return Finding(dialect, notice("chosen by hand"), await _not_ready(ask, endpoint.kind))
     if known := KNOWN_HOSTS.get(ask.address.host):
-        return Finding(DIALECTS[known], notice("known by its address"))
-    for detect in (_kobold, _service_info, _llamacpp, _by_owner, _textgen, _ollama):
+        return Finding(dialect_at(known, ask.address.host), notice("known by its address"))
+    for detect in (_kobold, _service_info, _llamacpp, _by_owner, _textgen, _ollama, _sglang, _lmstudio):
         if (finding := await detect(ask)) is not None:
             return finding
     return await _generic(ask)
@@ -230,13 +234,25 @@ async def _by_owner(ask: Questions) -> Finding | None:
     first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
     owner = first.get("owned_by")
     known = _OWNERS.get(owner) if isinstance(owner, str) else None
-    if known == "lmstudio" and not isinstance((await ask.get("/api/v0/models")).field("data"), list):
-        return None
+    if known == "lmstudio":
+        return await _lmstudio(ask)
     return Finding(DIALECTS[known], notice("its list of models says so")) if known else None
+
+
+async def _lmstudio(ask: Questions) -> Finding | None:
+    """By the shape of its own lists: it says 200 to any route, and others own models by the same word."""
+    newer = await ask.get(lmstudio.MODELS)
+    older = newer if lmstudio.entries(newer) else await ask.get(lmstudio.MODELS_BEFORE)
+    if lmstudio.entries(newer, older):
+        return Finding(DIALECTS["lmstudio"], notice("its own list of models says so"))
+    return None
 
 
 async def _textgen(ask: Questions) -> Finding | None:
     answer = await ask.get("/v1/internal/model/info")
+    if answer.status == 400 and "host header" in answer.text[:200].lower():
+        return Finding(DIALECTS["textgen"], notice("it minds the name that it is called by"), failures.from_status(
+            400, answer.data, answer.text, ask.address.shown, ask.http.key_given))
     if answer.ok and isinstance(answer.data, dict) and "loader" in answer.data and "model_name" in answer.data:
         return Finding(DIALECTS["textgen"], notice("its internal routes say so"))
     return None
@@ -247,6 +263,14 @@ async def _ollama(ask: Questions) -> Finding | None:
         return None
     if "Ollama is running" in (await ask.get("/")).text[:200]:
         return Finding(DIALECTS["ollama"], notice("its front page says so"))
+    return None
+
+
+async def _sglang(ask: Questions) -> Finding | None:
+    for path in ("/model_info", "/get_model_info"):
+        answer = await ask.get(path)
+        if answer.ok and isinstance(answer.field("model_path"), str) and "is_generation" in answer.data:
+            return Finding(DIALECTS["sglang"], notice("its description of the model says so"))
     return None
 
 

@@ -11,28 +11,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tui.backends import failures, koboldcpp, retry
+from tui.backends import failures, koboldcpp, llamaserver, retry, rosters
 from tui.backends.address import parse_address
 from tui.backends.ahead import ahead_call, read_ahead
-from tui.backends.calls import Target, prompt_text, write_call
-from tui.backends.dialects import DIALECTS
+from tui.backends.calls import Target, prompt_text, rendered_call, write_call
+from tui.backends.chat import echo_of, is_started, messages_for
+from tui.backends.dialects import Dialect
 from tui.backends.exchange import Rejected
 from tui.backends.figures import complete_figures
 from tui.backends.gate import Gate, gate_of
 from tui.backends.http import Http
 from tui.backends.late import late_tokens
+from tui.backends.learning import asked_in_words, carried_over, lesson, taught
 from tui.backends.loading import loading_told
+from tui.backends.models import ServerModel
 from tui.backends.patience import IDLE_SECONDS, Limits
 from tui.backends.polling import exchange_for
 from tui.backends.probe import ProbeResult, probe_over
-from tui.backends.refusals import named_key, thinking_in_the_way
 from tui.backends.reply import Reply, Setting
+from tui.backends.services import dialect_at
 from tui.backends.tips import came_at_once, tips, trimmed
 from tui.backends.tokens import TokenCounter, hidden_markers
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
 from tui.domain.endpoint import Endpoint
 from tui.domain.errors import BackendError, TraktirError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.wire.pace import paced_list
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class _Run:
     task: asyncio.Task[None] | None = None
     reply: Reply | None = None
     aborted: bool = False
+    lessons: list[Notice] = field(default_factory=list)
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         self.task = asyncio.create_task(work)
@@ -86,6 +90,7 @@ class RemoteBackend:
         self._aborts: set[asyncio.Task[None]] = set()
         self._found: ProbeResult | None = None
         self._target: Target | None = None
+        self._last: Target | None = None           # what was learnt stays known while the server is looked at anew
         self._counter: TokenCounter | None = None
         self._markers: frozenset[str] = frozenset()
         self._runs: set[_Run] = set()
@@ -211,11 +216,12 @@ class RemoteBackend:
                 try:
                     return await self._exchange(run, target, special)
                 except Rejected as refusal:
-                    better = self._without_rejected(target, refusal)
+                    better = taught(target, run.request, refusal.error.details, refusal.body)
                     if better is None:
                         return self._refused(refusal)
                     asked = better.polled and not target.polled
-                    target = self._target = better
+                    run.lessons += [told] if (told := lesson(target, better)) is not None else []
+                    target = self._target = self._last = better
                     await run.events.put(Status(koboldcpp.will_be_asked() if asked else refusal.error.what))
             raise failures.unforeseen(self.address.shown, RuntimeError("one setting after another is rejected"))
 
@@ -223,12 +229,14 @@ class RemoteBackend:
         key = f"TKTR{uuid.uuid4().hex[:16]}"
         request = _with_seed(run.request) if target.dialect.seeds else run.request
         call, translation = write_call(request, target, special, key)
+        if target.rendered and (prompt := await self._rendered(target, request, special)) is not None:
+            call = rendered_call(request, target, prompt, special)
         text = _text_of(request, target)
         assert self._counter is not None
         setting = Setting(
             self.address.shown, target.capabilities.context_length,
             await asyncio.to_thread(self._counter.estimate, text),
-            target.dialect.empty_is_failure, target.dialect.busy_with_one,
+            target.dialect.empty_is_failure, target.dialect.busy_with_one, echo_of(request, target),
         )
         reply = run.reply = Reply(request, translation, setting, time.monotonic)
         try:
@@ -253,7 +261,16 @@ class RemoteBackend:
             finish = replace(finish, tokens_per_second=None)
             if call.wire == "koboldcpp":
                 self._target, found = replace(target, polled=True), (*found, koboldcpp.will_be_asked())
-        return replace(finish, notices=(*finish.notices, *found))
+        if _started_chat(request, target) and not target.hands_over and not run.lessons:
+            found = (*found, asked_in_words(self.address.shown))
+        return replace(finish, notices=(*finish.notices, *found, *run.lessons))
+
+    async def _rendered(self, target: Target, request: CompletionRequest, special: frozenset[str]) -> str | None:
+        """The prompt up to the started reply, by the template of a llama-server that refuses to go on with one."""
+        if not _started_chat(request, target):
+            return None
+        markers = (*target.capabilities.special_tokens, *special)
+        return await llamaserver.rendered(self._http, messages_for(request, target, markers)[:-1])
 
     async def _stop_at_source(self, target: Target, key: str) -> None:
         """The closed connection stops most servers; KoboldCpp is told as well, by the key of this request. Whether it
@@ -277,42 +294,79 @@ class RemoteBackend:
             self._target = None                                 # not the server it was
         return Finish("error", error=refusal.error)
 
-    def _without_rejected(self, target: Target, refusal: Rejected) -> Target | None:
-        """The same server, without the setting that it names as unacceptable; None when it names none."""
-        if thinking_in_the_way(refusal.body) and not target.unthinking:
-            return replace(target, unthinking=True)
-        if (polled := koboldcpp.without_stream(target, refusal.error.details.get("status"))) is not None:
-            return polled
-        key = named_key(refusal.error.details.get("status"), refusal.body, target.table.wires)
-        if not key or key in target.rejected_keys:
-            return None
-        names = target.table.named(key)
-        return replace(
-            target, rejected_keys=target.rejected_keys | {key}, unknown_samplers=target.unknown_samplers | names)
-
     async def _reach(self) -> Target:
         """The server's description, asked for once. Raises its problem as BackendError."""
         async with self._connecting:
             if self._target is None:
-                found = await self.probe()
+                self._found = found = await self.probe()
                 if found.problem is not None:
                     raise found.problem
-                self._found, dialect = found, DIALECTS[found.dialect]
+                dialect = self._dialect_of(found)
                 self._counter = TokenCounter(self._http, dialect, found.capabilities.exact_tokens)
-                self._target = Target(self.endpoint, self.address, dialect, found.capabilities,
-                                      polled=koboldcpp.must_poll(dialect.name, found.version))
+                self._target = self._last = carried_over(self._last, Target(
+                    self.endpoint, self.address, dialect, found.capabilities,
+                    polled=koboldcpp.must_poll(dialect.name, found.version)))
             return self._target
+
+    def _dialect_of(self, found: ProbeResult) -> Dialect:
+        return dialect_at(found.dialect, self.address.host)
+
+    async def models(self) -> tuple[ServerModel, ...]:
+        """The models of the server, and which of them are loaded. Raises BackendError."""
+        return await rosters.list_models(self._http, await self._known_dialect(), self.endpoint)
+
+    async def load_model(self, name: str, on_status: Callable[[Status], Awaitable[None]] | None = None) -> None:
+        """Have `name` answer from now on, loaded where the server loads when asked. Waits for replies under way.
+
+        Raises BackendError.
+        """
+        dialect = await self._known_dialect()
+        async with gate_of(self.address.root):
+            await rosters.load_model(self._http, dialect, self.endpoint, name, on_status or _unheard)
+        if rosters.roster(dialect).named:
+            self.endpoint = replace(self.endpoint, model=name)
+        self._target = self._found = None
+
+    async def unload_model(self, name: str = "") -> None:
+        """Have `name`, or the model in use, taken out of the server's memory. Raises BackendError."""
+        dialect = await self._known_dialect()
+        used = name or self.endpoint.model or (self._found.model if self._found else "")
+        async with gate_of(self.address.root):
+            await rosters.unload_model(self._http, dialect, self.endpoint, used)
+        self._target = self._found = None
+
+    async def _known_dialect(self) -> Dialect:
+        """What kind of server it is, also while no model of it can be used. Raises BackendError."""
+        if self._found is None:
+            self._found = await self.probe()
+        problem = self._found.problem
+        if problem is not None and problem.details.get("kind") in {"key_needed", "key_refused", "loading"}:
+            self._found = None
+            raise problem
+        return self._dialect_of(self._found)
 
     async def _wait_until_ready(self, tell: Callable[[Status], Awaitable[None]]) -> Target:
         for _ in range(retry.LOADING_TRIES):
             try:
                 return await self._reach()
             except BackendError as error:
-                if error.details.get("kind") != "loading":
+                kind = error.details.get("kind")
+                if kind not in {"loading", "model_unloaded"}:
                     raise
                 await tell(Status(error.what))
-                await asyncio.sleep(retry.LOADING_WAIT)
+                if kind == "loading":
+                    await asyncio.sleep(retry.LOADING_WAIT)
+                else:
+                    await self._load_chosen(tell)
         return await self._reach()
+
+    async def _load_chosen(self, tell: Callable[[Status], Awaitable[None]]) -> None:
+        """The endpoint's model is there, and not in the server's memory."""
+        await rosters.load_model(
+            self._http, await self._known_dialect(), self.endpoint, self.endpoint.model or self._only_model(), tell)
+
+    def _only_model(self) -> str:
+        return self._found.models[0] if self._found and self._found.models else ""
 
     async def _learn_markers(self, target: Target, request: CompletionRequest) -> frozenset[str]:
         """Have llama-server itself say which strings in foreign text it would take for special tokens."""
@@ -326,6 +380,14 @@ class RemoteBackend:
 
     def _special(self, target: Target) -> tuple[str, ...]:
         return (*target.capabilities.special_tokens, *self._markers)
+
+
+async def _unheard(_status: Status) -> None:
+    """Nobody wants to know."""
+
+
+def _started_chat(request: CompletionRequest, target: Target) -> bool:
+    return not target.capabilities.text_completion and is_started(request)
 
 
 def _text_of(request: CompletionRequest, target: Target) -> str:

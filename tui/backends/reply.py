@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from tui.backends import failures
+from tui.backends.echo import Echo
 from tui.backends.frames import Delta
 from tui.backends.rivals import RawToken, TokenText, well_formed
 from tui.backends.sampling import Translation
@@ -30,6 +31,7 @@ class Setting:
     prompt_estimate: int
     empty_is_failure: bool
     interruptible: bool = False                   # ends one reply for another, and then names no reason
+    echo: str = ""                                # what the server may say again before it goes on
 
 
 class Reply:
@@ -43,6 +45,7 @@ class Reply:
         self._watch = StopWatch((*request.stop, *request.samplers.stop))
         self._tidy = WholeCharacters()
         self._thoughts = Thoughts(request.prefill)
+        self._echo = Echo(setting.echo)
         self._asked_at = clock()
         self._first_at: float | None = None
         self._last_at: float | None = None
@@ -97,7 +100,7 @@ class Reply:
         if delta.tokens and not delta.reasoning:
             self._held_tokens += [self._token_text.feed(raw) for raw in delta.tokens]
         if delta.text:
-            thought, said = self._thoughts.feed(self._mark(delta.text))
+            thought, said = self._thoughts.feed(self._echo.feed(self._mark(delta.text)))
             events += self._hear(thought, said) + self._tokens_of(thought, said)
         if delta.failure is not None:
             self._failure = failures.from_frame(delta.failure, self._setting.address)
@@ -109,7 +112,8 @@ class Reply:
 
     def flush(self) -> list[Event]:
         """The stream is over: what had been held back is text after all."""
-        thought, said = self._thoughts.close()
+        rest = self._thoughts.feed(self._echo.close())
+        thought, said = (a + b for a, b in zip(rest, self._thoughts.close(), strict=True))
         events = self._hear(thought, said) + self._tokens_of(thought, said)
         events += self._pass_on(self._tidy.close())
         shown, hit = self._watch.close()

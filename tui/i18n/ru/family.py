@@ -1,0 +1,29 @@
+"""Russian: servers that speak as OpenAI does, their models, and what they want of a chat."""
+
+from __future__ import annotations
+
+CATALOGUE = {
+    "{address} has no model {model}.": "На {address} нет модели {model}.",
+    "It has: {models}.": "Есть: {models}.",
+    "Check the model's name.": "Проверьте имя модели.",
+    "{address} has not loaded {model} yet.": "{address} ещё не загрузил модель {model}.",
+    "It is loaded when it is first needed.": "Она загрузится, когда впервые понадобится.",
+    "{address} could not load {model}. It says: “{said}”.":
+        "{address} не смог загрузить модель {model}. Он сообщает: «{said}».",
+    "Look at the server's log: the model may be too large for its memory.":
+        "Посмотрите журнал сервера: возможно, модель не помещается в его память.",
+    "{address} lets only its administrator load and unload models: “{said}”.":
+        "{address} разрешает загружать и выгружать модели только администратору: «{said}».",
+    "Use the administrator's key of that server.": "Используйте ключ администратора этого сервера.",
+    "{server} loads and unloads no models when asked.": "{server} не загружает и не выгружает модели по просьбе.",
+    "Choose the model where the server is started.": "Выберите модель там, где запускается сервер.",
+    "{address} is loading {model}.": "{address} загружает {model}.",
+    "The chosen model takes no such setting at {server}.":
+        "Выбранная модель на {server} не принимает такую настройку.",
+    "its description of the model says so": "об этом говорит его описание модели",
+    "{address} takes messages only in a certain order of roles; they were rearranged for it.":
+        "{address} принимает сообщения только в определённом порядке ролей; они переставлены для него.",
+    "{address} cannot go on with a started reply; the model was asked to in words, and may repeat or begin anew.":
+        "{address} не умеет продолжать начатый ответ; модель попросили об этом словами, и она может повториться "
+        "или начать заново.",
+}
