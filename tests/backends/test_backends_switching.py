@@ -73,7 +73,8 @@ async def test_ollama(scripted_server: ScriptedServer, connect: Open) -> None:
 
 
 NEW_LIST = {"models": [
-    {"type": "llm", "key": "acme/big", "architecture": "llama", "quantization": {"name": "Q4_K_M"}, "size_bytes": 9 << 30, "max_context_length": 131072, "capabilities": {"vision": True},
+    {"type": "llm", "key": "acme/big", "architecture": "llama", "quantization": {"name": "Q4_K_M"},
+     "size_bytes": 9 << 30, "max_context_length": 131072, "capabilities": {"vision": True},
      "loaded_instances": [{"id": "acme/big:2", "config": {"context_length": 6000}}]},
     {"type": "llm", "key": "acme/small", "max_context_length": 4096, "loaded_instances": []},
     {"type": "embedding", "key": "embed", "loaded_instances": []},

@@ -57,8 +57,9 @@ def _newer(entry: Mapping[str, Any]) -> Entry:
     instances = tuple(name for e in loaded if (name := line(e.get("id"))))
     quantisation = entry.get("quantization")
     named = quantisation.get("name") if isinstance(quantisation, dict) else quantisation
+    state = "loaded" if instances else "unloaded"
     return Entry(
-        line(entry.get("key")), line(entry.get("type"), 20), "loaded" if instances else "unloaded", instances,
+        line(entry.get("key")), line(entry.get("type"), 20), state, instances,
         next((n for e in loaded if (n := window(mapping(e.get("config")).get("context_length")))), None),
         window(entry.get("max_context_length")), mapping(entry.get("capabilities")).get("vision") is True,
         line(entry.get("architecture"), 60), line(named, 20), whole(entry.get("size_bytes")),
