@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -33,8 +36,14 @@ async def _connected() -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-async def cores() -> AsyncIterator[None]:
-    """Whatever core a test leaves behind is ended."""
+async def cores(home: Path) -> AsyncIterator[None]:
+    """Cores of this home have the starter read on one thread, so that the disk is quicker on any machine. Whatever
+    core a test leaves behind is ended."""
+    (home / "config" / "presets" / "profiles").mkdir(parents=True)
+    (home / "config" / "presets" / "profiles" / "slow.yaml").write_text(
+        "label: slow\nbackend:\n  kind: embedded\n  model: starter\n  threads: 1\n"
+        "template: auto\nsamplers: starter\nprompt: starter\n", "utf-8")
+    (home / "config" / "settings.toml").write_text('profile = "slow"\n', "utf-8")
     yield
     if (target := await find_core()) is not None:
         async with contextlib.aclosing(_closing(target)) as opened:
@@ -126,5 +135,8 @@ async def test_a_chat_that_is_deleted_leaves_nothing_on_disk(cores: None, home: 
         assert (await connection.call("states.get"))["files"] == 2
         await connection.call("chats.delete", id=chat)
         assert len(list(states.glob("*.kv"))) == 1
+        said = subprocess.run(
+            [sys.executable, "-m", "tui", "models", "states", "--json"], capture_output=True, check=True)
+        assert json.loads(said.stdout)["files"] == 1
         assert (await connection.call("states.clear"))["files"] == 1
         assert not list(states.glob("*.kv"))
