@@ -21,7 +21,7 @@ SAID = set(SOURCE.found) | IN_A_FILE
 _NO_WORDS = re.compile(r"[^A-Za-z]*")
 _NAMES = {
     "KoboldCpp", "text-generation-webui", "TabbyAPI", "vLLM", "Aphrodite", "SGLang", "LM Studio", "Ollama",
-    "OpenRouter", "Mistral", "[N]", "[N..M]", "[en|ru]", "[on|off]", "DeepSeek", "Traktir",
+    "OpenRouter", "Mistral", "AI Horde", "[N]", "[N..M]", "[en|ru]", "[on|off]", "DeepSeek", "Traktir",
 }
 
 

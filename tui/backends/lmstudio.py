@@ -25,13 +25,13 @@ UNLOAD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Listed:
     """A model. `instances` are the names under which it is loaded, `context` what the first has, `most` (tokens) what
-    it was trained for. `state` is loaded, loading or unloaded."""
+    it was trained for. `standing` is loaded, loading or unloaded."""
 
     key: str
     kind: str
-    state: str
+    standing: str
     instances: tuple[str, ...]
     context: int | None
     most: int | None
@@ -44,7 +44,7 @@ class Entry:
         return name == self.key or name in self.instances
 
 
-def entries(v1: Answer, v0: Answer | None = None) -> tuple[Entry, ...]:
+def entries(v1: Answer, v0: Answer | None = None) -> tuple[Listed, ...]:
     """The models of a list in either version's shape."""
     found = tuple(_newer(e) for e in objects(v1.field("models")) if line(e.get("key")))
     if found or v0 is None:
@@ -52,13 +52,13 @@ def entries(v1: Answer, v0: Answer | None = None) -> tuple[Entry, ...]:
     return tuple(_older(e) for e in objects(v0.field("data")) if line(e.get("id")) and "state" in e)
 
 
-def _newer(entry: Mapping[str, Any]) -> Entry:
+def _newer(entry: Mapping[str, Any]) -> Listed:
     loaded = objects(entry.get("loaded_instances"), 20)
     instances = tuple(name for e in loaded if (name := line(e.get("id"))))
     quantisation = entry.get("quantization")
     named = quantisation.get("name") if isinstance(quantisation, dict) else quantisation
     state = "loaded" if instances else "unloaded"
-    return Entry(
+    return Listed(
         line(entry.get("key")), line(entry.get("type"), 20), state, instances,
         next((n for e in loaded if (n := window(mapping(e.get("config")).get("context_length")))), None),
         window(entry.get("max_context_length")), mapping(entry.get("capabilities")).get("vision") is True,
@@ -66,10 +66,10 @@ def _newer(entry: Mapping[str, Any]) -> Entry:
     )
 
 
-def _older(entry: Mapping[str, Any]) -> Entry:
+def _older(entry: Mapping[str, Any]) -> Listed:
     state = {"loaded": "loaded", "loading": "loading"}.get(line(entry.get("state"), 20), "unloaded")
     name = line(entry.get("id"))
-    return Entry(
+    return Listed(
         name, line(entry.get("type"), 20), state, (name,) if state == "loaded" else (),
         window(entry.get("loaded_context_length")), window(entry.get("max_context_length")),
         entry.get("type") == "vlm", line(entry.get("arch"), 60), line(entry.get("quantization"), 20), None,
@@ -79,15 +79,15 @@ def _older(entry: Mapping[str, Any]) -> Entry:
 async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     """The model that is named or loaded, and with which context. One that is not loaded will be, when it is named."""
     found = [e for e in entries(await get(MODELS), await get(MODELS_BEFORE)) if e.kind != "embedding"]
-    used = next((e for e in found if (e.goes_by(endpoint.model) if endpoint.model else e.state == "loaded")), None)
+    used = next((e for e in found if (e.goes_by(endpoint.model) if endpoint.model else e.standing == "loaded")), None)
     if used is None:
         return {}
     facts: Facts = {
         "model": used.instances[0] if used.instances else used.key, "context_length": used.context,
         "trained_context": used.most, "images": used.vision,
-        "details": {"architecture": used.architecture, "quantisation": used.quantisation, "state": used.state},
+        "details": {"architecture": used.architecture, "quantisation": used.quantisation, "state": used.standing},
     }
-    if used.state != "loaded":
+    if used.standing != "loaded":
         facts["notices"] = (notice(
             "LM Studio will load {model} when it is first asked, with the context that is set there. Load it first to "
             "see how long that is.", model=used.key),)
@@ -97,7 +97,7 @@ async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
 async def still_loading(http: Http, model: str) -> bool:
     """Whether the model that a request waits for is not in memory yet. Raises BackendError."""
     used = next((e for e in await _ask(http) if e.goes_by(model)), None)
-    return used is not None and used.state != "loaded"
+    return used is not None and used.standing != "loaded"
 
 
 async def models(http: Http, endpoint: Endpoint) -> tuple[ServerModel, ...]:
@@ -125,7 +125,7 @@ async def unload(http: Http, endpoint: Endpoint, name: str) -> None:
         _check(answer, http, "instance_id")
 
 
-async def _ask(http: Http) -> tuple[Entry, ...]:
+async def _ask(http: Http) -> tuple[Listed, ...]:
     newer = await http.ask(http.address.root + MODELS)
     if newer.status in {401, 403}:
         raise failures.needs_key(http.address.shown, http.key_given, failures.server_words(newer.data))
@@ -134,12 +134,12 @@ async def _ask(http: Http) -> tuple[Entry, ...]:
     return entries(newer, await http.ask(http.address.root + MODELS_BEFORE))
 
 
-def _model(entry: Entry) -> ServerModel:
+def _model(entry: Listed) -> ServerModel:
     details = {"architecture": entry.architecture, "quantisation": entry.quantisation, "size": entry.size,
                "images": entry.vision, "trained_context": entry.most}
-    state = entry.state
+    standing = entry.standing
     return ServerModel(
-        entry.key, "loaded" if state == "loaded" else "loading" if state == "loading" else "unloaded",
+        entry.key, "loaded" if standing == "loaded" else "loading" if standing == "loading" else "unloaded",
         entry.context or entry.most, {k: v for k, v in details.items() if v})
 
 

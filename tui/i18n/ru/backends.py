@@ -22,6 +22,7 @@ CATALOGUE: dict[str, str] = {
         "Запустите llama-server с одной моделью или подключитесь прямо к ней.",
     "llama.cpp server": "сервер llama.cpp",
     "llama-cpp-python server": "сервер llama-cpp-python",
+    "AI Horde": "AI Horde",
     "KoboldCpp": "KoboldCpp",
     "text-generation-webui": "text-generation-webui",
     "TabbyAPI": "TabbyAPI",
