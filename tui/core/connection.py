@@ -65,6 +65,20 @@ class Connection:
         """The profile by id, or the default one. Raises NotFound."""
         return self._library.profile(str(profile_id or self._settings.get("profile")))
 
+    def chosen(self, fields: Mapping[str, Any]) -> str:
+        """The profile of a chat with these fields: its own, else its character's, else "" for the default."""
+        bound = self._settings.get("character_profiles")
+        return str(fields.get("profile") or bound.get(str(fields.get("character") or "")) or "")
+
+    def for_summaries(self, fields: Mapping[str, Any]) -> tuple[str, str]:
+        """The profile that writes a chat's summaries, and the chat's own choice of a format where it holds there: it
+        was chosen for the model that replies."""
+        own, template = self.chosen(fields), str(fields.get("template") or "")
+        wanted = str(self._settings.get("summary_profile") or "")
+        if not wanted or self.profile_of(wanted).id == self.profile_of(own).id:
+            return own, template
+        return wanted, ""
+
     async def link(
         self, profile_id: object = None, on_status: StatusListener | None = None, *, template_id: object = None
     ) -> Link:
@@ -121,7 +135,7 @@ class Connection:
     def is_ready(self, profile_id: object = None) -> bool:
         """Whether a profile's backend answers now, without connecting or loading anything."""
         try:
-            place = self._places.get(_key(self.profile_of(profile_id).backend))
+            place = self._places.get(_key(self._spec(self.profile_of(profile_id))))
         except NotFound:
             return False
         return _state(place) == "ready"
@@ -129,7 +143,7 @@ class Connection:
     def describe(self, profile_id: object = None) -> dict[str, Any]:
         """What the connection screen shows; looks, but does not connect."""
         profile = self.profile_of(profile_id)
-        place = self._places.get(_key(profile.backend))
+        place = self._places.get(_key(self._spec(profile)))
         out: dict[str, Any] = {
             "profile": profile.id, "label": profile.label or profile.id, "kind": profile.backend.get("kind", "auto"),
             "url": without_user(str(profile.backend.get("url", ""))), "model": _model_name(profile),
@@ -157,6 +171,20 @@ class Connection:
         await self._formats.find(profile, place.capabilities, place.backend)   # checked now, and shown from now on
         self._tell()
 
+    def keep_key(self, profile_id: str, where: Mapping[str, str]) -> None:
+        """From now on the key of a profile that names none itself is found there."""
+        kept = {**self._settings.get("profile_keys"), profile_id: ":".join(next(iter(where.items())))}
+        self._settings.set("profile_keys", kept)
+        self._tell()
+
+    def _spec(self, profile: Profile) -> Mapping[str, Any]:
+        """What a profile says of its backend, with the place where its key is kept for it."""
+        kind, _, name = str(self._settings.get("profile_keys").get(profile.id, "")).partition(":")
+        named = any(profile.backend.get(field) for field in ("key_env", "key_file", "keyring"))
+        if named or kind not in ("key_file", "keyring") or profile.backend.get("kind") == "embedded":
+            return profile.backend
+        return {**profile.backend, kind: name}
+
     def forget(self) -> None:
         """Look at the profiles anew; places that no profile needs any more are closed when another opens."""
         self._tell()
@@ -178,8 +206,9 @@ class Connection:
         return facts
 
     async def _ready(self, profile: Profile, on_status: StatusListener | None) -> Place:
-        await self._places.keep_only({_key(p.backend) for p in self._profiles()} | {_key(profile.backend)})
-        return await self._places.ready(_key(profile.backend), self._made_of(profile.backend), on_status)
+        spec = self._spec(profile)
+        await self._places.keep_only({_key(self._spec(p)) for p in self._profiles()} | {_key(spec)})
+        return await self._places.ready(_key(spec), self._made_of(spec), on_status)
 
     def _profiles(self) -> list[Profile]:
         return [i.value for i in self._library.items("profiles") if isinstance(i.value, Profile)]

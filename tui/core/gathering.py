@@ -92,7 +92,7 @@ class Gatherer:
 
     def samplers(self, chat: Chat) -> Samplers:
         """The profile's preset with the chat's own settings over it."""
-        profile = self._connection.profile_of(chat.fields.get("profile"))
+        profile = self._connection.profile_of(self._connection.chosen(chat.fields))
         return self._library.samplers(profile.samplers).with_values(chat.fields.get("samplers") or {})
 
     async def turn(
@@ -180,7 +180,7 @@ class Gatherer:
         return ahead if ahead is not None and len(path) > 1 and path[-2].id == ahead.head else None
 
     def _prompt(self, fields: Mapping[str, Any]) -> PromptPreset:
-        profile = self._connection.profile_of(fields.get("profile"))
+        profile = self._connection.profile_of(self._connection.chosen(fields))
         return self._library.prompt(str(fields.get("prompt") or profile.prompt))
 
     def _card(self, fields: Mapping[str, Any]) -> Card:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tui import paths, resources
+from tui.backends.tables import TABLES
 from tui.domain.card import Card
 from tui.domain.errors import NotFound
 from tui.domain.lore import Lorebook
@@ -103,11 +104,12 @@ class Library:
 
     def problems(self) -> list[Notice]:
         """What is wrong with any file."""
-        return [i.problem for kind in KINDS for i in self.items(kind) if i.problem is not None]
+        return [i.problem for kind in KINDS for i in self.items(kind) if i.problem is not None] + TABLES.problems()
 
     def known_problems(self) -> list[Notice]:
-        """What is wrong with the files that were read so far; reads nothing."""
-        return [i.problem for kind in KINDS if kind in self._read for i in self.items(kind) if i.problem is not None]
+        """What is wrong with the files that were read so far, and with tables of servers; reads no library."""
+        found = [i.problem for kind in KINDS if kind in self._read for i in self.items(kind) if i.problem is not None]
+        return found + TABLES.problems()
 
     def _get(self, kind: str, item_id: str, expected: type[T]) -> T:
         for item in self.items(kind):

@@ -12,6 +12,7 @@ from tui.core.chats import Chats
 from tui.core.dispatch import Handler
 from tui.core.events import EventHub
 from tui.core.library import PRESET_KINDS, Library
+from tui.core.profile_calls import holds
 from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
 from tui.domain.errors import BadInput, NotFound
@@ -119,11 +120,13 @@ class LibraryCalls:
 
     async def presets(self, kind: str) -> dict[str, Any]:
         in_use = self._settings.get("profile") if kind == "profiles" else None
+        bound, kept = self._settings.get("character_profiles"), self._settings.get("profile_keys")
         return {
             "presets": [
                 {
                     "id": i.id, "label": getattr(i.value, "label", "") or i.id, "source": i.source,
                     "problem": _problem(i), "in_use": i.id == in_use,
+                    **(holds(i, bound, kept) if kind == "profiles" else {}),
                 }
                 for i in self._preset_items(kind)
             ]

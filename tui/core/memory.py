@@ -117,15 +117,16 @@ class Memory:
         self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, by: str, *, shorten: bool
     ) -> Summary:
         await self._library.refresh()
+        profile, template = self._connection.for_summaries(tree.fields)
         async with self._connection.using(
-            tree.fields.get("profile"),
-            lambda s: self._status(tree.id, notice=s.notice.to_json(), fraction=s.fraction),
-            template_id=tree.fields.get("template"),
+            profile, lambda s: self._status(tree.id, notice=s.notice.to_json(), fraction=s.fraction),
+            template_id=template,
         ) as link:
             plan = await self._plan(tree, nodes, link, shorten=shorten)
             job.link = link
             text = await self._collect(tree, link, plan)
-        summary = Summary(summary_id, plan.covers, (text,), now_ms(), generation={"by": by})
+        made = {"by": by, "profile": link.profile.id, "model": link.capabilities.model}
+        summary = Summary(summary_id, plan.covers, (text,), now_ms(), generation=made)
         op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
         await self._chats.commit(tree.id, [op], notice("the summary"))
         return summary
@@ -149,7 +150,10 @@ class Memory:
         )
         request = await self._pictures.fill(request, shown_on(tree.path()))
         text, whole = "", WholeCharacters()
-        self._sent.held = ""                      # the chat's own prompt is in the backend's memory no more
+        own = link.place.embedded or link.profile.id == self._connection.profile_of(
+            self._connection.chosen(tree.fields)).id
+        if own:
+            self._sent.held = ""                  # the chat's own prompt is in the backend's memory no more
         async for event in link.backend.complete(request):
             if isinstance(event, Text):
                 text += whole.feed(event.text)
@@ -161,7 +165,8 @@ class Memory:
                     raise event.error
                 if event.reason == "cut":
                     raise Refused(_STOPPED)
-        self._sent.held = text_of(job.pieces) + text
+        if own:
+            self._sent.held = text_of(job.pieces) + text
         if not text.strip():
             raise BackendError(notice("The model wrote no summary."), notice("Write one yourself with /memory."))
         return text.strip()

@@ -9,6 +9,7 @@ from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
 from tui.core.library_calls import LibraryCalls
 from tui.core.model_calls import ModelCalls
+from tui.core.profile_calls import ProfileCalls
 from tui.core.prompt_calls import PromptCalls
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 def register(dispatcher: Dispatcher, core: Core) -> None:
     """Teach `dispatcher` all methods of `core`."""
+    profiles = ProfileCalls(core.connection, core.library, core.settings, core.chats, core.config)
     for calls in (
         ChatCalls(
             core.store, core.chats, core.turns, core.memory, core.gatherer, core.planner, core.library, core.settings,
             core.connection, core.warming,
         ),
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
-        ModelCalls(core.connection, core.library, core.settings),
+        profiles,
+        ModelCalls(core.connection, core.library, core.settings, profiles, core.config),
         LibraryCalls(core.library, core.settings, core.chats, core.events),
         core.pictures,
         core.connection.kept,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from tui.backends.address import without_user
 from tui.core.backend_spec import model_path
 from tui.core.connection import Connection
 from tui.core.dispatch import Handler
-from tui.core.keys import check_key_name
+from tui.core.keys import check_key_name, checked_key
 from tui.core.library import Library
 from tui.core.memory_fit import available_memory, fits
+from tui.core.profile_calls import ProfileCalls, store_key
 from tui.core.settings import SETTINGS, Settings
 from tui.domain.errors import BadInput, NotFound
 from tui.domain.notice import notice
@@ -25,9 +27,13 @@ OWN_PROFILE = "mine"
 
 
 class ModelCalls:
-    """`connection.*`, `models.*`, `profiles.use`, `templates.pin`, `settings.*`."""
+    """`connection.*`, `models.*`, `templates.pin`, `settings.*`."""
 
-    def __init__(self, connection: Connection, library: Library, settings: Settings) -> None:
+    def __init__(
+        self, connection: Connection, library: Library, settings: Settings, profiles: ProfileCalls, config: Path,
+    ) -> None:
+        self._profiles = profiles
+        self._config = config
         self._connection = connection
         self._library = library
         self._settings = settings
@@ -36,30 +42,36 @@ class ModelCalls:
         return {
             "connection.get": self.get, "connection.probe": self.probe, "connection.use": self.use,
             "models.scan": self.scan, "models.load": self.load, "models.unload": self.unload,
-            "profiles.use": self.use_profile, "templates.pin": self.pin,
+            "templates.pin": self.pin,
             "settings.get": self.get_settings, "settings.set": self.set_setting,
         }
 
-    async def get(self, profile: str = "") -> dict[str, Any]:
-        return self._connection.describe(profile or None)
+    async def get(self, profile: str = "", character: str = "") -> dict[str, Any]:
+        """The connection of a profile, else of the one that is bound to the character, else of the default."""
+        return self._connection.describe(self._chosen(profile, character))
+
+    def _chosen(self, profile: str, character: str) -> str:
+        return self._connection.chosen({"profile": profile, "character": character})
 
     async def probe(
-        self, url: str, kind: str = "auto", key_env: str = "", key_file: str = "", model: str = ""
+        self, url: str, kind: str = "auto", key_env: str = "", key_file: str = "", model: str = "", key: str = "",
     ) -> dict[str, Any]:
-        """Look at what answers at an address; nothing is changed."""
+        """Look at what answers at an address; nothing is changed, and a `key` is not kept."""
         await asyncio.to_thread(import_module, "tui.backends.probe")
         from tui.backends.probe import probe
 
         spec = {"url": url, "kind": kind, "key_env": key_env, "key_file": key_file, "model": model}
-        return (await probe(self._connection.endpoint(spec))).to_json()
+        endpoint = self._connection.endpoint(spec)
+        return (await probe(replace(endpoint, api_key=checked_key(key)) if key else endpoint)).to_json()
 
     async def use(
         self, kind: str, model: str = "", url: str = "", key_env: str = "", key_file: str = "", mode: str = "",
-        context_length: int = 0, template: str = "auto",
+        context_length: int = 0, template: str = "auto", key: str = "",
     ) -> dict[str, Any]:
-        """Make a model or a server the default: written to a profile of its own. The starter has one that ships."""
+        """Make a model or a server the default: written to a profile of its own. The starter has one that ships. A
+        `key` goes into a file of mode 0600, which the profile names."""
         if kind == "embedded" and model in ("", "starter"):
-            return await self.use_profile("starter")
+            return await self._profiles.use("starter")
         if kind == "embedded" and not Path(model).expanduser().is_file():
             raise NotFound(notice("There is no model file {file}.", file=model), notice("Check the path."))
         if context_length < 0:
@@ -67,6 +79,8 @@ class ModelCalls:
         if kind != "embedded" and not url:
             raise BadInput(notice("A server needs an address."), field="url")
         check_key_name({"key_env": key_env})
+        if key and kind != "embedded":
+            key_env, key_file = "", store_key(self._config, OWN_PROFILE, key)["key_file"]
         backend = {
             "kind": kind, "model": str(model_path(model)) if kind == "embedded" else model, "url": url,
             "key_env": key_env, "key_file": key_file, "mode": mode, "context_length": context_length,
@@ -77,7 +91,7 @@ class ModelCalls:
         )
         written = write_profile(profile)
         await self._library.change("profiles", lambda folder: folder.save(OWN_PROFILE, ".yaml", written, replace=True))
-        return await self.use_profile(OWN_PROFILE)
+        return await self._profiles.use(OWN_PROFILE)
 
     async def scan(self, folders: list[str] | None = None) -> dict[str, Any]:
         """GGUF files in the usual folders and in `folders`."""
@@ -94,20 +108,13 @@ class ModelCalls:
             ]
         }
 
-    async def load(self, profile: str = "") -> dict[str, Any]:
-        await self._connection.link(profile or None)
-        return self._connection.describe(profile or None)
+    async def load(self, profile: str = "", character: str = "") -> dict[str, Any]:
+        chosen = self._chosen(profile, character)
+        await self._connection.link(chosen)
+        return self._connection.describe(chosen)
 
     async def unload(self) -> dict[str, Any]:
         return {"unloaded": await self._connection.unload()}
-
-    async def use_profile(self, id: str) -> dict[str, Any]:  # noqa: A002
-        """Make a profile the default. A chat's own choice is set with `chats.set`."""
-        self._library.profile(id)
-        self._settings.set("profile", id)
-        self._settings.set("chosen", True)
-        self._connection.forget()
-        return {"connection": self._connection.describe()}
 
     async def pin(self, template: str) -> dict[str, Any]:
         await self._connection.pin(template)

@@ -56,7 +56,7 @@ class PromptCalls:
         tree = await self._chats.get(chat)
         path, asked = await self._asked(tree, tree.path(head), text, kind)
         async with self._connection.using(
-            tree.fields.get("profile"), template_id=tree.fields.get("template")
+            self._connection.chosen(tree.fields), template_id=tree.fields.get("template")
         ) as link:
             clock = datetime.datetime.now().astimezone()
             prepared = await self._planner.prepare(tree, path, link, asked=asked, clock=clock)

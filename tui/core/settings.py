@@ -31,6 +31,9 @@ SETTINGS: Mapping[str, Setting] = {
     "persona_name": Setting(str, "Guest"),                # what {{user}} stands for
     "persona_description": Setting(str, ""),
     "profile": Setting(str, "starter"),                   # the profile of chats that name none
+    "character_profiles": Setting(dict, {}),              # profile id by character, for chats that name none
+    "profile_keys": Setting(dict, {}),                    # where the key of a profile is kept: key_file:…, keyring:…
+    "summary_profile": Setting(str, ""),                  # the profile that writes summaries; "": that of the chat
     "chosen": Setting(bool, False),                       # whether the first-run screen was answered
     "unload_minutes": Setting(float, 30.0, 0.0, 10_000.0),  # an idle model leaves memory after this; 0: never
     "exit_minutes": Setting(float, 30.0, 0.0, 10_000.0),    # a core in the background that nobody needs ends; 0: never
@@ -39,6 +42,7 @@ SETTINGS: Mapping[str, Setting] = {
     "persona_lorebooks": Setting(list, []),               # books that go with the person
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
     "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked
+    "model_folders": Setting(list, []),                   # further folders in which models are looked for
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
 }
 

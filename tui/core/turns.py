@@ -200,7 +200,7 @@ class Turns:
         await self._chats.held.catch_up(place.chat)
         await self._refresh_card(tree)
         async with self._connection.using(
-            tree.fields.get("profile"),
+            self._connection.chosen(tree.fields),
             lambda s: self._status(reply, "loading", notice=s.notice.to_json(), fraction=s.fraction),
             template_id=tree.fields.get("template"),
         ) as link:

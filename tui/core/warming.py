@@ -96,10 +96,10 @@ class Warming:
         tree = await self._chats.get(chat)
         if self._done == (chat, tree.head, tree.updated_ms, self._sent.held):
             return
-        if not self._connection.is_ready(tree.fields.get("profile")):
+        if not self._connection.is_ready(self._connection.chosen(tree.fields)):
             return
         async with self._connection.using(
-            tree.fields.get("profile"), template_id=tree.fields.get("template")
+            self._connection.chosen(tree.fields), template_id=tree.fields.get("template")
         ) as link:
             if not link.capabilities.warm:
                 return
