@@ -137,8 +137,15 @@ class Memory:
         held = held or self.current
         if self._flag.is_set:
             raise Aborted
-        while (result := self.context.decode(tokens, held.number, len(held.tokens))) == 1 and self._make_room([held]):
-            pass
+        try:
+            while (
+                (result := self.context.decode(tokens, held.number, len(held.tokens))) == 1 and self._make_room([held])
+            ):
+                pass
+        except EngineError:                       # a picture that cannot be opened: what came before it may be there
+            if not (self.context.cuts and self.context.cut_back(held.number, len(held.tokens))):
+                self._fall_back(held, len(held.tokens))
+            raise
         self._decoded(result, {held: list(tokens)})
 
     def decode_many(self, entries: Sequence[tuple[Held, int]]) -> None:

@@ -197,11 +197,10 @@ class EmbeddedEngine:
         """Hand the job to the worker once there is one."""
         try:
             session = await self._ready(job.put)
+            if not job.finished:
+                session.begin(job, shift=self._shifts(job.request))
         except TraktirError as error:
             job.finish(Finish("error", error=error))
-            return
-        if not job.finished:
-            session.begin(job, shift=self._shifts(job.request))
 
     def _shifts(self, request: CompletionRequest) -> bool:
         return request.shift or self.settings.cache_shift

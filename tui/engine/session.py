@@ -73,9 +73,10 @@ class Session:
 
     def begin(self, job: Job, *, shift: bool) -> None:
         """Hand a reply to the worker."""
+        message = protocol.request_to_json(job.request, shift=shift)
         self._jobs[job.request.id] = job
         self._show(job.request)
-        self._worker.send(protocol.request_to_json(job.request, shift=shift))
+        self._worker.send(message)
 
     def abort(self, request_id: str) -> bool:
         """Call a reply off; False when it is not in the worker's hands."""
