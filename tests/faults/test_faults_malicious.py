@@ -13,7 +13,20 @@ from typing import Any
 
 import pytest
 from attacks import DOCUMENTS, HEADS, JSON_HEAD, PACKED, STREAMS, drip, endless, packed, reset
-from scripted import SSE, STALL, Handler, ScriptedServer, answer, as_koboldcpp, as_openai, chat_chunk, play
+from dialects import VOICES
+from scripted import (
+    NDJSON,
+    SSE,
+    STALL,
+    Handler,
+    ScriptedServer,
+    answer,
+    as_koboldcpp,
+    as_openai,
+    chat_chunk,
+    json_line,
+    play,
+)
 
 CLIENT = Path(__file__).parent / "attacked_client.py"
 #: What a terminal obeys: C0 but newline and tab, DEL, C1; what turns the direction of writing; halves of characters.
@@ -337,3 +350,59 @@ async def test_reading_ahead(client: AttackedClient, scripted_server: ScriptedSe
     scripted_server.on("POST /completion", attack)
     seen = await client.ask(url=scripted_server.url, do="warm", kind="llamacpp")
     assert (seen["error"], seen["warmed"]) == ("", 0)
+
+
+# ---- on the wires that are no event streams ----------------------------------------------------------------------
+
+_ONCE = json_line({"response": "Once"})
+#: Streams of lines that begin with a word and go on badly, with the reason of the end.
+LINES: dict[str, tuple[Handler, str]] = {
+    "a line without end": (endless(NDJSON + _ONCE, b"x"), "cut"),
+    "blank lines": (endless(NDJSON + _ONCE, b"\n"), "cut"),
+    "objects of nothing": (endless(NDJSON + _ONCE, b"{}\n"), "cut"),
+    "words without end": (endless(NDJSON + _ONCE, json_line({"response": " more" * 10})), "length"),
+    "thoughts without end": (endless(NDJSON + _ONCE, json_line({"thinking": "hm " * 20})), "length"),
+    "lists in a line": (play(NDJSON, _ONCE, b"[" + b"[]," * 349_000 + b"1]\n"), "cut"),
+    "a line 100,000 deep": (play(NDJSON, _ONCE, b"[" * 100_000 + b"\n"), "cut"),
+    "a drip of blank lines": (drip(NDJSON + _ONCE, b"\n"), "cut"),
+    "figures beyond all figures": (
+        play(NDJSON, _ONCE, b'{"response":"","done":true,"done_reason":[7],"eval_count":1e999,"eval_duration":-1,'
+                            b'"prompt_eval_count":NaN,"logprobs":{"x":1}}\n'), "stop"),
+    "a reset": (reset(NDJSON, _ONCE, b"\n"), "cut"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+async def test_in_the_middle_of_lines(client: AttackedClient, scripted_server: ScriptedServer, name: str) -> None:
+    voice = next(v for v in VOICES if v.name == "ollama")
+    attack, reason = LINES[name]
+    voice.install(scripted_server, attack)
+    seen = await client.ask(url=scripted_server.url, do="reply", limits=LONG if reason == "length" else LIMITS)
+    assert seen["begins"].startswith("Once"), seen
+    assert (seen["reason"], seen["finishes"]) == (reason, 1), seen
+    assert seen["text"] + seen["thoughts"] <= 50 * 64 + 16_384
+
+
+_JOB = "/api/v2/generate/text/status/job"
+_HASTY = {"polling.SUBMIT_SECONDS": 0.4, "polling.CANCEL_SECONDS": 0.2, "polling.MOST_LAPSES": 1}
+SOME = ("JSON without end", "objects as many as are taken", "JSON 100,000 deep", "integers of thousands of digits",
+        "silence", "markup without end", "a header of a gigabyte", "a reset at once")
+
+
+@pytest.mark.parametrize("stage", ["receipt", "status", "taking back"])
+@pytest.mark.parametrize("name", SOME)
+async def test_a_horde_of_attackers(
+    client: AttackedClient, scripted_server: ScriptedServer, name: str, stage: str
+) -> None:
+    attack = (HEADS | DOCUMENTS)[name]
+    scripted_server.on("GET /api/v2/status/models?type=text", answer([]))
+    scripted_server.on("GET /api/v2/workers?type=text", answer([]))
+    scripted_server.on("POST /api/v2/generate/text/async",
+                       attack if stage == "receipt" else answer({"id": "job"}, "202 Accepted"))
+    scripted_server.on(f"GET {_JOB}", attack if stage == "status" else answer({"done": False, "is_possible": False}))
+    scripted_server.on(f"DELETE {_JOB}", attack if stage == "taking back" else answer({}))
+    seen = await client.ask(url=scripted_server.url, do="reply", kind="horde", limits=FIRST | {"poll": 0.01},
+                            patches=QUICK | _HASTY)
+    assert (seen["reason"], seen["text"], seen["finishes"]) == ("error", 0, 1), seen
+    assert scripted_server.url in seen["error"]
+    assert len([r for r in scripted_server.requests if r.method == "POST"]) <= 4
