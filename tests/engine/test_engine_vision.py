@@ -21,7 +21,7 @@ from tui.engine.vision import stand_ins, words
 pytest.importorskip("gguf")
 pytest.importorskip("numpy")
 
-from vision_models import png, write_projector
+from vision_models import png, write_dynamic_projector, write_mrope_model, write_projector
 
 GREEDY = Samplers(temperature=0, repetition_penalty=1.2, dry_multiplier=0.8)
 #: Tokens that the projector of `vision_models` makes of any picture.
@@ -189,3 +189,39 @@ def test_stand_ins_are_of_one_picture_alone() -> None:
 async def test_text_comes_out(eyes: EmbeddedEngine) -> None:
     events = await collect(eyes, about(image(5)))
     assert any(isinstance(event, Text) for event in events)
+
+
+@pytest.fixture
+def wide_eyes(make_engine: Callable[..., EmbeddedEngine], tmp_path: Path, starter: Path) -> EmbeddedEngine:
+    """A model whose positions have two dimensions in a picture (M-RoPE), where a picture takes many tokens and few
+    positions."""
+    model = write_mrope_model(tmp_path / "mrope.gguf", starter)
+    projector = write_dynamic_projector(tmp_path / "mmproj.gguf", 64)
+    return make_engine(model, settings=EngineSettings(mmproj=str(projector), n_ctx=1024))
+
+
+async def test_a_picture_of_many_tokens_and_few_positions(wide_eyes: EmbeddedEngine) -> None:
+    large = image(data=png(280, 224))
+    small, [tokens] = image(2), await wide_eyes.picture_tokens([(280, 224)])
+    assert tokens >= 80, "ten by eight squares, and their marks"
+    text, first = await reply(wide_eyes, about(large))
+    _, without = await reply(wide_eyes, about(name="without"))
+    assert first.usage.prompt_tokens == (without.usage.prompt_tokens or 0) + tokens
+    again_text, again = await reply(wide_eyes, about(large, name="again"))
+    assert again_text == text
+    assert (again.usage.cached_tokens or 0) > 10
+    _, further = await reply(wide_eyes, about(large, small, name="two"))
+    assert further.error is None
+    fresh_text, _ = await reply(wide_eyes, about(large, name="back"))
+    assert fresh_text == text, "cut back behind a picture, the positions are right"
+
+
+async def test_cells_are_what_is_counted_against_the_window(wide_eyes: EmbeddedEngine) -> None:
+    many = tuple(image(data=png(280, 224, seed=n)) for n in range(14))
+    _, finish = await reply(wide_eyes, about(*many))
+    assert finish.error is not None
+    assert finish.error.details["kind"] == "too_long"
+    _, finish = await reply(wide_eyes, replace(about(*many[:9], name="nine"), max_tokens=2000))
+    assert finish.error is None
+    used = (finish.usage.prompt_tokens or 0) + (finish.usage.completion_tokens or 0)
+    assert used <= 1024 + 1

@@ -62,7 +62,7 @@ def _layers() -> dict[str, tuple[int, ...]]:
 
 def _write(writer: gguf.GGUFWriter, weights: dict[str, tuple[int, ...]], chance: np.random.Generator) -> None:
     for name, shape in weights.items():
-        norm = name.endswith(("ln.weight", "ln1.weight", "ln2.weight"))
+        norm = name.endswith(("ln.weight", "ln1.weight", "ln2.weight", "norm.weight"))
         writer.add_tensor(name, (np.ones(shape) if norm else chance.normal(0, .3, shape)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -81,3 +81,64 @@ def png(width: int = 64, height: int = 48, seed: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
     )
+
+
+def write_dynamic_projector(path: Path, width: int) -> Path:
+    """A projector of Qwen2-VL's kind: as many tokens as a picture has squares of 28 pixels, placed in two
+    dimensions."""
+    chance = np.random.default_rng(11)
+    writer = gguf.GGUFWriter(path, "clip")
+    _head(writer, "qwen2vl_merger", width)
+    patch = (_WIDTH, 3, _PATCH, _PATCH)
+    weights = {
+        "v.patch_embd.weight": patch, "v.patch_embd.weight.1": patch,
+        "v.post_ln.weight": (_WIDTH,), "v.post_ln.bias": (_WIDTH,),
+        "mm.0.weight": (4 * _WIDTH, 4 * _WIDTH), "mm.0.bias": (4 * _WIDTH,),
+        "mm.2.weight": (width, 4 * _WIDTH), "mm.2.bias": (width,),
+    }
+    _write(writer, weights | _layers(), chance)
+    return path
+
+
+def write_mrope_model(path: Path, like: Path) -> Path:
+    """A language model of Qwen2-VL's family with random weights and the vocabulary of `like`: 64 wide, two layers."""
+    chance = np.random.default_rng(5)
+    writer = gguf.GGUFWriter(path, "qwen2vl")
+    tokens = _copy_vocabulary(writer, like)
+    writer.add_context_length(4096)
+    writer.add_embedding_length(64)
+    writer.add_block_count(2)
+    writer.add_feed_forward_length(128)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_dimension_sections([2, 3, 3, 0])
+    weights: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (tokens, 64), "output.weight": (tokens, 64), "output_norm.weight": (64,),
+    }
+    for layer in range(2):
+        weights |= {
+            f"blk.{layer}.attn_norm.weight": (64,), f"blk.{layer}.ffn_norm.weight": (64,),
+            f"blk.{layer}.attn_q.weight": (64, 64), f"blk.{layer}.attn_q.bias": (64,),
+            f"blk.{layer}.attn_k.weight": (32, 64), f"blk.{layer}.attn_k.bias": (32,),
+            f"blk.{layer}.attn_v.weight": (32, 64), f"blk.{layer}.attn_v.bias": (32,),
+            f"blk.{layer}.attn_output.weight": (64, 64), f"blk.{layer}.ffn_gate.weight": (128, 64),
+            f"blk.{layer}.ffn_up.weight": (128, 64), f"blk.{layer}.ffn_down.weight": (64, 128),
+        }
+    _write(writer, weights, chance)
+    return path
+
+
+def _copy_vocabulary(writer: gguf.GGUFWriter, like: Path) -> int:
+    """The tokenizer of another model; how many tokens it has."""
+    tokens = 0
+    for name, field in gguf.GGUFReader(like).fields.items():
+        if not name.startswith("tokenizer."):
+            continue
+        value = field.contents()
+        if field.types[0] == gguf.GGUFValueType.ARRAY:
+            writer.add_array(name, value)
+        else:
+            writer.add_key_value(name, value, field.types[0])
+        tokens = len(value) if name == "tokenizer.ggml.tokens" else tokens
+    return tokens
