@@ -168,7 +168,8 @@ async def test_tabby_loads_with_progress(scripted_server: ScriptedServer, connec
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (play(SSE, event({"error": {"message": "Out of memory.", "trace": "…"}})), "could not load other.*Out of memory"),
+        (play(SSE, event({"error": {"message": "Out of memory.", "trace": "…"}})),
+         "could not load other.*Out of memory"),
         (play(SSE, event({"module": 1, "modules": 4, "status": "processing"})), "could not load other"),
         (answer({"detail": "Invalid key"}, "401 Unauthorized"), "only its administrator"),
         (play(SSE, b"x" * (3 << 20)), "answer without end"),

@@ -156,7 +156,8 @@ def _openai_usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage
     if cached is None:
         cached = whole(usage.get("prompt_cache_hit_tokens"))
     completion = whole(usage.get("completion_tokens"))
-    return Usage(prompt, cached, completion if completion is not None else whole(timings.get("predicted_n")))
+    completion = completion if completion is not None else whole(timings.get("predicted_n"))
+    return Usage(prompt, cached, completion, cost=_number(usage.get("cost")))
 
 
 def finish_word(reason: Any) -> str:

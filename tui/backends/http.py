@@ -24,7 +24,7 @@ import httpx
 
 from tui.backends import failures
 from tui.backends.address import KNOWN_HOSTS, Address
-from tui.backends.agent import horde_headers
+from tui.backends.agent import TITLE, horde_headers
 from tui.backends.bounded import MAX_PARTS, parse_json
 from tui.backends.guard import GuardedTransport
 from tui.backends.redaction import Redaction, credentials
@@ -226,6 +226,8 @@ def _headers(endpoint: Endpoint, address: Address) -> dict[str, str]:
         headers |= horde_headers(key)
     elif key:
         headers["Authorization"] = f"Bearer {key}"
+    if "openrouter" in {endpoint.kind, KNOWN_HOSTS.get(address.host)}:
+        headers |= TITLE
     headers |= endpoint.headers
     for name, value in headers.items():
         if not (name.isascii() and value.isascii() and value.isprintable()):

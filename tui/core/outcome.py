@@ -42,7 +42,7 @@ def record(prepared: Prepared, finish: Finish, seconds: float) -> dict[str, Any]
         "seed": finish.seed, "samplers": prepared.samplers.to_json(), "finish": finish.reason,
         "stop_string": finish.stop_string, "prompt_tokens": finish.usage.prompt_tokens or prepared.prompt_tokens,
         "cached_tokens": finish.usage.cached_tokens, "completion_tokens": finish.usage.completion_tokens,
-        "ttft_ms": finish.ttft_ms, "tokens_per_second": finish.tokens_per_second,
+        "cost": finish.usage.cost, "ttft_ms": finish.ttft_ms, "tokens_per_second": finish.tokens_per_second,
         "seconds": round(seconds, 3), "context": link.context,
         "expected_reuse": prepared.plan.expected_reuse, "first_change": prepared.plan.first_change,
         "miss": cache_miss(prepared, finish), "dropped": list(finish.dropped), "clamped": dict(finish.clamped),
