@@ -23,6 +23,7 @@ from tui.core.methods import register
 from tui.core.pictures import Pictures
 from tui.core.planning import Planner
 from tui.core.prompt_formats import PromptFormats
+from tui.core.pulls import Pulls
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
 from tui.core.turns import Turns
@@ -68,7 +69,7 @@ class Core:
             self.chats, self.planner, self.library, self.connection, self.events, self.sent, self.pictures
         )
         self.warming = Warming(
-            self.chats, self.gatherer, self.planner, self.connection, self.sent, self.settings, self.busy,
+            self.chats, self.gatherer, self.planner, self.connection, self.sent, self.settings, self.writing,
             self.pictures,
         )
         self.afterwards = Afterwards(store, self.gatherer, self.memory, self.sent, self.warming, self.settings)
@@ -76,6 +77,7 @@ class Core:
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
             self.afterwards, attached=lambda: self.attached, pictures=self.pictures,
         )
+        self.pulls = Pulls(self.events)
         self._told: set[str] = set()
         self._dispatcher = Dispatcher()
         register(self._dispatcher, self)
@@ -109,6 +111,10 @@ class Core:
         return self.events.subscribe(listener)
 
     def busy(self) -> bool:
+        """Whether something is being generated or downloaded."""
+        return self.writing() or self.pulls.busy()
+
+    def writing(self) -> bool:
         """Whether something is being generated."""
         return self.turns.busy() or self.memory.busy()
 
@@ -129,7 +135,7 @@ class Core:
     async def close(self) -> None:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
-        await asyncio.gather(self.turns.close(), self.memory.close())
+        await asyncio.gather(self.turns.close(), self.memory.close(), self.pulls.close())
         await self.afterwards.close()
         await self.connection.close()
         await asyncio.to_thread(self.sandbox.close)
@@ -145,7 +151,7 @@ class Core:
             await asyncio.sleep(_HOUSEKEEPING)
             try:
                 await self.chats.held.catch_up_all()
-                if not self.busy():
+                if not self.writing():
                     await self.connection.unload_idle()
                     collecting.tidy() if self.attached else collecting.tidy_all()
             except TraktirError as error:         # tried again next time

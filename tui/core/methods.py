@@ -9,6 +9,7 @@ from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
 from tui.core.library_calls import LibraryCalls
 from tui.core.model_calls import ModelCalls
+from tui.core.model_files import ModelFiles
 from tui.core.profile_calls import ProfileCalls
 from tui.core.prompt_calls import PromptCalls
 
@@ -27,6 +28,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         profiles,
         ModelCalls(core.connection, core.library, core.settings, profiles, core.config),
+        ModelFiles(core.settings, core.pulls),
         LibraryCalls(core.library, core.settings, core.chats, core.events),
         core.pictures,
         core.connection.kept,

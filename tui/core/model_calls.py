@@ -14,7 +14,6 @@ from tui.core.connection import Connection
 from tui.core.dispatch import Handler
 from tui.core.keys import check_key_name, checked_key
 from tui.core.library import Library
-from tui.core.memory_fit import available_memory, fits
 from tui.core.profile_calls import ProfileCalls, store_key
 from tui.core.settings import SETTINGS, Settings
 from tui.domain.errors import BadInput, NotFound
@@ -41,7 +40,7 @@ class ModelCalls:
     def handlers(self) -> dict[str, Handler]:
         return {
             "connection.get": self.get, "connection.probe": self.probe, "connection.use": self.use,
-            "models.scan": self.scan, "models.load": self.load, "models.unload": self.unload,
+            "models.load": self.load, "models.unload": self.unload,
             "templates.pin": self.pin,
             "settings.get": self.get_settings, "settings.set": self.set_setting,
         }
@@ -92,21 +91,6 @@ class ModelCalls:
         written = write_profile(profile)
         await self._library.change("profiles", lambda folder: folder.save(OWN_PROFILE, ".yaml", written, replace=True))
         return await self._profiles.use(OWN_PROFILE)
-
-    async def scan(self, folders: list[str] | None = None) -> dict[str, Any]:
-        """GGUF files in the usual folders and in `folders`."""
-        from tui.engine.discover import scan
-
-        extra = [Path(f).expanduser() for f in folders or ()]
-        found = await asyncio.to_thread(scan, extra)
-        free = available_memory()
-        return {
-            "models": [
-                {"path": str(m.path), "name": m.name, "size": m.size, "place": m.place, "parts": m.parts,
-                 "fits": None if free is None else fits(m.size, free)}
-                for m in found
-            ]
-        }
 
     async def load(self, profile: str = "", character: str = "") -> dict[str, Any]:
         chosen = self._chosen(profile, character)

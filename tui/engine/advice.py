@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tui.domain.notice import Notice, notice
-from tui.engine.fit import Load, Needs, Weights, cache_bytes, longest_context, most_layers, needs
+from tui.engine.fit import Load, Needs, Weights, cache_bytes, describe, longest_context, most_layers, needs
 from tui.engine.gguf import GgufInfo
 from tui.engine.measures import Measures
 from tui.engine.room import Room
 from tui.engine.settings import BATCH_CPU, BATCH_GPU, DEFAULT_CONTEXT, EngineSettings
-from tui.engine.stretch import Stretch, plan, rope_of
+from tui.engine.stretch import Rope, Stretch, plan, rope_of
 
 #: As in `tui.engine.opening`: prompts held side by side, sequences beside them, and of free memory what may go into
 #: holding more than one whole window.
@@ -61,15 +61,28 @@ class Fit:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has to be known of a model for all this."""
+
+    rope: Rope
+    measures: Measures
+    weights: Weights
+
+
+def facts_of(info: GgufInfo) -> Facts:
+    """Of a file's description. Raises BadInput for a damaged part."""
+    return Facts(rope_of(info), *describe(info))
+
+
 def usual_context(measures: Measures) -> int:
     """The context that a model gets when nobody asks for one."""
     return min(measures.trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
 
 
-def fit(
-    info: GgufInfo, measures: Measures, weights: Weights, room: Room, settings: EngineSettings | None = None,
-) -> Fit:
+def fit(facts: Facts, room: Room, settings: EngineSettings | None = None) -> Fit:
     """How the model would be loaded here with `settings`, and what that takes."""
+    measures, weights = facts.measures, facts.weights
     settings = settings or EngineSettings()
     context = settings.n_ctx or usual_context(measures)
     gpu = bool(room.gpus) and settings.n_gpu_layers != 0
@@ -83,7 +96,7 @@ def fit(
         most = most_layers(measures, weights, load, room.gpu)
         load = replace(load, gpu_layers=min(most, settings.n_gpu_layers) if settings.n_gpu_layers > 0 else most)
     longest = 0 if room.main is None else longest_context(measures, weights, load, room.main, max(room.gpu, 0))
-    stretch = plan(rope_of(info), context, settings)
+    stretch = plan(facts.rope, context, settings)
     need = needs(measures, weights, load)
     verdict = _verdict(need, room)
     advice = _advice(measures, weights, load, need, room, longest, all_layers)
@@ -92,14 +105,13 @@ def fit(
     return Fit(held, needs(measures, weights, held), room, stretch, verdict, advice, all_layers, windows, longest)
 
 
-def fits_at(
-    info: GgufInfo, measures: Measures, weights: Weights, room: Room, contexts: Sequence[int] = CONTEXTS,
-) -> list[Fit]:
+def fits_at(facts: Facts, room: Room, contexts: Sequence[int] = CONTEXTS) -> list[Fit]:
     """The model at the contexts that are of interest: up to four times what it was trained for."""
-    most = 4 * measures.trained if measures.trained else max(contexts)
-    usual = usual_context(measures)
+    trained = facts.measures.trained
+    most = 4 * trained if trained else max(contexts)
+    usual = usual_context(facts.measures)
     chosen = sorted({usual, *(context for context in contexts if usual <= context <= most)})
-    return [fit(info, measures, weights, room, EngineSettings(n_ctx=context)) for context in chosen]
+    return [fit(facts, room, EngineSettings(n_ctx=context)) for context in chosen]
 
 
 def _windows(measures: Measures, load: Load, room: Room, settings: EngineSettings) -> int:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 
 from tui import paths
@@ -125,7 +125,8 @@ def _beside(model: Path, projectors: Iterable[Path]) -> Path | None:
 
     def alike(path: Path) -> tuple[int, str]:
         plain = path.name.lower().replace("mmproj-", "").replace("mmproj", "")
-        return -len(commonprefix([plain, model.name.lower()])), path.name
+        common = takewhile(lambda pair: pair[0] == pair[1], zip(plain, model.name.lower(), strict=False))
+        return -sum(1 for _ in common), path.name
 
     return min(near, key=alike, default=None)
 

@@ -124,7 +124,7 @@ class Service:
     def _stop(self, params: dict[str, Any]) -> dict[str, Any]:
         if self.core.busy() and not params.get("force"):
             raise Refused(
-                notice("A reply is being written."),
+                notice("A reply is being written, or a model is being downloaded."),
                 notice("Wait for it, or stop the core all the same with: traktir stop --force"),
                 busy=True,
             )

@@ -78,6 +78,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("samplers", ("сэмплеры",), mark("Choose sampler values; with a preset's name, at once."), "[NAME]"),
     Command("set", ("задать",), mark("Set one sampler value of this chat."), "NAME VALUE", SAMPLER_NAMES),
     Command("model", ("модель",), mark("Connection and model; with a path, use that GGUF file."), "[PATH]"),
+    Command("pull", ("скачать",), mark("Download a model from the Hugging Face hub: maker/repository:quantisation."),
+            "[REPO[:QUANT]]"),
     Command("connect", ("подключить", "сервер"), mark("Connect to a server."), "[URL]"),
     Command("load", ("загрузить",), mark("Load the model now.")),
     Command("unload", ("выгрузить",), mark("Take the model out of memory.")),

@@ -257,6 +257,17 @@ async def _model(app: App[Any], rest: str) -> None:
     _say(app, "The model is now {name}; it loads with the next turn.", name=Path(rest).name)
 
 
+async def _pull(app: App[Any], rest: str) -> None:
+    """Begin a download, or show what a repository has; without a name, models and downloads."""
+    if not rest:
+        host(app).open_screen("models")
+    elif ":" not in rest.rpartition("/")[2]:
+        host(app).open_screen("hub", name=rest)
+    else:
+        pull = (await link(app).call("models.pull", repo=rest))["pull"]
+        _say(app, "{name} is being downloaded; /pull shows how far it is.", name=f"{pull['repo']}:{pull['quant']}")
+
+
 async def _connect(app: App[Any], rest: str) -> None:
     host(app).open_screen("server", url=rest)
 
@@ -416,6 +427,7 @@ DEEDS: Mapping[str, Deed] = {
     "samplers": _samplers,
     "set": _set,
     "model": _model,
+    "pull": _pull,
     "connect": _connect,
     "load": _load,
     "unload": _unload,

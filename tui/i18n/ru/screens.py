@@ -243,9 +243,6 @@ CATALOGUE: dict[str, str] = {
     "not in this branch": "не в этой ветке",
     "A model file": "Файл модели",
     "use": "взять",
-    "type to search, or a path to a .gguf file or a folder": "поиск, или путь к файлу .gguf или папке",
-    "No GGUF file was found in the usual folders. Type the path of one, or of a folder to look in.":
-        "В обычных папках файлов GGUF нет. Наберите путь к файлу или к папке, где искать.",
     "Use the file {file}": "Взять файл {file}",
     "Look in the folder {file}": "Искать в папке {file}",
     "Taking {file} into use…": "Беру {file}…",

@@ -19,6 +19,7 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "connection": ("connection", "Connection", {}),
     "server": ("server", "ServerPage", {}),
     "models": ("models", "ModelChoice", {}),
+    "hub": ("modelpages", "HubPage", {}),
     "inspector": ("inspector", "Inspector", {}),
     "difference": ("inspector", "Inspector", {"view": "difference"}),
     "trace": ("inspector", "Inspector", {"view": "lore"}),
