@@ -3,6 +3,12 @@ table of quirks (backends specification, section 3) that it is for; rows 1 to 9,
 test_faults_streams.py.
 
 Elsewhere, because one kind of server or none is concerned:
+  the AI Horde, which is asked after its text: tests/backends/test_backends_horde.py, and here
+              test_faults_malicious.py::test_a_horde_of_attackers
+  row 5, 34   tests/backends/test_backends_switching.py (text-generation-webui without a model, under another name)
+  row 12      tests/backends/test_backends_ollama.py (what is asked for, what is cut all the same)
+  row 14, 35  tests/backends/test_backends_switching.py (LM Studio's lists, a model that loads)
+  row 20      tests/backends/test_backends_polled.py (KoboldCpp behind a tunnel that holds its stream back)
   row 15, 16  tests/backends/test_backends_real.py::test_the_prompt_is_reused_and_said_so,
               tests/backends/test_backends_tokens.py (what a model's memory allows, by its name)
   row 21, 30  tests/backends/test_backends_sampling.py (bounds and spellings of every sampler for every kind)
@@ -177,6 +183,7 @@ async def test_row_18_other_refusals_are_not_repeated(
 ) -> None:
     for number, status in enumerate(FINAL, 1):
         scripted_server.on(voice.route, voice.refusal(status, "Not like this."))
+        scripted_server.on("POST /api/v1/generate", voice.refusal(status, "Not like this."))   # KoboldCpp's, unstreamed
         told = await tell(backend, id=status)
         assert (told.text, told.finish.reason, len(scripted_server.asked(voice.path))) == ("", "error", number)
         assert "Not like this." in told.error or "needs a key" in told.error

@@ -260,7 +260,8 @@ class RemoteBackend:
         if came_at_once(reply):
             finish = replace(finish, tokens_per_second=None)
             if call.wire == "koboldcpp":
-                self._target, found = replace(target, polled=True), (*found, koboldcpp.will_be_asked())
+                self._target = self._last = replace(target, polled=True)
+                found = (*found, koboldcpp.will_be_asked())
         if _started_chat(request, target) and not target.hands_over and not run.lessons:
             found = (*found, asked_in_words(self.address.shown))
         return replace(finish, notices=(*finish.notices, *found, *run.lessons))
@@ -292,6 +293,8 @@ class RemoteBackend:
     def _refused(self, refusal: Rejected) -> Finish:
         if refusal.error.details.get("status") == 404:
             self._target = None                                 # not the server it was
+            if self._last is not None:
+                self._last = replace(self._last, polled=False)  # its stream was not what failed
         return Finish("error", error=refusal.error)
 
     async def _reach(self) -> Target:
