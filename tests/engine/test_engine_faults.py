@@ -49,11 +49,11 @@ def injected(folder: Path, code: str) -> dict[str, str]:
 #: A fault like the one of llama.cpp's AMX kernels: the first decode of a model with extra buffer types crashes.
 CRASH_WITH_EXTRA_BUFFERS = """
 import ctypes
-from tui.engine import bindings
+from tui.engine import bindings, bindings_memory
 load = bindings.Model.load
 def watched(path, *, extra_bufts=True, **more):
     if extra_bufts:
-        bindings.Context.decode = lambda self, tokens: ctypes.string_at(0)
+        bindings_memory.Context.decode = lambda self, *more: ctypes.string_at(0)
     return load(path, extra_bufts=extra_bufts, **more)
 bindings.Model.load = staticmethod(watched)
 """
@@ -188,7 +188,7 @@ async def test_a_memory_that_gives_nothing_back_is_read_anew(
     make_engine: Callable[..., EmbeddedEngine], tmp_path: Path,
 ) -> None:
     """As recurrent models do; the reply is the same, and nothing is said to be reused."""
-    refusing = "from tui.engine import bindings\nbindings.Context.cut_back = lambda self, length: False\n"
+    refusing = "from tui.engine import bindings_memory\nbindings_memory.Context.cut_back = lambda self, *more: False\n"
     engine = make_engine(env=injected(tmp_path / "site", refusing))
     request = ask(chat("Hi! How are you?"), samplers=Samplers(seed=3))
     first, _ = await reply(engine, request)
@@ -199,13 +199,13 @@ async def test_a_memory_that_gives_nothing_back_is_read_anew(
 #: A decode that does not hear the abort flag, as on a GPU.
 DEAF = """
 import ctypes
-from tui.engine import bindings
-decode = bindings.Context.decode
-def deaf(self, tokens):
+from tui.engine import bindings_memory
+decode = bindings_memory.Context.decode
+def deaf(self, tokens, *more):
     if len(tokens) > 1000:
         ctypes.CDLL(None).sleep(60)
-    return decode(self, tokens)
-bindings.Context.decode = deaf
+    return decode(self, tokens, *more)
+bindings_memory.Context.decode = deaf
 """
 
 
@@ -221,7 +221,7 @@ def test_the_worker_ends_within_two_seconds_of_the_core(
         )
     assert worker.stdin is not None
     assert worker.stdout is not None
-    load = {"do": "load", "path": str(starter), "settings": LONG.to_json(), "extra_bufts": False}
+    load = {"do": "load", "path": str(starter), "settings": LONG.to_json(), "extra_bufts": False, "kept": None}
     worker.stdin.write(protocol.encode(load) + protocol.encode(protocol.request_to_json(ask(LONG_PROMPT))))
     worker.stdin.flush()
     for line in worker.stdout:
@@ -268,13 +268,13 @@ async def test_what_native_code_prints_corrupts_nothing(
 ) -> None:
     noisy = """
 import os
-from tui.engine import bindings
-decode = bindings.Context.decode
-def printing(self, tokens):
+from tui.engine import bindings_memory
+decode = bindings_memory.Context.decode
+def printing(self, *more):
     os.write(1, b'{"is": "nonsense"} GARBAGE')
     os.write(2, b'\\x1b[31mfailed: something\\x1b[0m\\n')
-    return decode(self, tokens)
-bindings.Context.decode = printing
+    return decode(self, *more)
+bindings_memory.Context.decode = printing
 """
     engine = make_engine(env=injected(tmp_path / "site", noisy))
     text, finish = await reply(engine, ask(chat("Hi!")))

@@ -13,7 +13,8 @@ from engine_help import ask, chat, collect
 
 from tui.domain.backend import Finish, Text
 from tui.domain.samplers import Samplers
-from tui.engine.bindings import Chain, Context, Model
+from tui.engine.bindings import Chain, Model
+from tui.engine.bindings_memory import Context, Shape
 from tui.engine.proxy import EmbeddedEngine
 
 TOKENS = 600
@@ -25,7 +26,7 @@ def bare(path: Path) -> float:
     """Milliseconds a token, with the links that the request below has."""
     model = Model.load(path)
     assert model is not None
-    context = Context.create(model, size=1024, batch=128, ubatch=128, threads=1, flash="auto")
+    context = Context.create(model, Shape(window=1024, batch=128, ubatch=128, threads=1))
     assert context is not None
     rounds = []
     for _ in range(5):
@@ -35,10 +36,11 @@ def bare(path: Path) -> float:
         chain.add_min_p(0.05)
         chain.add_temperature(0.8)
         chain.add_draw(3)
-        context.decode([model.vocab.bos, *model.vocab.tokenize(PROMPT, special=True)])
+        prompt = [model.vocab.bos, *model.vocab.tokenize(PROMPT, special=True)]
+        context.decode(prompt, 0, 0)
         started = time.perf_counter()
-        for _ in range(TOKENS):
-            context.decode((chain.sample(),))
+        for place in range(len(prompt), len(prompt) + TOKENS):
+            context.decode((chain.sample(),), 0, place)
         rounds.append((time.perf_counter() - started) / TOKENS * 1000)
         chain.free()
     context.free()

@@ -309,6 +309,8 @@ class Memory:
             if length and self.context.cut_back(held.number, length):
                 self._shorten(held, length)
             else:
+                if length and not self.context.model.sliding_window:
+                    self.context.cuts = False     # it refuses: from now on copies are made
                 self._fall_back(held, length)
         return len(held.tokens)
 
