@@ -1,5 +1,5 @@
-"""LoRA adapters over a loaded model: found to fit before llama.cpp sees them, and rescaled without loading again. Worker
-side."""
+"""LoRA adapters over a loaded model: found to fit before llama.cpp sees them, and rescaled without loading again.
+Worker side."""
 
 from __future__ import annotations
 

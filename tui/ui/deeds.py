@@ -12,13 +12,14 @@ from textual.app import App
 from tui.domain.chat import Node
 from tui.domain.errors import BadInput, NotFound, Refused
 from tui.domain.notice import Notice, notice
-from tui.domain.samplers import RANGES, parse_value
+from tui.domain.samplers import RANGES, SWITCHES, TEXTS, parse_value
 from tui.i18n import LANGUAGES
 from tui.ui import prefs
 from tui.ui.commands import latin_word
 from tui.ui.host import host, link, open_chat_of
 from tui.ui.importing import import_path, write_export
 from tui.ui.layouts import matches
+from tui.ui.profiling import connection_of, read_binding
 from tui.ui.ranges import nodes_of, offered, parse_range
 from tui.wire.ids import new_id
 
@@ -154,12 +155,31 @@ async def _profile(app: App[Any], rest: str) -> None:
     if not rest:
         host(app).open_screen("presets", kind="profiles")
         return
-    profile, chat = await _preset_id(app, "profiles", rest), host(app).state.chat
+    name, place = read_binding(rest)
+    profile, chat = await _preset_id(app, "profiles", name) if name else "", host(app).state.chat
+    if place or not name:
+        await _bind(app, profile, place or "chat")
+        return
     if chat is None:
         await link(app).call("profiles.use", id=profile)
     else:
         await link(app).call("chats.set", id=chat.id, field="profile", value=profile)
     _say(app, "The profile is now {name}.", name=profile)
+
+
+async def _bind(app: App[Any], profile: str, place: str) -> None:
+    """Let a profile hold for this chat, for its character, or for all summaries; "" takes that away."""
+    chat = host(app).state.chat
+    if place == "summaries":
+        await link(app).call("settings.set", name="summary_profile", value=profile)
+        _say(app, "The profile {name} now writes all summaries." if profile
+             else "Summaries are written by the model that replies.", name=profile)
+        return
+    if chat is None:
+        raise BadInput("No chat is open; a profile can be chosen, the rest belongs to a chat.")
+    whom = str(chat.fields.get("character") or "") if place == "character" else chat.id
+    got = await link(app).call("profiles.bind", profile=profile, **{place: whom})
+    _say(app, "The profile is now {name}.", name=got["profile"])
 
 
 async def _template(app: App[Any], rest: str) -> None:
@@ -168,7 +188,7 @@ async def _template(app: App[Any], rest: str) -> None:
         host(app).open_screen("presets", kind="templates")
         return
     template, chat = await _preset_id(app, "templates", rest), host(app).state.chat
-    connection = await link(app).call("connection.get", profile=str(chat.fields.get("profile") or "") if chat else "")
+    connection = await link(app).call("connection.get", **connection_of(host(app).state.chat))
     if chat is None or connection.get("ask_template"):
         await link(app).call("templates.pin", template=template)
     else:
@@ -240,9 +260,11 @@ def _sampler_name(typed: str) -> str:
 
 
 def _value(name: str, text: str) -> Any:
-    """A value as typed: a number with either decimal sign, or texts divided by commas."""
+    """A value as typed: a number with either decimal sign, a text, a switch, or texts divided by commas."""
     if name in RANGES:
         return text.strip().replace(",", ".")
+    if name in TEXTS or name in SWITCHES:
+        return text.strip() if name in TEXTS else latin_word(text)
     if name == "logit_bias":
         pairs = [part.rpartition(":") for part in text.split(",")]
         return {key.strip(): bias for key, _, bias in pairs}
@@ -273,8 +295,7 @@ async def _connect(app: App[Any], rest: str) -> None:
 
 
 async def _load(app: App[Any], rest: str) -> None:
-    chat = host(app).state.chat
-    got = await link(app).call("models.load", profile=str(chat.fields.get("profile") or "") if chat else "")
+    got = await link(app).call("models.load", **connection_of(host(app).state.chat))
     _say(app, "Ready: {name}.", name=got.get("model") or "")
 
 

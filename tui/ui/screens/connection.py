@@ -10,13 +10,17 @@ from textual.binding import Binding
 from tui.domain.samplers import RANGES
 from tui.i18n import tr
 from tui.ui.host import host
+from tui.ui.profiling import connection_of
 from tui.ui.screens.confirm import choose
 from tui.ui.screens.formpage import FormPage
 from tui.ui.screens.models import ModelChoice
 from tui.ui.screens.page import Hint, notice_text
 from tui.ui.screens.server import ServerPage
 from tui.ui.widgets.form import Field
-from tui.ui.words import BROKEN, IN_USE, thousands
+from tui.ui.words import BROKEN, IN_USE, rounded, thousands
+
+#: Samplers that a backend does not know, of which the names are told; the samplers' own screen tells all.
+_FEW = 6
 
 
 class Connection(FormPage):
@@ -35,9 +39,7 @@ class Connection(FormPage):
         return (Hint("Enter", tr("choose"), "choose"), self.back_hint())
 
     async def fetch(self) -> None:
-        chat = host(self.app).state.chat
-        profile = str(chat.fields.get("profile") or "") if chat is not None else ""
-        self._connection = await self.call("connection.get", profile=profile)
+        self._connection = await self.call("connection.get", **connection_of(host(self.app).state.chat))
         self._tell()
 
     def hear(self, event: Mapping[str, Any]) -> None:
@@ -196,6 +198,14 @@ def facts_of(connection: Mapping[str, Any]) -> list[tuple[str, str]]:
         known = set(capabilities.get("samplers") or ())
         missing = [name for name in RANGES if name not in known and name != "max_tokens"]
         if missing and known:
-            facts.append((tr("Samplers it does not know"), ", ".join(missing)))
+            facts.append((tr("Samplers it does not know"), _some(missing)))
+        if adapters := (capabilities.get("details") or {}).get("adapters"):
+            facts.append((tr("LoRA adapters"), ", ".join(f"{name} × {rounded(scale)}" for name, scale in adapters)))
         facts.append((tr("Counts tokens"), tr("exactly") if capabilities.get("exact_tokens") else tr("by estimate")))
     return facts
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    few = ", ".join(names[:_FEW])
+    return few if len(names) <= _FEW else tr("{names} and {n} more", names=few, n=len(names) - _FEW)
