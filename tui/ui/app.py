@@ -28,6 +28,7 @@ from tui.ui.beginning import open_first
 from tui.ui.fetching import Fetching, Opened
 from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
+from tui.ui.profiling import connection_of
 from tui.ui.screens.chat import PANEL_SCREENS, ChatScreen, Side, error_words
 from tui.ui.state import Change, ChatState
 from tui.ui.stylesheet import KeptStylesheet
@@ -103,7 +104,7 @@ class TraktirApp(App[None]):
         self.state = ChatState()
         self.link = Link(options.connect, self.on_core_event)
         self.fetching = Fetching(self.link)
-        self.actions = Actions(self)
+        self.actions, self._told = Actions(self), ""
         self.chat = ChatScreen(self.state, jump=self.preferences.jump_scroll)
         self.animation_level = "none"
         self.scroll_sensitivity_y = 1.0 if "TERMUX_VERSION" in os.environ else 3.0   # there a finger sends each row
@@ -200,7 +201,8 @@ class TraktirApp(App[None]):
         self.open_screen("characters" if chosen else "firstrun")
 
     async def _look_at_connection(self) -> None:
-        self.state.connection = await self.link.call("connection.get", profile=str(self.state.field("profile") or ""))
+        self.state.connection = told = await self.link.call("connection.get", **connection_of(self.state.chat))
+        self._told = told.get("profile")          # what events tell is the default profile's
         self._changed("connection")
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
@@ -259,15 +261,15 @@ class TraktirApp(App[None]):
         elif kind == "failure":
             self.say_error(event["error"])
         self.fetching.hear(event)
-        before = self.state.field("profile")
+        before = connection_of(self.state.chat)
         change = self.state.apply(event)
         if change == "stale":
             self.perform(self._reload())
         elif kind == "link" and event.get("state") == "back" and self._begun:
             self.perform(self._reload())
             self.say_notice(notice("The core is back."))
-        profile = self.state.field("profile")
-        if profile != before or (kind == "connection" and profile):
+        own = connection_of(self.state.chat)
+        if own != before or (kind == "connection" and own and self.state.connection.get("profile") != self._told):
             self.perform(self._look_at_connection())
         if change != "nothing":
             self._changed(change)

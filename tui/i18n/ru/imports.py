@@ -31,8 +31,6 @@ CATALOGUE: dict[str, str] = {
         "Промпт {value} там идёт от роли {role}; здесь он становится частью системного текста.",
     "The prompt {value} stands at depth {depth} in the chat there; it was left out.":
         "Промпт {value} там стоит внутри чата на глубине {depth}; он пропущен.",
-    "The temperature moves between {low} and {high} there; here it is {new}, their middle.":
-        "Там температура плавает между {low} и {high}; здесь взята середина, {new}.",
     "This is the prompt format {name} with the thinking tags {start} and {end}.":
         "Это формат промпта {name} с тегами размышлений {start} и {end}.",
     "Write them into your prompt format: reasoning.start {start} and reasoning.end {end}.":
@@ -90,8 +88,6 @@ CATALOGUE: dict[str, str] = {
         "{field} ({value}) пропущено: длина контекста относится к модели или подключению.",
     "{field} ({value}) was left out: the prompt has no such text here.":
         "{field} ({value}) пропущено: такого текста в промпте здесь нет.",
-    "{field} ({value}) was left out: whole phrases cannot be forbidden here.":
-        "{field} ({value}) пропущено: целые фразы здесь запретить нельзя.",
     "{field} has no place for the texts of both sides, so no prompt format can be made of it.":
         "В {field} нет места для текстов обеих сторон, поэтому формат промпта из него не сделать.",
     "{field} holds a prompt without an identifier; it was left out.":

@@ -301,8 +301,6 @@ CATALOGUE: dict[str, str] = {
     "For example http://192.168.1.5:5001, as the server prints it.":
         "Например http://192.168.1.5:5001, как его печатает сервер.",
     "Variable with the key": "Переменная с ключом",
-    "If it wants a key: the name of an environment variable. The key itself is never typed here.":
-        "Если нужен ключ: имя переменной окружения. Сам ключ здесь не набирают.",
     "File with the key": "Файл с ключом",
     "Instead of a variable: a file with the key alone.": "Вместо переменной: файл, в котором только ключ.",
     "Use this server": "Взять этот сервер",

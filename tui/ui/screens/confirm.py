@@ -82,12 +82,12 @@ class Choose(Dialog):
 class AskLine(Dialog):
     """One line of text. An empty answer is an answer; Esc is none."""
 
-    def __init__(self, question: str, value: str = "", detail: str = "") -> None:
+    def __init__(self, question: str, value: str = "", detail: str = "", *, secret: bool = False) -> None:
         super().__init__(question, detail)
-        self._value = value
+        self._value, self._secret = value, secret
 
     def answers(self) -> ComposeResult:
-        yield Input(self._value, compact=True, select_on_focus=False)
+        yield Input(self._value, compact=True, select_on_focus=False, password=self._secret)
         yield Listing([Line("ok", tr("OK")), Line("no", tr("Leave as it is"))])
 
     @on(Input.Submitted)
@@ -108,6 +108,12 @@ async def confirm(app: App[Any], question: str, detail: str, yes: str) -> bool:
 async def ask_line(app: App[Any], question: str, value: str = "", detail: str = "") -> str | None:
     """One line of text from the person; None when they would rather not. Call from a worker."""
     answer = await app.push_screen_wait(AskLine(question, value, detail))
+    return answer if isinstance(answer, str) else None
+
+
+async def ask_secret(app: App[Any], question: str, detail: str = "") -> str | None:
+    """One line of text that nobody sees; None when they would rather not. Call from a worker."""
+    answer = await app.push_screen_wait(AskLine(question, "", detail, secret=True))
     return answer if isinstance(answer, str) else None
 
 

@@ -12,7 +12,8 @@ from textual.binding import Binding
 from tui.domain.chat import Chat
 from tui.i18n import tr
 from tui.ui.host import host
-from tui.ui.screens.confirm import choose
+from tui.ui.profiling import connection_of, holds_words
+from tui.ui.screens.confirm import ask_secret, choose
 from tui.ui.screens.page import Hint, Page, notice_text
 from tui.ui.screens.reading import Reading
 from tui.ui.screens.samplers import SamplerForm
@@ -60,7 +61,7 @@ class Presets(Page):
 
     async def _show(self) -> None:
         chat = host(self.app).state.chat
-        connection = await self.call("connection.get", profile=str(chat.fields.get("profile") or "") if chat else "")
+        connection = await self.call("connection.get", **connection_of(chat))
         lines: list[Line] = []
         for kind in self._kinds:
             presets = (await self.call("presets.list", kind=kind))["presets"]
@@ -116,7 +117,7 @@ class Presets(Page):
         if not preset.get("problem"):
             deeds.insert(0, ("use", tr("Use it for this chat") if host(self.app).state.chat else tr("Use it")))
         if kind == "profiles" and not preset.get("problem"):
-            deeds.append(("default", tr("Use it for all chats that name no other")))
+            deeds += profile_deeds(preset, host(self.app).state.chat)
         deed = await choose(self.app, str(preset.get("label") or preset_id), deeds)
         if deed == "use":
             await self._use(line_id)
@@ -126,12 +127,49 @@ class Presets(Page):
             await self.call("profiles.use", id=preset_id)
             self.say(tr("The profile {name} is now the one for all chats that name no other.", name=preset_id))
             await self._show()
+        elif deed is not None:
+            await self._bind(deed, preset_id)
+
+    async def _bind(self, deed: str, preset_id: str) -> None:
+        """Let a profile hold for a character, for the summaries, or no longer; or take its key."""
+        chat = host(self.app).state.chat
+        if deed == "key":
+            key = await ask_secret(self.app, tr("The key of this server"),
+                                   tr("It goes into a file that only you can read, not into the profile."))
+            if key:
+                await self.call("profiles.key", profile=preset_id, key=key)
+                self.say(tr("The key is kept."))
+        elif deed == "summaries":
+            await self.call("settings.set", name="summary_profile", value=preset_id)
+            self.say(tr("The profile {name} now writes all summaries.", name=preset_id))
+        elif deed == "character" and chat is not None:
+            await self.call("profiles.bind", profile=preset_id, character=str(chat.fields.get("character") or ""))
+            self.say(tr("The profile {name} now holds for this character.", name=preset_id))
+        elif deed == "free" and chat is not None:
+            await self.call("profiles.bind", profile="", chat=chat.id)
+            await self.call("profiles.bind", profile="", character=str(chat.fields.get("character") or ""))
+            self.say(tr("Nothing is bound here any more; the default profile holds."))
+        await self._show()
 
     async def _read(self, kind: str, preset_id: str) -> None:
         got = await self.call("presets.get", kind=kind, id=preset_id)
         text = str(got.get("text") or "")
         problem = notice_text(self._presets.get(f"{kind}:{preset_id}", {}).get("problem"))
         self.app.push_screen(Reading(f"{kind_heading(kind)}: {preset_id}", f"{problem}\n\n{text}" if problem else text))
+
+
+def profile_deeds(preset: Mapping[str, Any], chat: Chat | None) -> list[tuple[str, str]]:
+    """What else can be done with a profile."""
+    deeds = [("default", tr("Use it for all chats that name no other"))]
+    if chat is not None:
+        deeds.append(("character", tr("Use it for all chats with this character")))
+        bound = str(chat.fields.get("character") or "") in (preset.get("characters") or ())
+        if bound or chat.fields.get("profile") == preset["id"]:
+            deeds.append(("free", tr("Bind it no longer, neither to the chat nor to the character")))
+    deeds.append(("summaries", tr("Let it write the summaries")))
+    if (preset.get("holds") or {}).get("kind") != "embedded":
+        deeds.append(("key", tr("Keep the key of its server…")))
+    return deeds
 
 
 async def use_preset(page: Page, kind: str, preset_id: str) -> str:
@@ -202,7 +240,7 @@ def preset_lines(kind: str, presets: Sequence[Mapping[str, Any]], current: str) 
                 f"{kind}:{preset['id']}",
                 str(preset.get("label") or preset["id"]),
                 tr("yours") if own else "",
-                problem,
+                problem or (holds_words(preset) if kind == "profiles" else ""),
                 mark=BROKEN if problem else IN_USE if used else "",
                 wrap=True,
             )

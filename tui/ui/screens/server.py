@@ -7,6 +7,7 @@ from typing import Any
 
 from tui.domain.errors import TraktirError
 from tui.i18n import tr
+from tui.ui.screens.confirm import ask_secret
 from tui.ui.screens.formpage import FormPage
 from tui.ui.screens.page import Hint, notice_text, sentence
 from tui.ui.widgets.form import Field
@@ -18,7 +19,7 @@ class ServerPage(FormPage):
 
     def __init__(self, url: str = "") -> None:
         super().__init__()
-        self._values = {"url": url, "key_env": "", "key_file": "", "model": ""}
+        self._values = {"url": url, "key": "", "key_env": "", "key_file": "", "model": ""}
         self._found: Mapping[str, Any] | None = None
 
     def heading(self) -> str:
@@ -41,10 +42,18 @@ class ServerPage(FormPage):
                 "url", tr("Address"), values["url"], tr("For example http://192.168.1.5:5001, as the server prints it.")
             ),
             Field(
+                "key",
+                tr("Key"),
+                "",
+                tr("If it wants a key: typed or pasted unseen, kept in a file that only you can read."),
+                kind="action",
+                shown="••••••" if values["key"] else "",
+            ),
+            Field(
                 "key_env",
                 tr("Variable with the key"),
                 values["key_env"],
-                tr("If it wants a key: the name of an environment variable. The key itself is never typed here."),
+                tr("Instead of the key itself: the name of an environment variable."),
             ),
             Field(
                 "key_file",
@@ -100,7 +109,10 @@ class ServerPage(FormPage):
             await self._look()
 
     async def act(self, item: Field) -> None:
-        if item.id == "look":
+        if item.id == "key":
+            if (key := await ask_secret(self.app, tr("Key"), item.hint)) is not None:
+                await self.change(item, key)
+        elif item.id == "look":
             await self._look()
         elif item.id == "use":
             await self._use()
