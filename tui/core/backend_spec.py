@@ -48,3 +48,21 @@ def endpoint_of(spec: Mapping[str, Any], environment: Mapping[str, str], config:
 def model_path(name: str) -> Path:
     """The GGUF file that a profile names; `starter` is the one that ships."""
     return resources.starter_model() if name == "starter" else Path(name).expanduser()
+
+
+def with_choice(spec: Mapping[str, Any], choice: str) -> Mapping[str, Any]:
+    """`spec` with the model that was chosen at its server, as long as it is still that server and its own model is the
+    one that it had then. `choice` is what `choice_of` made, or ""."""
+    before, mark, name = choice.rpartition("\n")
+    if not mark or before != _own(spec) or spec.get("kind") == "embedded":
+        return spec
+    return {**spec, "model": name}
+
+
+def choice_of(spec: Mapping[str, Any], name: str) -> str:
+    """What is kept of the choice of model `name` at the server of `spec`: address, its own model, the chosen one."""
+    return f"{_own(spec)}\n{name}"
+
+
+def _own(spec: Mapping[str, Any]) -> str:
+    return "\n".join(str(spec.get(field) or "") for field in ("url", "model"))

@@ -7,11 +7,11 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tui import paths
 from tui.backends.address import without_user
-from tui.core.backend_spec import endpoint_of, engine_settings, model_path
+from tui.core.backend_spec import choice_of, endpoint_of, engine_settings, model_path, with_choice
 from tui.core.counting import Shelf, TokenCounts
 from tui.core.events import EventHub
 from tui.core.kept_states import KeptStates
@@ -21,10 +21,13 @@ from tui.core.prompt_formats import Format, PromptFormats, pin_name
 from tui.core.settings import Settings
 from tui.domain.backend import Backend, Capabilities, Finish
 from tui.domain.endpoint import Endpoint
-from tui.domain.errors import NotFound
-from tui.domain.notice import Notice
+from tui.domain.errors import BadInput, NotFound
+from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
 from tui.domain.template import Template
+
+if TYPE_CHECKING:
+    from tui.backends.remote import RemoteBackend
 
 #: Assumed where a server does not tell its window; said aloud.
 ASSUMED_CONTEXT = 4096
@@ -146,7 +149,7 @@ class Connection:
         place = self._places.get(_key(self._spec(profile)))
         out: dict[str, Any] = {
             "profile": profile.id, "label": profile.label or profile.id, "kind": profile.backend.get("kind", "auto"),
-            "url": without_user(str(profile.backend.get("url", ""))), "model": _model_name(profile),
+            "url": without_user(str(profile.backend.get("url", ""))), "model": _model_name(self._spec(profile)),
             "state": _state(place), "notice": None, "capabilities": None, "template": None,
             "context": None,
         }
@@ -181,9 +184,37 @@ class Connection:
         """What a profile says of its backend, with the place where its key is kept for it."""
         kind, _, name = str(self._settings.get("profile_keys").get(profile.id, "")).partition(":")
         named = any(profile.backend.get(field) for field in ("key_env", "key_file", "keyring"))
+        spec = with_choice(profile.backend, str(self._settings.get("server_models").get(profile.id, "")))
         if named or kind not in ("key_file", "keyring") or profile.backend.get("kind") == "embedded":
-            return profile.backend
-        return {**profile.backend, kind: name}
+            return spec
+        return {**spec, kind: name}
+
+    async def server(self, profile_id: object = None) -> RemoteBackend:
+        """The server of a profile, whether or not a model of it can be used now. Raises BadInput for the engine."""
+        profile = self.profile_of(profile_id)
+        spec = self._spec(profile)
+        if spec.get("kind") == "embedded":
+            raise BadInput(notice("The profile {name} has a model inside this program, and no server.",
+                                  name=profile.label or profile.id))
+        place = await self._places.opened(_key(spec), self._made_of(spec))
+        return cast("RemoteBackend", place.backend)
+
+    def choose_model(self, profile_id: object, name: str) -> None:
+        """From now on the server of a profile is asked for that model; "" where its server has but one at a time."""
+        profile = self.profile_of(profile_id)
+        self.look_anew(profile_id)
+        choices = dict(self._settings.get("server_models"))
+        choices.pop(profile.id, None)
+        if name and name != str(profile.backend.get("model") or ""):
+            choices[profile.id] = choice_of(profile.backend, name)
+        self._settings.set("server_models", choices)
+        self._tell()
+
+    def look_anew(self, profile_id: object) -> None:
+        """What was known of a profile's server does not hold any more."""
+        if (place := self._places.get(_key(self._spec(self.profile_of(profile_id))))) is not None:
+            place.forget()
+        self._tell()
 
     def forget(self) -> None:
         """Look at the profiles anew; places that no profile needs any more are closed when another opens."""
@@ -265,8 +296,8 @@ def _key(spec: Mapping[str, Any]) -> str:
     return repr(sorted((k, str(v)) for k, v in spec.items()))
 
 
-def _model_name(profile: Profile) -> str:
-    model = str(profile.backend.get("model") or "")
-    return model if model == "starter" else Path(model).name
+def _model_name(spec: Mapping[str, Any]) -> str:
+    model = str(spec.get("model") or "")
+    return Path(model).name if spec.get("kind") == "embedded" and model != "starter" else model
 
 

@@ -12,6 +12,7 @@ from tui.core.model_calls import ModelCalls
 from tui.core.model_files import ModelFiles
 from tui.core.profile_calls import ProfileCalls
 from tui.core.prompt_calls import PromptCalls
+from tui.core.server_models import ServerModels
 
 if TYPE_CHECKING:
     from tui.core.app import Core
@@ -29,6 +30,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         profiles,
         ModelCalls(core.connection, core.library, core.settings, profiles, core.config),
         ModelFiles(core.settings, core.pulls),
+        ServerModels(core.connection, core.events),
         LibraryCalls(core.library, core.settings, core.chats, core.events),
         core.pictures,
         core.connection.kept,

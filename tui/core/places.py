@@ -85,6 +85,12 @@ class Places:
     def get(self, key: str) -> Place | None:
         return self._places.get(key)
 
+    async def opened(self, key: str, made_of: Endpoint | EmbeddedModel) -> Place:
+        """The place `key`, not asked for anything yet. Raises BadInput."""
+        if isinstance(made_of, Endpoint):
+            await asyncio.to_thread(import_module, "tui.backends.connect")
+        return self._place(key, made_of)
+
     async def ready(
         self, key: str, made_of: Endpoint | EmbeddedModel, on_status: StatusListener | None
     ) -> Place:

@@ -43,6 +43,7 @@ SETTINGS: Mapping[str, Setting] = {
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
     "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked
     "model_folders": Setting(list, []),                   # further folders in which models are looked for
+    "server_models": Setting(dict, {}),                   # by profile: address, its own model, the one chosen instead
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
 }
 

@@ -16,10 +16,6 @@ CATALOGUE: dict[str, str] = {
         "{server} может обернуть текстовый промпт в собственный шаблон; режим чата надёжнее.",
     "{server} does not list the model {model}.": "{server} не знает модели {model}: её нет в списке.",
     "The key travels unencrypted to {address}.": "Ключ передаётся на {address} без шифрования.",
-    "{address} is a router that serves several models and has none loaded by itself.":
-        "{address} — маршрутизатор нескольких моделей, сам он ни одной не загружает.",
-    "Start llama-server with one model, or connect to that one.":
-        "Запустите llama-server с одной моделью или подключитесь прямо к ней.",
     "llama.cpp server": "сервер llama.cpp",
     "llama-cpp-python server": "сервер llama-cpp-python",
     "AI Horde": "AI Horde",

@@ -26,4 +26,7 @@ CATALOGUE = {
     "{address} cannot go on with a started reply; the model was asked to in words, and may repeat or begin anew.":
         "{address} не умеет продолжать начатый ответ; модель попросили об этом словами, и она может повториться "
         "или начать заново.",
+    "A model needs a name.": "Модели нужно имя.",
+    "The profile {name} has a model inside this program, and no server.":
+        "В профиле {name} модель внутри этой программы, а не на сервере.",
 }
