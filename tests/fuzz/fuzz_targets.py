@@ -21,6 +21,7 @@ from typing import Any
 
 from tui.backends.bounded import parse_json as bounded_json
 from tui.backends.frames import Delta, read_event
+from tui.backends.lines import LineParser
 from tui.backends.readers import READERS
 from tui.backends.sse import EventParser, TooLong
 from tui.client.exchange import Broken
@@ -371,8 +372,8 @@ def fuzz_sse(data: bytes) -> None:
                 _sound(delta)
 
 
-def _events(pieces: list[bytes]) -> list[Any] | None:
-    parser, events = EventParser(4096), []
+def _events(pieces: list[bytes], parser: EventParser | None = None) -> list[Any] | None:
+    parser, events = parser or EventParser(4096), []
     try:
         for piece in pieces:
             events += parser.feed(piece)
@@ -389,6 +390,25 @@ def _sound(delta: Delta) -> None:
     assert delta.seed is None or 0 <= delta.seed < 1 << 53
     if delta.progress is not None:
         assert 0 <= delta.progress.cached <= delta.progress.total
+
+
+@target(
+    "lines", b'{"response": "a", "done": false}\n{"message": {"content": "b", "thinking": "c"}}\r\n',
+    b'{"response": "", "done": true, "done_reason": "length", "eval_count": 5, "eval_duration": 100, '
+    b'"prompt_eval_count": 9, "logprobs": [{"token": "a", "logprob": -1}]}',
+    b': ping\n\n{"error": "x"}', b"[1]\n7\nnull",
+)
+def fuzz_lines(data: bytes) -> None:
+    """As sse, for streams of a JSON document a line."""
+    whole = _lines([data])
+    assert whole == _lines([data[n : n + 1] for n in range(len(data))])
+    for event in whole or ():
+        for delta in read_event(event, READERS["ollama"]):
+            _sound(delta)
+
+
+def _lines(pieces: list[bytes]) -> list[Any] | None:
+    return _events(pieces, LineParser(4096))
 
 
 @target("frame", *(b'{"%s": {"a": [1, {"content": 5}]}, "choices": [{"message": {"content": [{"text": 1}]}}]}' % k

@@ -40,7 +40,7 @@ _MARKER = re.compile(r"<[^<>\s{}]{1,60}>|\[/?[A-Z_]{2,30}\]")
 _BESIDE_OPTIONS = frozenset({"logprobs", "top_logprobs", "format", "think"})
 _WINDOW_SET = re.compile(r"^\s*num_ctx\s+(\d{1,9})\s*$", re.MULTILINE)
 _STOP_SET = re.compile(r'^\s*stop\s+"?([^"\n]{1,80})"?\s*$', re.MULTILINE)
-_NANO = 1e-9
+_NANO, MOST_SPEED = 1e-9, 1e6
 
 
 async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
@@ -169,9 +169,15 @@ def read(body: Mapping[str, Any]) -> Delta:
         finish=finish_word(body.get("done_reason") or "stop") if done else "",
         done=done,
         tokens=listed_tokens(body.get("logprobs")),
-        speed=round(told[0] / (told[1] * _NANO), 2) if done and told[0] and told[1] else None,
+        speed=_speed(*told) if done else None,
         understood=done or "response" in body or bool(message),
     )
+
+
+def _speed(tokens: int | None, nanoseconds: int | None) -> float | None:
+    """Tokens per second, None where that is none or cannot be believed."""
+    speed = round(tokens / (nanoseconds * _NANO), 2) if tokens and nanoseconds else 0.0
+    return speed if 0 < speed < MOST_SPEED else None
 
 
 async def still_loading(http: Http, model: str) -> bool:
