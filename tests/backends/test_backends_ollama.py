@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from scripted import NDJSON, ScriptedServer, answer, json_line, play
+from scripted import NDJSON, ScriptedServer, answer, as_koboldcpp, json_line, play
 from told import Told, tell
 
 from tui.backends.patience import Limits
+from tui.backends.probe import probe
 from tui.backends.remote import RemoteBackend
 from tui.domain.backend import Capabilities, ChatMessage, Image, Piece, Tokens
 from tui.domain.endpoint import Endpoint
@@ -246,3 +247,32 @@ async def test_junk_everywhere_is_survived(ollama: ScriptedServer) -> None:
     ollama.on(GENERATE, play(NDJSON, lines.replace(b"Infinity", b"1e999")))
     told, _ = await say(ollama, {"model": "mira"})
     assert (told.text, told.finish.reason) == ("Yes.", "stop")
+
+
+async def test_who_is_ollama_and_who_imitates_it(ollama: ScriptedServer) -> None:
+    async def kind() -> str:
+        return (await probe(Endpoint(ollama.url))).dialect
+
+    assert await kind() == "ollama"
+    ollama.on("GET /v1/models", answer({"detail": "Not Found"}, "404 Not Found"))
+    assert await kind() == "ollama"                                # by its front page, an old one too
+    ollama.on("GET /v1/models", answer({"data": [{"id": "m", "owned_by": "sglang"}]}))
+    assert await kind() == "sglang"
+    as_koboldcpp(ollama)
+    assert await kind() == "koboldcpp"
+
+
+async def test_a_full_queue_is_waited_for(ollama: ScriptedServer) -> None:
+    full = {"error": "server busy, please try again.  maximum pending requests exceeded"}
+    ollama.on(GENERATE, answer(full, "503 Service Unavailable", Retry_After="0.02"), reply())
+    told, _ = await say(ollama, {"model": "mira"})
+    assert (told.text, len(told.statuses)) == ("Good evening.", 1)
+
+
+async def test_a_model_that_is_not_there_is_named(ollama: ScriptedServer) -> None:
+    ollama.on("POST /api/show", answer({"error": "model 'gone' not found"}, "404 Not Found"))
+    found = await look(ollama, model="gone")
+    assert any("does not list the model gone" in str(n) for n in found.notices)
+    ollama.on(GENERATE, answer({"error": "model 'gone' not found"}, "404 Not Found"))
+    told, _ = await say(ollama, {"model": "gone"})
+    assert "model 'gone' not found" in told.error
