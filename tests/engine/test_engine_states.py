@@ -229,7 +229,7 @@ async def test_a_quota_too_small_is_told_and_nothing_is_written(
     keeping: Callable[..., EmbeddedEngine], kept: Path,
 ) -> None:
     said: list[Notice] = []
-    engine = keeping(kept_quota=100_000, on_said=said.append)
+    engine = keeping(kept_quota=lambda: 100_000, on_said=said.append)
     await answer(engine, "one", talk(1))
     await engine.unload()
     assert overview(kept).files == 0

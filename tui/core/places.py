@@ -201,7 +201,7 @@ class Places:
         return EmbeddedEngine(
             made_of.path, settings=made_of.settings, state_dir=paths.data_dir() / "engine",
             log_path=paths.log_dir() / "engine.log", env=self._environment,
-            kept_dir=kept_states.folder(), kept_quota=self._quota(), on_said=self._say,
+            kept_dir=kept_states.folder(), kept_quota=self._quota, on_said=self._say,
         )
 
     async def _open(self, place: Place, on_status: StatusListener | None) -> None:

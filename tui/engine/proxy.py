@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Piece, Status
 from tui.domain.errors import EngineError, TraktirError
@@ -39,14 +40,14 @@ class EmbeddedEngine:
     `state_dir` holds what is learnt about this machine, `log_path` takes all that llama.cpp prints, `env` is the
     worker's environment (the core's own by default). A reply that failed is never asked for again by itself.
     In `kept_dir`, if given, lies what the model has read of each conversation when it is unloaded or another one
-    follows, at most `kept_quota` bytes of it; a conversation that comes back goes on from there. `on_said` hears what
+    follows, at most `kept_quota()` bytes of it; a conversation that comes back goes on from there. `on_said` hears what
     a person should know though no reply waits.
     """
 
     def __init__(
         self, model_path: Path, *, settings: EngineSettings = EngineSettings(), state_dir: Path, log_path: Path,  # noqa: B008
-        env: Mapping[str, str] | None = None, kept_dir: Path | None = None, kept_quota: int = KEPT_QUOTA,
-        on_said: Callable[[Notice], None] = lambda said: None,
+        env: Mapping[str, str] | None = None, kept_dir: Path | None = None,
+        kept_quota: Callable[[], int] = lambda: KEPT_QUOTA, on_said: Callable[[Notice], None] = lambda said: None,
     ) -> None:
         self.model_path = model_path.absolute()
         self.settings = settings
@@ -55,7 +56,7 @@ class EmbeddedEngine:
         self._state_dir = state_dir
         self._log_path = log_path
         self._env = env
-        self._kept = None if kept_dir is None else {"folder": str(kept_dir), "quota": kept_quota}
+        self._kept_dir, self._kept_quota = kept_dir, kept_quota
         self._on_said = on_said
         self._session: Session | None = None
         self._starting: asyncio.Task[Session] | None = None
@@ -96,7 +97,7 @@ class EmbeddedEngine:
                 await self._starting
         session, self._session = self._session, None
         if session is not None:
-            if self._kept is not None and session.alive and not session.busy:
+            if self._kept_dir is not None and session.alive and not session.busy:
                 await session.keep(KEEP_WITHIN)
             await session.stop()
 
@@ -227,13 +228,17 @@ class EmbeddedEngine:
             if listener is not None:
                 self._listeners.remove(listener)
 
+    def _kept(self) -> dict[str, Any] | None:
+        """Where states are to be kept, and how many bytes of them."""
+        return None if self._kept_dir is None else {"folder": str(self._kept_dir), "quota": self._kept_quota()}
+
     async def _start(self) -> Session:
         if self._died is not None:
             reason = str(self._died.details["reason"])
             self._announce(Status(notice("The engine had stopped ({reason}); starting it again.", reason=reason)))
         started = await start_worker(
             self.model_path, self.settings, self._state_dir, self._log_path,
-            os.environ if self._env is None else self._env, self._announce, self._kept,
+            os.environ if self._env is None else self._env, self._announce, self._kept(),
         )
         self._died = None
         self._session = Session(started, self._has_died, self._on_said)
