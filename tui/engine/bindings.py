@@ -82,7 +82,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 ATTR_UNKNOWN, ATTR_CONTROL, ATTR_LSTRIP, ATTR_RSTRIP = 1, 8, 128, 256
 
 #: Modules beside this one that call llama.cpp too. Each has its own SIGNATURES and FIELDS.
-NEIGHBOURS = ("bindings_memory", "bindings_adapters")
+NEIGHBOURS = ("bindings_memory", "bindings_adapters", "bindings_embedding")
 
 _library: Any = None
 
@@ -134,7 +134,7 @@ def all_differences(lib: Any) -> list[str]:
     for name in NEIGHBOURS:
         module = importlib.import_module(f"tui.engine.{name}")
         wrong += differences(lib, module.SIGNATURES, module.FIELDS)
-    return wrong
+    return list(dict.fromkeys(wrong))             # several modules may call the same function
 
 
 def _type_name(kind: Any) -> str:

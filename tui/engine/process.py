@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,11 @@ class WorkerProcess:
         self._hung = False
 
     @classmethod
-    async def start(cls, log_path: Path, env: Mapping[str, str]) -> WorkerProcess:
-        """Start a worker whose native output goes to `log_path`. Raises EngineError."""
+    async def start(
+        cls, log_path: Path, env: Mapping[str, str], *, module: Sequence[str] = (),
+    ) -> WorkerProcess:
+        """Start a worker whose native output goes to `log_path`; `module` are Python's arguments for another than the
+        usual one. Raises EngineError."""
         try:
             log_from, log = _open_log(log_path)
         except OSError as error:
@@ -112,7 +115,7 @@ class WorkerProcess:
             ) from error
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, *WORKER, stdin=asyncio.subprocess.PIPE,
+                sys.executable, *(module or WORKER), stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE, stderr=log, env=_with_package(env),
                 limit=protocol.MAX_LINE, start_new_session=True,
             )

@@ -208,7 +208,7 @@ class Worker:
             else:
                 self._complete(loaded, command, prompt)
         except Exception as error:                    # one request that makes no sense must not end the model
-            self._tell({"is": "error", "id": request, "error": _told(error).to_json()})
+            self._tell({"is": "error", "id": request, "error": told(error).to_json()})
         finally:
             self._desk.end()
 
@@ -249,7 +249,7 @@ class Worker:
             try:
                 self._tell({"is": "counted", "id": command["id"], "counts": _counted(loaded, command)})
             except Exception as error:                # whoever waits must hear of it, and the next ask again
-                self._tell({"is": "error", "id": command["id"], "error": _told(error).to_json()})
+                self._tell({"is": "error", "id": command["id"], "error": told(error).to_json()})
 
 
 def _counted(loaded: Loaded, command: dict[str, Any]) -> list[int]:
@@ -258,7 +258,7 @@ def _counted(loaded: Loaded, command: dict[str, Any]) -> list[int]:
     return [len(loaded.tokeniser.encode(protocol.pieces_from_json(p))) for p in command["prompts"]]
 
 
-def _told(error: Exception) -> TraktirError:
+def told(error: Exception) -> TraktirError:
     """`error` for a person; what nobody foresaw goes to the log in full."""
     if isinstance(error, TraktirError):
         return error
@@ -278,7 +278,7 @@ def _unloadable(error: Exception) -> EngineError:
     )
 
 
-def _private_descriptors() -> tuple[BinaryIO, Channel]:
+def private_descriptors() -> tuple[BinaryIO, Channel]:
     """Move the protocol away from 0 and 1, where native code might read and print, and leave null there."""
     commands, events = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
@@ -288,7 +288,7 @@ def _private_descriptors() -> tuple[BinaryIO, Channel]:
     return os.fdopen(commands, "rb"), Channel(events)
 
 
-def _no_core_dump() -> None:
+def no_core_dump() -> None:
     """A crash is told to the person; a dump of the whole model on their disk would not help them."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
@@ -297,8 +297,8 @@ def _no_core_dump() -> None:
 
 
 def main() -> None:
-    commands, channel = _private_descriptors()
-    _no_core_dump()
+    commands, channel = private_descriptors()
+    no_core_dump()
     faulthandler.enable()
     try:
         Worker(commands, channel).run()

@@ -56,7 +56,8 @@ CATALOGUE: dict[str, str] = {
     "Above 1 favours words of the prompt, below 1 avoids them.":
         "Выше 1 предпочитает слова промпта, ниже 1 избегает их.",
     "Forbids so many tokens in a row to come twice.": "Запрещает стольким токенам подряд повториться.",
-    "DRY: how quickly the push grows with the repeated length.": "DRY: как быстро отталкивание растёт с длиной повтора.",
+    "DRY: how quickly the push grows with the repeated length.":
+        "DRY: как быстро отталкивание растёт с длиной повтора.",
     "DRY: repeated phrases up to this many tokens are let through.":
         "DRY: повторы до стольких токенов пропускаются.",
     "DRY: how many tokens back it looks; -1 is the whole context.":

@@ -49,4 +49,14 @@ CATALOGUE: dict[str, str] = {
         "Адаптер LoRA {file} — для моделей семейства {other}, а эта из семейства {family}.",
     "Take it out of the profile (lora), or name one that was made for this model.":
         "Уберите его из профиля (lora) или укажите сделанный для этой модели.",
+    "The model makes no vector of this text: {text}": "Модель не делает вектора из этого текста: {text}",
+    "At most {most} texts are turned into vectors at once.":
+        "За один раз в векторы превращается не больше {most} текстов.",
+    "A text of more than {most} characters is not turned into a vector.":
+        "Текст длиннее {most} знаков в вектор не превращается.",
+    "An empty text has no vector.": "У пустого текста нет вектора.",
+    "{address} wants another key.": "{address} требует другой ключ.",
+    "{address} makes no vectors of texts: {said}": "{address} не делает векторов из текстов: {said}",
+    "Name a model that is made for it (--model), and start llama-server with --embeddings.":
+        "Назовите модель, сделанную для этого (--model), а llama-server запустите с --embeddings.",
 }
