@@ -164,6 +164,10 @@ async def test_pictures_stand_where_the_prompt_names_them(ollama: ScriptedServer
     assert sent["images"] == ["iVBORyBwaWN0dXJl"]
     assert sent["prompt"].startswith("See [img-0] and not ")
     assert sent["prompt"].count("[img-0]") == 1
+    ollama.on("POST /api/show", answer({**SHOW, "capabilities": ["completion"]}))
+    _, sent = await say(ollama, {"model": "mira"}, pieces=pieces, images=(image,))
+    assert (sent["prompt"].startswith("See [a lamp] and not "), "images" in sent) == (True, False)
+    ollama.on("POST /api/show", answer(SHOW))
     messages = (ChatMessage("user", "See?", images=(image.id,)),)
     _, sent = await say(ollama, {"model": "mira", "mode": "chat"}, messages=messages, images=(image,))
     assert sent["messages"] == [{"role": "user", "content": "See?", "images": ["iVBORyBwaWN0dXJl"]}]

@@ -215,4 +215,4 @@ async def test_sglang_tells_itself_on_its_own_routes(scripted_server: ScriptedSe
     found = await probe(Endpoint(scripted_server.url))
     known = found.capabilities
     assert (found.dialect, found.model, found.version, found.context_length) == ("sglang", "big", "0.5.23", 9000)
-    assert (known.images, known.details["slots"], known.details["memory_tokens"]) == (True, 8, 50000)
+    assert (known.images, known.details["slots"], known.details["memory_tokens"]) == (False, 8, 50000)  # only in chats

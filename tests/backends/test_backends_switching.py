@@ -87,7 +87,9 @@ async def test_lm_studio(scripted_server: ScriptedServer, connect: Open) -> None
     scripted_server.on("GET /v1/models", answer({"data": [{"id": "acme/big", "owned_by": "organization_owner"}]}))
     backend = connect(context_length=3000)
     found = await backend.capabilities()
-    assert (found.dialect, found.model, found.images) == ("lmstudio", "acme/big:2", True)
+    assert (found.dialect, found.model, found.images) == ("lmstudio", "acme/big:2", False)
+    assert any("takes pictures only in chats" in str(n) for n in found.notices)
+    assert (await connect(mode="chat").capabilities()).images
     assert (found.context_length, found.trained_context) == (3000, 131072)
     assert await states(backend) == {"acme/big": "loaded", "acme/small": "unloaded"}
     scripted_server.on("POST /api/v1/models/load", answer({"type": "llm", "instance_id": "acme/small",
@@ -113,7 +115,7 @@ async def test_an_older_lm_studio_says_200_to_loading_and_does_not(
         await backend.load_model("big")
     chosen = connect(model="big")
     found = await chosen.capabilities()
-    assert (found.context_length, found.trained_context, found.images) == (None, 8192, True)
+    assert (found.context_length, found.trained_context) == (None, 8192)
     assert any("will load big when it is first asked" in str(n) for n in found.notices)
 
 

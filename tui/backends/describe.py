@@ -30,7 +30,7 @@ async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -
     found = str(facts.get("model") or "")
     facts["model"] = clean_line(endpoint.model, NAME_LIMIT) or found or (
         models[0] if models and not dialect.any_model else "")
-    facts["details"] = {"server": dialect.label, **facts.get("details", {})}
+    facts["details"] = {"server": dialect.label, **_manners(dialect, endpoint), **facts.get("details", {})}
     facts["cache"] = cache_class(dialect.cache, found or facts["model"], whole_windows=dialect.whole_windows)
     if not endpoint.model and not (dialect.serves_one or dialect.public or dialect.any_model):
         facts["details"]["send_model"] = facts["model"]
@@ -39,6 +39,16 @@ async def describe(get: Get, http: Http, dialect: Dialect, endpoint: Endpoint) -
     facts = {"samplers": table.known, "logprobs": table.logprobs} | facts
     capabilities = Capabilities(dialect.name, **(_mode(dialect, endpoint) | facts))
     return _with_notices(capabilities, dialect, endpoint, http, models), models
+
+
+def _manners(dialect: Dialect, endpoint: Endpoint) -> Facts:
+    """How a reply is stopped there, how a started one is gone on with, and where thoughts stand."""
+    text = _mode(dialect, endpoint)["text_completion"]
+    return {
+        "abort": {"koboldcpp": "close and call", "horde": "cancel"}.get(dialect.name, "close"),
+        "prefill": "text" if text else dialect.prefill or "words",
+        "reasoning": "tags" if text else "fields and tags",
+    }
 
 
 def _mode(dialect: Dialect, endpoint: Endpoint) -> Facts:
@@ -74,7 +84,11 @@ def _with_notices(
         notices.append(notice("{server} does not list the model {model}.", server=dialect.label, model=found.model))
     if http.key_given and not http.address.secure and not http.address.private:
         notices.append(notice("The key travels unencrypted to {address}.", address=http.address.shown))
-    return replace(found, context_length=length, notices=tuple(notices))
+    blind = found.images and found.text_completion and dialect.text == "openai"
+    if blind:
+        notices.append(notice("{server} takes pictures only in chats: set the profile's mode to chat to show it any.",
+                              server=dialect.label))
+    return replace(found, images=found.images and not blind, context_length=length, notices=tuple(notices))
 
 
 async def _models(get: Get, http: Http, dialect: Dialect, chosen: str) -> tuple[tuple[str, ...], Facts]:

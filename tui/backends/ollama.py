@@ -124,7 +124,8 @@ def text_body(
     request: CompletionRequest, target: Target, markers: Sequence[str], fields: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The body for /api/generate."""
-    prompt, images = ollama_prompt(request.pieces, by_id(request.images), markers)
+    named = by_id(request.images) if target.capabilities.images else {}
+    prompt, images = ollama_prompt(request.pieces, named, markers)
     body = {"prompt": prompt, "raw": True, **_common(target, fields)}
     return body | {"images": images} if images else body
 
@@ -134,7 +135,7 @@ def chat_body(
 ) -> dict[str, Any]:
     """The body for /api/chat. Thoughts come apart from the text where the model has any; before a started reply
     there is no room for them."""
-    named = by_id(request.images)
+    named = by_id(request.images) if target.capabilities.images else {}
     messages: list[dict[str, Any]] = []
     for message in request.messages:
         pictures = ollama_images(message.images, named)

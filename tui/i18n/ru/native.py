@@ -53,6 +53,8 @@ CATALOGUE: dict[str, str] = {
     "its own list of models says so": "судя по его собственному списку моделей",
     "text-generation-webui has no model loaded. Load one there, or from the list of models.":
         "В text-generation-webui не загружена модель. Загрузите её там или из списка моделей.",
+    "{server} takes pictures only in chats: set the profile's mode to chat to show it any.":
+        "{server} принимает картинки только в чате: чтобы показывать их, задайте в профиле режим chat.",
     "{address} does not load another model: “{said}”.": "{address} не загружает другую модель: «{said}».",
     "{address} does not load or unload models when asked: “{said}”.":
         "{address} не загружает и не выгружает модели по запросу: «{said}».",
