@@ -1,7 +1,9 @@
-"""The real llama-server, in a process of its own: `python serve_xllamacpp.py MODEL PORT N_CTX [KEY]`."""
+"""The real llama-server, in a process of its own: `python serve_xllamacpp.py MODEL PORT N_CTX [KEY]`. With a projector
+in the variable MMPROJ it sees."""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -20,6 +22,8 @@ def main() -> None:
     params.cpuparams.n_threads = 2
     params.endpoint_slots = True
     params.warmup = False
+    if projector := os.environ.get("MMPROJ"):
+        params.mmproj.path = projector
     if key:
         params.api_keys = key
     server = xllamacpp.Server(params)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import json
+import os
+import socket
+import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from core_table import Table, chat_chunk
-from scripted import SSE, Line, Request, ScriptedServer, answer
+from scripted import SSE, Line, Request, ScriptedServer, answer, as_koboldcpp
 
 from tui.domain.errors import BadInput, NotFound
 from tui.wire.ids import new_id
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+SERVERS = Path(__file__).parents[1] / "backends"
 
 native = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
 
@@ -93,7 +102,7 @@ async def test_the_plan_knows_what_a_picture_takes(table: Table, tmp_path: Path)
 
 
 async def test_undo_takes_the_message_back_and_keeps_the_picture(table: Table, scripted_server: ScriptedServer) -> None:
-    blind(scripted_server)
+    chatting(scripted_server)
     await table.use_server(scripted_server.url)
     chat = await table.new_chat()
     said, _, _ = await show(table, chat, "", given(small()))
@@ -111,14 +120,29 @@ async def test_undo_takes_the_message_back_and_keeps_the_picture(table: Table, s
 async def test_a_model_that_sees_nothing_reads_the_name_and_the_person_is_told(
     table: Table, scripted_server: ScriptedServer,
 ) -> None:
-    bodies = blind(scripted_server)
-    await table.use_server(scripted_server.url)
+    as_koboldcpp(scripted_server, "Yes.")
+    await table.use_server(scripted_server.url, kind="koboldcpp")
     chat = await table.new_chat()
     _, _, end = await show(table, chat, "Look!", given(small(), "a lamp.png"))
     assert any("does not see pictures" in told["id"] for told in end["notices"])
-    assert bodies[-1]["messages"][-1]["content"] == "[image: a lamp.png]\nLook!"
+    body = scripted_server.asked("/api/extra/generate/stream")[-1].json
+    assert "[image: a lamp.png]\nLook!" in body["prompt"]
+    assert not body.get("images")
     _, _, end = await show(table, chat, "And now?")
     assert not any("pictures" in told["id"] for told in end["notices"]), "once is enough"
+
+
+async def test_a_server_that_chats_gets_the_picture_as_a_part(table: Table, scripted_server: ScriptedServer) -> None:
+    bodies = chatting(scripted_server)
+    await table.use_server(scripted_server.url)
+    chat = await table.new_chat()
+    said, reply, _ = await show(table, chat, "Look!", given(small(), "a lamp.png"))
+    [part, text] = bodies[-1]["messages"][-1]["content"]
+    assert part["image_url"]["url"] == f"data:image/png;base64,{base64.b64encode(small()).decode()}"
+    assert text == {"type": "text", "text": "Look!"}
+    plan = (await table.call("node.generation", chat=chat, node=reply))["plan"]
+    assert plan["counts"] == "estimate"
+    assert next(s for s in plan["segments"] if s["source"] == f"message:{said}")["tokens"] > 256
 
 
 @pytest.mark.parametrize(
@@ -133,15 +157,63 @@ async def test_what_is_no_picture_is_refused_and_nothing_is_said(table: Table, d
 
 
 async def test_marks_cannot_be_smuggled_in(table: Table, scripted_server: ScriptedServer) -> None:
-    bodies = blind(scripted_server)
+    bodies = chatting(scripted_server)
     await table.use_server(scripted_server.url)
     chat = await table.new_chat()
     await show(table, chat, "a\ufdd0\ufde1\ufdd1b")
     assert bodies[-1]["messages"][-1]["content"] == "ab"
 
 
-def blind(server: ScriptedServer) -> list[dict[str, Any]]:
-    """A server that only chats and sees nothing; what it was sent."""
+@native
+@pytest.mark.parametrize("mode", ["text", "chat"])
+async def test_the_real_llama_server_sees_through_its_own_routes(
+    table: Table, tmp_path: Path, starter: Path, mode: str,
+) -> None:
+    """Text completion with its marker, and messages with parts; its count of tokens shows that it looked."""
+    pytest.importorskip("xllamacpp")
+    from vision_models import write_projector
+
+    projector = write_projector(tmp_path / "mmproj.gguf", 256)
+    with seeing_server(starter, projector, tmp_path / "log") as url:
+        await table.use_server(url, kind="llamacpp", mode=mode)
+        chat = await table.new_chat()
+        _, _, without = await show(table, chat, "Look at this!")
+        _, _, seen = await show(table, await table.new_chat(), "Look at this!", given(small()))
+        assert seen["error"] is None
+        assert not any("pictures" in told["id"] for told in seen["notices"])
+        assert 16 <= seen["prompt_tokens"] - without["prompt_tokens"] <= 24, "sixteen, and a line end"
+
+
+@contextlib.contextmanager
+def seeing_server(model: Path, projector: Path, log: Path) -> Iterator[str]:
+    """The real llama-server with a projector: its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, str(SERVERS / "serve_xllamacpp.py"), str(model), str(port), "1024"]
+    environment = {**os.environ, "MMPROJ": str(projector)}
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as process:
+        try:
+            until = time.monotonic() + 60
+            while not _answers(f"http://127.0.0.1:{port}/health"):
+                if process.poll() is not None or time.monotonic() > until:
+                    pytest.fail(f"the server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def chatting(server: ScriptedServer) -> list[dict[str, Any]]:
+    """A server that only chats; what it was sent."""
     bodies: list[dict[str, Any]] = []
 
     async def speak(request: Request, line: Line) -> None:

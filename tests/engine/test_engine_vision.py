@@ -14,6 +14,7 @@ from engine_help import ask, chat, collect, reply
 from tui.domain.backend import CompletionRequest, Finish, Image, Piece, Progress, Text
 from tui.domain.errors import EngineError
 from tui.domain.samplers import Samplers
+from tui.engine.discover import projector_of
 from tui.engine.proxy import EmbeddedEngine
 from tui.engine.settings import EngineSettings
 from tui.engine.vision import stand_ins, words
@@ -225,3 +226,26 @@ async def test_cells_are_what_is_counted_against_the_window(wide_eyes: EmbeddedE
     assert finish.error is None
     used = (finish.usage.prompt_tokens or 0) + (finish.usage.completion_tokens or 0)
     assert used <= 1024 + 1
+
+
+async def test_the_projector_that_came_with_a_model_is_found(
+    make_engine: Callable[..., EmbeddedEngine], tmp_path: Path, starter: Path,
+) -> None:
+    """By its name, or as the only one beside the only model; one that does not fit is told of, and no hindrance."""
+    model = tmp_path / "Lamp-7B-Q4_K_M.gguf"
+    model.symlink_to(starter)
+    assert projector_of(model) is None
+    fitting = write_projector(tmp_path / "mmproj-F16.gguf", 256)
+    assert projector_of(model) == fitting
+    seeing = make_engine(model, settings=EngineSettings(mmproj="auto"))
+    assert (await seeing.capabilities()).images
+    (tmp_path / "Door-3B.gguf").symlink_to(starter)
+    assert projector_of(model) is None, "nobody knows whose it is"
+    named = write_projector(tmp_path / "mmproj-lamp-7b-f16.gguf", 320)
+    assert projector_of(model) == named
+    assert projector_of(tmp_path / "Door-3B.gguf") is None
+    told = await make_engine(model, settings=EngineSettings(mmproj="auto")).capabilities()
+    assert not told.images
+    assert any(notice.args.get("file") == named.name for notice in told.notices)
+    blind = await make_engine(model, settings=EngineSettings(mmproj="none")).capabilities()
+    assert (blind.images, blind.notices) == (False, ())

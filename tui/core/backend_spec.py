@@ -26,8 +26,7 @@ def engine_settings(spec: Mapping[str, Any]) -> EngineSettings:
     """How the embedded engine loads the model of a profile. Raises BadInput naming the field."""
     values: dict[str, Any] = {name: spec[name] for name in _SAME if spec.get(name) is not None}
     values |= {name: spec[field] for field, name in ENGINE_NAMES.items() if spec.get(field) is not None}
-    if spec.get("mmproj"):
-        values["mmproj"] = str(Path(str(spec["mmproj"])).expanduser())
+    values["mmproj"] = str(Path(str(spec.get("mmproj") or "auto")).expanduser())
     if spec.get("lora"):
         values["lora"] = [[str(Path(file).expanduser()), scale] for file, scale in dict(spec["lora"]).items()]
     return EngineSettings.from_json(values)
@@ -40,7 +39,7 @@ def endpoint_of(spec: Mapping[str, Any], environment: Mapping[str, str], config:
         url=str(spec.get("url") or ""), kind=spec.get("kind") or "auto", model=str(spec.get("model") or ""),
         api_key=key_for(spec, environment, config), mode=spec.get("mode") or "auto",
         context_length=int(spec["context_length"]) if spec.get("context_length") else None,
-        verify_tls=bool(spec.get("verify_tls", True)), headers={**dict(spec.get("headers") or {}), **secret},
+        verify_tls=bool(spec.get("verify_tls", True)), headers=dict(spec.get("headers") or {}), secret_headers=secret,
         body=dict(spec.get("body") or {}), ca_file=str(spec.get("ca_file") or ""), proxy=str(spec.get("proxy") or ""),
     )
 

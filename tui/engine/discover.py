@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -129,6 +130,26 @@ def _beside(model: Path, projectors: Iterable[Path]) -> Path | None:
         return -sum(1 for _ in common), path.name
 
     return min(near, key=alike, default=None)
+
+
+def projector_of(model: Path) -> Path | None:
+    """The projector that came with a model: in its folder, and named like it, or named like nothing where the model is
+    the only one there. Raises OSError."""
+    files = [path for path in sorted(model.parent.iterdir()) if path.suffix.lower() == ".gguf" and _is_model(path)]
+    projectors = [path for path in files if read_name(path.name).projector]
+    others = [path for path in files if path not in projectors and split_parts(path)[0] <= 1]
+    found = _beside(model, projectors)
+    if found is None:
+        return None
+    named = _FAMILY.match(re.sub("mmproj-?", "", found.name.lower()))
+    if named is not None and named[0] not in _PLAIN:
+        return found if model.name.lower().startswith(named[0]) else None
+    return found if len(others) <= 1 else None
+
+
+#: What a file's name begins with, and beginnings that name a type or a purpose instead of a family.
+_FAMILY = re.compile("[a-z]+[0-9]*")
+_PLAIN = frozenset({"f16", "f32", "bf16", "q8", "model", "vision", "gguf"})
 
 
 def _files(folder: Folder) -> Iterator[Path]:

@@ -20,10 +20,10 @@ from tui.engine.keeping import Keeper
 from tui.engine.memory import Memory
 from tui.engine.opening import open_context, wanted_context
 from tui.engine.settings import BATCH_GPU, EngineSettings
-from tui.engine.state_files import StateFolder, identity_of
+from tui.engine.state_files import StateFolder, clear, identity_of
 from tui.engine.stretch import plan, read_rope
 from tui.engine.tokenise import Tokeniser
-from tui.engine.vision import Blind, Vision, open_eyes
+from tui.engine.vision import Blind, Vision, open_eyes, projector_file
 
 #: Seconds between two marks of progress.
 _TELL_EVERY = 0.1
@@ -103,13 +103,20 @@ def load(
         raise EngineError(notice("This model translates from one text to another; it cannot continue one."))
     gpu = bindings.uses_gpu() and layers != 0
     threads = settings.threads()
+    eyes = projector_file(settings.mmproj, path)
     adapters = Adapters.read(model, settings.lora)
     stretch = plan(read_rope(lambda key: metadata(model, key)), wanted_context(model, settings), settings)
     notices += stretch.notices
     context, prompts = open_context(
-        model, _roomy(settings), gpu=gpu, threads=threads, notices=notices, extra=stretch.parameters(),
+        model, _roomy(settings, eyes), gpu=gpu, threads=threads, notices=notices, extra=stretch.parameters(),
     )
-    vision = context.vision = open_eyes(settings.mmproj, model, context, threads=threads, gpu=gpu, flag=flag)
+    try:
+        vision = context.vision = open_eyes(eyes, model, context, threads=threads, gpu=gpu, flag=flag)
+    except EngineError as error:
+        if settings.mmproj != "auto":
+            raise
+        vision = None
+        notices.append(error.what)
     adapters.lay_over(context, [scale for _, scale in settings.lora])
     tokeniser = Tokeniser(model.vocab)
     memory = Memory(context, flag, prompts=prompts, ends_message=tokeniser.is_control)
@@ -129,16 +136,19 @@ def load(
     )
 
 
-def _roomy(settings: EngineSettings) -> EngineSettings:
+def _roomy(settings: EngineSettings, eyes: str) -> EngineSettings:
     """Some models must see a whole picture in one step."""
-    return replace(settings, n_batch=BATCH_GPU) if settings.mmproj and not settings.n_batch else settings
+    return replace(settings, n_batch=BATCH_GPU) if eyes and not settings.n_batch else settings
 
 
 def _state_folder(
     path: Path, settings: EngineSettings, context: Context, kept: Mapping[str, Any] | None,
 ) -> StateFolder | None:
     """Where states of this model with these settings are kept."""
-    if kept is None or kept["quota"] <= 0:
+    if kept is None:
+        return None
+    if kept["quota"] <= 0:
+        clear(Path(kept["folder"]))
         return None
     shape = context.shape
     of_context = {

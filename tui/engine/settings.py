@@ -82,7 +82,8 @@ class EngineSettings:
     """Adapters: the file of each and its scale."""
 
     mmproj: str = ""
-    """The projector (a GGUF file) by which the model sees pictures; "" when it does not."""
+    """The projector (a GGUF file) by which the model sees pictures; "auto" takes one that came with the model, "none"
+    and "" none."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"lora": [list(adapter) for adapter in self.lora]}

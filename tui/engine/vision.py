@@ -21,6 +21,7 @@ from tui.domain.notice import notice
 from tui.engine import INSTALL
 from tui.engine.bindings import AbortFlag, Model, differences
 from tui.engine.bindings_vision import FIELDS, SIGNATURES, Chunk, Projector, Unreadable, load_vision
+from tui.engine.discover import projector_of
 from tui.engine.tokenise import See, blind
 
 if TYPE_CHECKING:
@@ -149,6 +150,16 @@ class Blind:
 
     def count(self, size: tuple[int, int]) -> int:
         raise EngineError(notice("This model does not see pictures."), kind="picture")
+
+
+def projector_file(setting: str, model: Path) -> str:
+    """The file that `EngineSettings.mmproj` means for a model: with "auto" the one that came with it; "" for none."""
+    if setting != "auto":
+        return "" if setting == "none" else setting
+    try:
+        return str(projector_of(model) or "")
+    except OSError:
+        return ""
 
 
 def open_eyes(
