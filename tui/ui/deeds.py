@@ -275,6 +275,12 @@ async def _model(app: App[Any], rest: str) -> None:
     if not rest:
         host(app).open_screen("connection")
         return
+    connection = await link(app).call("connection.get", **connection_of(host(app).state.chat))
+    if connection.get("kind") != "embedded" and not rest.casefold().endswith(".gguf"):
+        from tui.ui.servermodels import change_model
+
+        _say(app, "The server's model is now {name}.", name=await change_model(app, rest))
+        return
     await link(app).call("connection.use", kind="embedded", model=rest)
     _say(app, "The model is now {name}; it loads with the next turn.", name=Path(rest).name)
 

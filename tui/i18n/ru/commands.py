@@ -42,8 +42,9 @@ CATALOGUE: dict[str, str] = {
     "NAME VALUE": "ИМЯ ЗНАЧЕНИЕ",
     "Set one sampler value of this chat.": "Задать значение сэмплера для этого чата.",
     "[PATH]": "[ПУТЬ]",
-    "Connection and model; with a path, use that GGUF file.":
-        "Подключение и модель; с путём — взять этот файл GGUF.",
+    "[PATH|NAME]": "[ПУТЬ|ИМЯ]",
+    "Connection and model; with a path, use that GGUF file; with a name, that model of the server.":
+        "Подключение и модель; с путём — взять этот файл GGUF, с именем — эту модель сервера.",
     "[URL]": "[АДРЕС]",
     "Connect to a server.": "Подключиться к серверу.",
     "Load the model now.": "Загрузить модель сейчас.",

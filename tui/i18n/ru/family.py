@@ -29,4 +29,20 @@ CATALOGUE = {
     "A model needs a name.": "Модели нужно имя.",
     "The profile {name} has a model inside this program, and no server.":
         "В профиле {name} модель внутри этой программы, а не на сервере.",
+    "What the server says it has. One that is not loaded may take a while.":
+        "То, что есть по словам сервера. Незагруженная модель может потребовать времени.",
+    "Model of the server": "Модель сервера",
+    "in use": "используется",
+    "{tokens} tokens": "{tokens} токенов",
+    "loaded": "загружена",
+    "not loaded": "не загружена",
+    "The server's model is now {name}.": "Модель сервера теперь {name}.",
+    "Choose another model of the server…": "Выбрать другую модель сервера…",
+    "Take the model out of the server's memory": "Выгрузить модель из памяти сервера",
+    "It can": "Умеет",
+    "go on with a started reply": "продолжать начатый ответ",
+    "see pictures": "видеть картинки",
+    "tell what else it might have said": "сообщать, что ещё могло быть сказано",
+    "read ahead": "читать заранее",
+    "change its model": "менять модель",
 }

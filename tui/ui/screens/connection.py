@@ -16,6 +16,7 @@ from tui.ui.screens.formpage import FormPage
 from tui.ui.screens.models import ModelChoice
 from tui.ui.screens.page import Hint, notice_text
 from tui.ui.screens.server import ServerPage
+from tui.ui.servermodels import abilities, pick_model
 from tui.ui.widgets.form import Field
 from tui.ui.words import BROKEN, IN_USE, rounded, thousands
 
@@ -46,6 +47,10 @@ class Connection(FormPage):
         super().hear(event)
         if event.get("type") == "connection":
             self.start(self._again())
+        elif event.get("type") == "server_model":
+            self.say(notice_text(event.get("notice")))
+            if event.get("fraction") is not None:
+                self.head(f"{float(event['fraction']):.0%}")
         elif event.get("type") == "turn" and event.get("state") == "loading" and event.get("fraction") is not None:
             self.head(f"{float(event['fraction']):.0%}")
 
@@ -79,6 +84,9 @@ class Connection(FormPage):
             deeds.append(Field("load", tr("Load the model now"), kind="action"))
         else:
             deeds.append(Field("load", tr("Look at the server now"), kind="action"))
+            deeds.append(Field("model", tr("Choose another model of the server…"), kind="action"))
+            if (connection.get("capabilities") or {}).get("switch"):
+                deeds.append(Field("leave", tr("Take the model out of the server's memory"), kind="action"))
         if (connection.get("kept") or {}).get("files"):
             deeds.append(Field("forget", tr("Remove what is kept on disk"), kind="action"))
         starter = connection.get("kind") == "embedded" and connection.get("model") == "starter"
@@ -100,6 +108,8 @@ class Connection(FormPage):
         deeds = {
             "load": self._load,
             "unload": self._unload,
+            "model": self._model,
+            "leave": self._leave,
             "forget": self._forget,
             "starter": self._starter,
             "gguf": self._file,
@@ -113,6 +123,14 @@ class Connection(FormPage):
     async def _load(self) -> None:
         self.say(tr("Looking…") if self._connection.get("kind") != "embedded" else tr("Loading the model…"))
         await self.call("models.load", profile=str(self._connection.get("profile") or ""))
+
+    async def _model(self) -> None:
+        if (name := await pick_model(self.app)) is not None:
+            self.say(tr("The server's model is now {name}.", name=name))
+
+    async def _leave(self) -> None:
+        profile = str(self._connection.get("profile") or "")
+        await self.call("connection.unload_model", profile=profile)
 
     async def _unload(self) -> None:
         await self.call("models.unload")
@@ -194,6 +212,8 @@ def facts_of(connection: Mapping[str, Any]) -> list[tuple[str, str]]:
         size, quota = round(kept["bytes"] / 1e6), round(kept["quota"] / 1e6)
         shown = tr("{count} of them, {size} MB of {quota} MB", count=kept["files"], size=size, quota=quota)
         facts.append((tr("Chats kept on disk"), shown))
+    if can := abilities(capabilities):
+        facts.append((tr("It can"), can))
     if capabilities:
         known = set(capabilities.get("samplers") or ())
         missing = [name for name in RANGES if name not in known and name != "max_tokens"]

@@ -105,7 +105,8 @@ class ServerPage(FormPage):
 
     async def change(self, item: Field, value: str) -> None:
         self._values[item.id] = value.strip()
-        if item.id != "model" and self._values["url"]:
+        unusable = bool(self._found and self._found.get("problem"))
+        if self._values["url"] and (item.id != "model" or unusable):
             await self._look()
 
     async def act(self, item: Field) -> None:
