@@ -102,6 +102,9 @@ def fit(facts: Facts, room: Room, settings: EngineSettings | None = None) -> Fit
     advice = _advice(measures, weights, load, need, room, longest, all_layers)
     windows = _windows(measures, load, room, settings)
     held = replace(load, cells=context * windows)
+    while windows > 1 and needs(measures, weights, held).gpu.total > room.gpu:
+        windows -= 1
+        held = replace(load, cells=context * windows)
     return Fit(held, needs(measures, weights, held), room, stretch, verdict, advice, all_layers, windows, longest)
 
 

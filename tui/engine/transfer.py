@@ -199,7 +199,7 @@ class Pull:
                     "Try again later; what came is kept.", kind="http",
                 )
             begins = start if response.status_code == 206 else 0
-            for block in response.iter_bytes(_CHUNK):
+            for block in response.iter_raw():
                 if self.stop.is_set():
                     raise Stopped
                 yield block, begins
