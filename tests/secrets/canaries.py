@@ -16,7 +16,8 @@ CANARIES: Mapping[str, str] = {
     "key file": "sk-canary/file+7d1f0e5c9b2a", "variable": "sk-canary-variable-51c8e2d07f94",
     "handed variable": "sk-canary-handed-9a3b6c1d8e20", "token": "tok-canary-serving-4f7a1b9c3d6e",
     "address": "pw-canary-address-8b2e5f0c7a19", "proxy": "pw-canary-proxy-6c9d2a4e1f83",
-    "hub": "hf-canary-hub-3e8b7d5a0c16",
+    "hub": "hf-canary-hub-3e8b7d5a0c16", "header": "hd-canary-header-2c7e9a1d5b40",
+    "kept": "sk-canary-kept-d4b81f6a0e93",
 }
 
 

@@ -32,6 +32,7 @@ from tui.wire.target import Target
 #: Where each profile's key comes from.
 _SOURCES = {
     "file": "key file", "env": "variable", "handed": "handed variable", "url": "address",
+    "header": "header", "kept": "kept",
 }
 
 
@@ -50,8 +51,10 @@ def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "keys"
     folder.mkdir()
     (folder / "key").write_text(CANARIES["key file"] + "\n")
+    (folder / "key").chmod(0o600)
     (folder / "token").write_text(CANARIES["token"] + "\n")
     monkeypatch.setenv("CANARY_KEY", CANARIES["variable"])
+    monkeypatch.setenv("CANARY_HEADER", CANARIES["header"])
     monkeypatch.setenv("HF_TOKEN", CANARIES["hub"])
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, f"http://me:{CANARIES['proxy']}@127.0.0.1:9")
@@ -65,7 +68,8 @@ def _profiles(port: int, folder: Path) -> dict[str, str]:
         for source in _SOURCES:
             user = f"me:{CANARIES['address']}@" if source == "url" else ""
             key = {"file": f"  key_file: {folder / 'key'}\n", "env": "  key_env: CANARY_KEY\n",
-                   "handed": "  key_env: HANDED_KEY\n", "url": ""}[source]
+                   "header": "  headers_env: {X-Tenant: CANARY_HEADER}\n",
+                   "handed": "  key_env: HANDED_KEY\n", "url": "", "kept": ""}[source]
             out[f"{source}-{manner}"] = (
                 f"backend:\n  kind: openai\n  mode: chat\n  url: http://{user}127.0.0.1:{port}/{manner}\n{key}"
                 "template: chatml\n"
@@ -106,6 +110,8 @@ async def test_no_answer_event_log_or_file_tells_a_secret(
         profiles = _profiles(server.port, secrets)
         for name, text in profiles.items():
             await connection.call("presets.save", kind="profiles", id=name, text=text)
+            if name.startswith("kept-"):
+                ear.hear("kept", await connection.call("profiles.key", profile=name, key=CANARIES["kept"]))
             await _talk(connection, chat, name, ear)
         await _use_and_probe(connection, server.port, secrets, ear)
         await _call_everything(connection, cores[0], chat, ear)
@@ -119,13 +125,16 @@ async def test_no_answer_event_log_or_file_tells_a_secret(
             {"url": "http://127.0.0.1:1", "key_file": str(secrets / "key")}))])
         await connection.close()
     assert len(server.requests) > len(profiles)                               # the servers were really asked
-    assert any(CANARIES["key file"] in texts(r.headers) for r in server.requests)
+    for secret in ("key file", "header", "kept"):
+        assert any(CANARIES[secret] in texts(r.headers) for r in server.requests)
     assert ear.said == {}
     assert found_in(caplog.text) == []
-    own = [*(home / "config" / "presets" / "profiles").iterdir(), secrets / "key", secrets / "token"]
+    kept = [*(home / "config" / "keys").iterdir()]
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    own = [*(home / "config" / "presets" / "profiles").iterdir(), secrets / "key", secrets / "token", *kept]
     assert files_with_secrets(home, tmp_path, Path(os.environ["TMPDIR"]), but=own) == {}
     assert {name for path in own if path.is_file() for name in found_in(path.read_bytes())} == {
-        "key file", "token", "address"}
+        "key file", "token", "address", "kept"}
 
 
 def _broken(*_: object) -> None:

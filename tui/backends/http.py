@@ -82,6 +82,7 @@ class Http:
         self._headers = _headers(endpoint, address)
         self._proxy = proxy = _proxy(address, endpoint.proxy)
         own = [value for name, value in endpoint.headers.items() if _SECRET_HEADER.search(name)]
+        own += endpoint.secret_headers.values()
         self.redaction = Redaction([self._key, *own, *credentials(address.root), *credentials(proxy)])
         self._verify = _verification(endpoint, address)
         self._clients: dict[bool, httpx.AsyncClient] = {}
@@ -228,7 +229,7 @@ def _headers(endpoint: Endpoint, address: Address) -> dict[str, str]:
         headers["Authorization"] = f"Bearer {key}"
     if "openrouter" in {endpoint.kind, KNOWN_HOSTS.get(address.host)}:
         headers |= TITLE
-    headers |= endpoint.headers
+    headers |= {**endpoint.headers, **endpoint.secret_headers}
     for name, value in headers.items():
         if not (name.isascii() and value.isascii() and value.isprintable()):
             secret = name in {"Authorization", "apikey"}

@@ -23,7 +23,7 @@ class Endpoint:
     (tokens) overrides what the server tells. `body` holds extra keys for the request; a key set to None
     leaves that key out. `ca_file` is a file of certificates (PEM) to trust beside the usual ones. `proxy` "" takes
     that of the environment, "none" takes none, anything else is one; none is ever taken for this machine itself. The
-    key is secret: it is in no repr and in no message.
+    key and `secret_headers` are secret: they are in no repr and in no message.
     """
 
     url: str
@@ -34,6 +34,7 @@ class Endpoint:
     context_length: int | None = None
     verify_tls: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Mapping[str, Any] = field(default_factory=dict)
     ca_file: str = ""
     proxy: str = field(default="", repr=False)
