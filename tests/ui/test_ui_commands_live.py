@@ -6,6 +6,9 @@ from pathlib import Path
 
 from chat_stage import Stage, stage
 from screens_stage import listed, own_characters, titles, write_card
+from textual import events
+
+from tui.ui.screens.memory import MemoryPage
 
 
 async def say(play: Stage, line: str) -> None:
@@ -96,3 +99,15 @@ async def test_a_command_that_needs_more_goes_from_the_palette_into_the_composer
         await play.until(lambda: titles(play.app)[-1:] == ["Set one sampler value of this chat."], "the command")
         await play.press("enter")
         await play.until(lambda: play.composer.text == "/set ", "the beginning of the command")
+
+
+async def test_keys_that_come_at_once_are_the_command_that_they_spell() -> None:
+    """Enter overtakes word of the letters before it: what was suggested for fewer of them is not meant."""
+    async with stage(size=(120, 40)) as play:
+        await play.type("/")
+        await play.until(lambda: play.app.chat.suggestions.open, "what the slash may become")
+        for key in "memory":
+            play.app.chat.composer.post_message(events.Key(key, key))
+        play.app.chat.composer.post_message(events.Key("enter", "\r"))
+        await play.sees("Memory")
+        assert isinstance(play.app.screen, MemoryPage)

@@ -256,6 +256,7 @@ class ChatScreen(Screen[None]):
         return is_command(text)
 
     def _command(self, text: str) -> None:
+        self._suggest()                                # Enter may be quicker than word of the letters before it
         chosen = self.suggestions.current
         if chosen is not None and chosen.strip() != text.strip() and not text.rstrip().startswith(chosen.strip() + " "):
             self.composer.put(chosen)
@@ -359,8 +360,8 @@ class ChatScreen(Screen[None]):
             self.composer.put(self._set_aside)
             self._set_aside = ""
 
-    @on(Composer.Grown)
-    def _grown(self) -> None:
+    def _suggest(self) -> None:
+        """Show what the text may become."""
         text = self.composer.text
         if text[:1] in ("/", ".") and "\n" not in text and self.editing is None:
             from tui.ui.commands import complete
@@ -369,6 +370,10 @@ class ChatScreen(Screen[None]):
         else:
             self.suggestions.show([])
         self.composer.steer(self.suggestions.open)
+
+    @on(Composer.Grown)
+    def _grown(self) -> None:
+        self._suggest()
         if self._draft_timer is not None:
             self._draft_timer.stop()
         if self.editing is None:
@@ -427,6 +432,7 @@ class ChatScreen(Screen[None]):
             self.story.focus()
 
     def _tab(self) -> None:
+        self._suggest()
         if (chosen := self.suggestions.current) is not None:
             self.composer.put(chosen)
         else:
