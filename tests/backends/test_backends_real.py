@@ -14,7 +14,7 @@ import pytest
 
 from tui.backends.connect import open_backend
 from tui.backends.probe import probe
-from tui.domain.backend import Backend, ChatMessage, CompletionRequest, Event, Finish, Piece, Progress, Text
+from tui.domain.backend import Backend, ChatMessage, CompletionRequest, Event, Finish, Piece, Progress, Text, Tokens
 from tui.domain.endpoint import CompletionMode, Endpoint
 from tui.domain.samplers import Samplers
 
@@ -240,3 +240,20 @@ async def test_cyrillic_survives_both_ways(backend: Backend) -> None:
     text, finish = await tell(backend, request("Привет! Как дела? 🙂", samplers=replace(GREEDY, logit_bias={})))
     assert finish.error is None
     assert text.encode().decode() == text
+
+
+async def test_the_rivals_of_each_token_are_told(backend: Backend) -> None:
+    """By both real servers, and what is told first of each is what a greedy choice takes."""
+    capabilities = await backend.capabilities()
+    assert capabilities.logprobs == 20
+    wanted = request(samplers=replace(GREEDY, logprobs=4))
+    events = [e async for e in backend.complete(wanted)]
+    text = "".join(e.text for e in events if isinstance(e, Text))
+    tokens = [t for e in events if isinstance(e, Tokens) for t in e.tokens]
+    assert len(tokens) > 3
+    assert "".join(t.text for t in tokens).startswith(text)
+    for token in tokens:
+        assert token.logprob <= 0
+        assert 1 <= len(token.rivals) <= 4
+        assert all(rival.logprob <= token.logprob + 1e-6 for rival in token.rivals)
+    assert not [e async for e in backend.complete(request()) if isinstance(e, Tokens)]
