@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +92,9 @@ async def test_the_engine_stretches_by_itself_and_says_so(tmp_path: Path, starte
         await engine.close()
     base = base_for(2.5, 10_000.0, 64)
     assert told.details["positions"] == {"rope_freq_base": pytest.approx(base)}
-    assert f"freq_base     = {base:.1f}" in log.read_text("utf-8", "replace")
+    used = re.findall(r"llama_context: freq_base +\S* ([\d.]+)", log.read_text("utf-8", "replace"))
+    assert used
+    assert {float(value) for value in used} == {round(base, 1)}
 
 
 @pytest.fixture
