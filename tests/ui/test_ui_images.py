@@ -14,8 +14,7 @@ from textual import events
 
 from tui.client import pictures
 from tui.domain.errors import BadInput, Refused
-from tui.domain.pictures import Picture
-from tui.ui.widgets.attached import picture_label
+from tui.domain.pictures import Picture, picture_label
 
 
 def png(width: int = 24, height: int = 16) -> bytes:

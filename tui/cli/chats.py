@@ -14,6 +14,8 @@ from tui.domain.chat import Chat, Node
 from tui.domain.errors import BadInput
 from tui.domain.notice import notice
 from tui.domain.operations import node_from_json
+from tui.domain.picture_marks import pictures_of
+from tui.domain.pictures import picture_label
 from tui.i18n import tr
 
 
@@ -97,10 +99,13 @@ def _print_node(node: Node, as_json: bool, depth: int, *, marked: bool = True) -
         json_line({
             "type": "message", "node": node.id, "parent": node.parent, "role": node.role, "name": node.name,
             "text": node.text, "finish": node.revision.finish, "hidden": node.hidden, "depth": depth, "on_path": marked,
+            **({"images": [picture.to_json() for picture in pictures_of(node)]} if node.revision.images else {}),
         })
         return
     indent = "    " * depth
     line(f"{indent}{'●' if marked else '○'} {node.name}  {node.id}")
+    for picture in pictures_of(node):
+        line(f"{indent}  {picture_label(picture)}")
     for text in node.text.split("\n"):
         line(f"{indent}  {text}")
     line()

@@ -15,6 +15,7 @@ from typing import Any
 
 from tui.domain.backend import ChatMessage, CompletionRequest, Image, Piece
 from tui.domain.chat import Node
+from tui.domain.pictures import SIGN as PICTURE
 from tui.domain.pictures import Picture
 
 #: What every mark begins with.
@@ -124,7 +125,7 @@ def keys_in(request: CompletionRequest) -> list[str]:
 
 def _label(mark: Mark, shown: Shown) -> str:
     picture = shown.get(mark.key)
-    return f"▣ {picture.name if picture else '?'} · {mark.width}×{mark.height}"
+    return f"{PICTURE} {picture.name if picture else '?'} · {mark.width}×{mark.height}"
 
 
 def _text(mark: Mark, shown: Shown) -> str:

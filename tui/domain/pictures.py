@@ -30,6 +30,9 @@ SUFFIXES: Mapping[str, str] = {
 
 _LONGEST_NAME = 80
 
+#: What stands before a picture's name wherever people read it.
+SIGN = "▣"
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -97,9 +100,10 @@ def picture_name(name: str) -> str:
     return (shown[:_LONGEST_NAME - 1] + "…" if len(shown) > _LONGEST_NAME else shown) or "picture"
 
 
-def kilobytes(size: int) -> int:
-    """Bytes as people read them, at least 1."""
-    return max(1, round(size / 1000))
+def picture_label(picture: Picture) -> str:
+    """`▣ name · 640×480 · 83 KB`, on one line, for people."""
+    size = f"{picture.width}×{picture.height} · {max(1, round(picture.size / 1000))} KB"
+    return f"{SIGN} {clean_line(picture.name, 80)} · {size}"
 
 
 def estimated_tokens(width: int, height: int) -> int:

@@ -10,19 +10,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.domain.cleantext import clean_line
-from tui.domain.pictures import Picture, kilobytes
+from tui.domain.pictures import SIGN, picture_label
 
 if TYPE_CHECKING:
     from tui.client.pictures import Attached
-
-SIGN = "▣"
-
-
-def picture_label(picture: Picture) -> str:
-    """`▣ name · 640×480 · 83 KB`, on one line."""
-    size = f"{picture.width}×{picture.height} · {kilobytes(picture.size)} KB"
-    return f"{SIGN} {clean_line(picture.name, 80)} · {size}"
 
 
 class AttachedLines(Widget):

@@ -12,9 +12,9 @@ from textual.strip import Strip
 
 from tui.domain.cleantext import clean, clean_line
 from tui.domain.markup import Line, read_line
+from tui.domain.pictures import picture_label
 from tui.i18n import tr
 from tui.ui.state import Entry
-from tui.ui.widgets.attached import picture_label
 from tui.ui.widgets.wrapping import wrap
 
 BAR, CHOSEN_BAR, CARET = "▎", "▌", "▌"
