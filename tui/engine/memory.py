@@ -25,6 +25,9 @@ from tui.engine.stretches import Stretch, common, kept_stretches
 #: after which one is made though no message ends. And copies that go along with a state on disk.
 _NEAREST, _FARTHEST, _GO_ALONG = 16, 1024, 3
 
+#: Copies that must have room beside each other for any to be made.
+_FEWEST = 4
+
 TellProgress = Callable[[int, int, int], None]
 
 
@@ -253,7 +256,7 @@ class Memory:
             if end in marks:
                 self._mark(held)
             tell(len(held.tokens), total, reused)
-        if not self.context.cuts and held.tokens and all(m.length != len(held.tokens) for m in held.marks):
+        if self._may_lose and held.tokens and all(m.length != len(held.tokens) for m in held.marks):
             self._mark(held)
 
     def _marks(self, wanted: Sequence[int], start: int) -> list[int]:
@@ -286,9 +289,19 @@ class Memory:
             self.forget(lent)
         return sorted(held.marks, key=lambda mark: mark.length)[-_GO_ALONG:]
 
+    @property
+    def _may_lose(self) -> bool:
+        """Whether the past of a sequence may be gone when it is wanted: always where nothing can be cut; and where
+        windows slide over several sequences, llama.cpp gives cells that they have left to others, though there are
+        empty ones."""
+        several = self.context.shape.sequences > 1
+        return not self.context.cuts or (several and self.context.model.sliding_window > 0)
+
     def _mark(self, held: Held) -> None:
-        """Make a copy of what cannot be cut, as it is now."""
-        data = bytearray(self.context.state_size(held.number, partial=True))
+        """Make a copy of what cannot be cut, as it is now, unless it is so large that one alone would fill the room
+        for them."""
+        size = self.context.state_size(held.number, partial=True)
+        data = bytearray(size if size <= sequences.MARK_BYTES // _FEWEST else 0)
         if data and self.context.state(held.number, data, partial=True) == len(data):
             held.add_mark(Mark(len(held.tokens), data))
             sequences.thin_out([*self.held, *self._scratch])
