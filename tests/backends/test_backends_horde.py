@@ -10,7 +10,8 @@ import pytest
 from scripted import STALL, Handler, ScriptedServer, answer, play
 from told import Told, request, tell
 
-from tui.backends.address import parse_address
+from tui.backends.address import KNOWN_HOSTS, parse_address
+from tui.backends.http import Http
 from tui.backends.patience import Limits
 from tui.backends.probe import probe
 from tui.backends.remote import RemoteBackend
@@ -77,9 +78,18 @@ async def look(server: ScriptedServer, **given: Any) -> Capabilities:
         await backend.close()
 
 
-async def test_it_is_known_by_its_name() -> None:
-    for host in ("aihorde.net", "stablehorde.net", "https://aihorde.net/api/v2"):
-        assert parse_address(host).root in ("https://aihorde.net", "https://stablehorde.net")
+@pytest.mark.parametrize("given", ["aihorde.net", "stablehorde.net", "https://aihorde.net/api/v2/"])
+async def test_it_is_known_by_its_name(given: str) -> None:
+    """And is given its key in a header of its own, which no other host is."""
+    address = parse_address(given)
+    assert address.root in ("https://aihorde.net", "https://stablehorde.net")
+    assert KNOWN_HOSTS[address.host] == "horde"
+    for url, kind, name in ((given, "auto", "apikey"), (given, "openai", "Authorization"),
+                            ("example.org", "auto", "Authorization"), ("example.org", "horde", "apikey")):
+        http = Http(Endpoint(url, kind=kind, api_key="secret-key"), parse_address(url))  # type: ignore[arg-type]
+        sent = {key for key, value in http._headers.items() if "secret-key" in value}
+        await http.close()
+        assert sent == {name}
 
 
 async def test_what_it_tells_of_itself(horde: ScriptedServer) -> None:
@@ -210,8 +220,9 @@ async def test_ends_without_a_reply_are_explained(
 
 
 async def test_leaving_takes_the_request_back_and_keeps_what_there_is(
-    horde: ScriptedServer, backend: RemoteBackend
+    horde: ScriptedServer, backend: RemoteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tui.backends.polling.CANCEL_SECONDS", 60.0)
     horde.on(f"GET {JOB}", stands())
     horde.on(f"DELETE {JOB}", stands(generations=[{"text": " Good eve", "state": "ok"}]))
     said: list[Event] = []
@@ -293,7 +304,7 @@ async def test_a_long_text_is_cut_off(horde: ScriptedServer, backend: RemoteBack
 async def test_two_replies_go_one_after_the_other(horde: ScriptedServer, backend: RemoteBackend) -> None:
     """Two requests a second and key are allowed."""
     horde.on(f"GET {JOB}", stands(), done())
-    told: list[Told] = await asyncio.gather(tell(backend, id="a"), tell(backend, id="b"))
+    told: tuple[Told, ...] = await asyncio.gather(tell(backend, id="a"), tell(backend, id="b"))
     assert [t.text for t in told] == [" Good evening."] * 2
     order = [r.method for r in horde.requests if "generate" in r.path]
     assert order == ["POST", "GET", "GET", "POST", "GET"]

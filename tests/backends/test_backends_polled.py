@@ -134,7 +134,8 @@ async def test_failures(scripted_server: ScriptedServer, backend: RemoteBackend)
     busy = answer({"detail": {"msg": "Server is busy"}}, "503 Service Unavailable", Retry_After="0")
     scripted_server.on(WHOLE, busy, told_so_far(" Yes.", "stop"))
     assert (await tell(backend, id="r4")).text == " Yes."
-    for junk in ([], 7, {"results": 7}, {"results": [{"text": 5}]}):
+    oddities: tuple[Any, ...] = ([], 7, {"results": 7}, {"results": [{"text": 5}]})
+    for junk in oddities:
         scripted_server.on(CHECK, answer(junk))
         scripted_server.on(WHOLE, play(0.03), told_so_far(" Yes.", "stop"))
         told = await tell(backend, id=repr(junk))
