@@ -121,3 +121,21 @@ async def test_a_server_that_never_answers_is_left_at_once(table: Table, scripte
         await asyncio.wait_for(scripted_server.hung_up.wait(), 20)
         scripted_server.hung_up.clear()
     await table.settled(chat)
+
+
+async def test_a_turn_with_ollama_has_the_format_that_its_template_tells_the_marks_of(
+    table: Table, scripted_server: ScriptedServer
+) -> None:
+    """Go's templates are not run; the marks in them are those of one format."""
+    voice = next(v for v in VOICES if v.name == "ollama")
+    voice.install(scripted_server, voice.reply("Good evening to you."))
+    await table.use_server(scripted_server.url)
+    chat = await table.new_chat()
+    reply, done = await table.say(chat, "Good evening!")
+    assert done["error"] is None
+    assert node_from_json(await table.node(chat, reply)).text == "Good evening to you."
+    sent = scripted_server.asked("/api/generate")[-1].json
+    assert sent["raw"] is True
+    assert sent["prompt"].endswith("<|im_start|>user\nGood evening!<|im_end|>\n<|im_start|>assistant\n")
+    assert sent["options"]["num_ctx"] == 2048
+    await table.settled(chat)
