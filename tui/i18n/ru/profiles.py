@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
+    "[NAME] [--character|--chat|--summaries]": "[ИМЯ] [--персонаж|--чат|--пересказ]",
     "{server} has it from version {version} on.": "{server} знает это начиная с версии {version}.",
     "{server} has it not with the loader {loader}.": "{server} не умеет этого с загрузчиком {loader}.",
     "{server} has no such setting.": "{server} не знает такой настройки.",
