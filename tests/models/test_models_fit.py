@@ -40,7 +40,8 @@ for settings in json.loads(sys.argv[2]):
     print("SETTINGS", file=sys.stderr, flush=True)
     context, _ = open_context(model, EngineSettings.from_json(settings), gpu=False, threads=1, notices=[])
     shape = context.shape
-    print("SHAPE", shape.window, shape.cells, shape.sequences, min(shape.batch, shape.ubatch), file=sys.stderr, flush=True)
+    batch = min(shape.batch, shape.ubatch)
+    print("SHAPE", shape.window, shape.cells, shape.sequences, batch, file=sys.stderr, flush=True)
     context.free()
 """
 

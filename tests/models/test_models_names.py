@@ -18,7 +18,8 @@ from tui.engine.names import FileName, read_name
 
 @pytest.mark.parametrize(("name", "model", "label", "matrix"), [
     ("Foo-7B.i1-Q4_K_S.gguf", "Foo-7B", "i1-Q4_K_S", True), ("Foo-7B-IQ4_XS.gguf", "Foo-7B", "IQ4_XS", False),
-    ("foo-UD-Q4_K_XL-00001-of-00003.gguf", "foo", "UD-Q4_K_XL", False), ("oss-20b-mxfp4.gguf", "oss-20b", "MXFP4", False),
+    ("foo-UD-Q4_K_XL-00001-of-00003.gguf", "foo", "UD-Q4_K_XL", False),
+    ("oss-20b-mxfp4.gguf", "oss-20b", "MXFP4", False),
     ("Mistral.Q8_0", "Mistral", "Q8_0", False), ("Foo-Q4_K_M-imat.gguf", "Foo", "i1-Q4_K_M", True),
     ("x-fp16.gguf", "x", "F16", False), ("Qwen3-30B-A3B-Q4_0.gguf", "Qwen3-30B-A3B", "Q4_0", False),
     ("a/b/c-BF16.gguf", "c", "BF16", False), ("starter.gguf", "starter", "", False),

@@ -112,8 +112,8 @@ def perplexity(starter: Path) -> Callable[[EngineSettings | None], float]:
     rope = read_rope(lambda key: metadata(model, key))
     people, things = ("Lily", "Tom", "Anna", "Ben", "Mia"), ("box", "ball", "cake", "book", "kite", "boat", "bear")
     text = "".join(
-        f"{people[n * 3 % 5]} saw a big {things[n * 5 % 7]}. \"Can I have it?\" {people[n * 3 % 5]} asked. \"Yes,\" said "
-        f"{people[n * 2 % 5]}. They took the {things[n * 5 % 7]} home and were happy. " for n in range(120))
+        f"{people[n * 3 % 5]} saw a big {things[n * 5 % 7]}. \"Can I have it?\" {people[n * 3 % 5]} asked. \"Yes,\" "
+        f"said {people[n * 2 % 5]}. They took the {things[n * 5 % 7]} home and were happy. " for n in range(120))
     tokens = model.vocab.tokenize(text)[:2048]
     assert len(tokens) == 2048
 

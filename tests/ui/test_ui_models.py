@@ -16,6 +16,7 @@ pytest.importorskip("huggingface_hub")
 
 _MODELS = Path(__file__).parents[1] / "models"
 REPO = "maker/Tale-7B-GGUF"
+PLACES = "/{repo_id}/resolve/{revision}/{filename}"
 
 
 def _helper(name: str) -> Any:
@@ -78,7 +79,7 @@ async def test_a_repository_is_looked_into_and_a_model_downloaded(
 
         for module in (constants, file_download.constants, hf_api.constants):
             monkeypatch.setattr(module, "ENDPOINT", hub.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + PLACES)
         assert huggingface_hub.HfApi().endpoint == hub.url
         async with stage("Hi.", size=(120, 40)) as play:
             await opened(play)
@@ -103,7 +104,7 @@ async def test_a_download_can_be_stopped_and_taken_up_again(own_home: Path, monk
     hub.break_after = 200_000
     with server.served(hub):
         monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + PLACES)
         async with stage("Hi.", size=(48, 18)) as play:
             name = f"{REPO}:Q4_K_M"
             await play.app.link.call("models.pull", repo=name)

@@ -28,7 +28,7 @@ _KINDS = ("normal", "continue", "impersonate", "swipe", "regenerate", "quiet")
 
 
 class PromptCalls:
-    """`prompt.show`, `prompt.thaw`."""
+    """`prompt.show`, `prompt.thaw`, `prompt.count`."""
 
     def __init__(
         self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, connection: Connection,
@@ -42,7 +42,16 @@ class PromptCalls:
         self._sent = sent
 
     def handlers(self) -> dict[str, Handler]:
-        return {"prompt.show": self.show, "prompt.thaw": self.thaw}
+        return {"prompt.show": self.show, "prompt.thaw": self.thaw, "prompt.count": self.count}
+
+    async def count(self, chat: str, text: str) -> dict[str, Any]:
+        """How many tokens `text` has for the model of a chat; `exact` where its own tokenizer said so."""
+        tree = await self._chats.get(chat)
+        async with self._connection.using(self._connection.chosen(tree.fields)) as link:
+            (exact,) = await link.backend.exact_counts([[Piece(text)]])
+            if exact is not None:
+                return {"tokens": exact, "exact": True}
+            return {"tokens": (await link.backend.count_tokens([[Piece(text)]]))[0], "exact": False}
 
     async def show(
         self, chat: str, text: str = "", head: str | None = None, kind: str = "normal"

@@ -135,6 +135,7 @@ CATALOGUE: dict[str, str] = {
     "With a context of {context} tokens it does not fit into the {free} that are free; with {longest} it does.":
         "С контекстом в {context} токенов не помещается в свободные {free}; с {longest} — помещается.",
     "[REPO[:QUANT]]": "[РЕПОЗИТОРИЙ[:КВАНТ]]",
+    "about {n} tokens": "примерно токенов: {n}",
     "checking what came before": "проверяю скачанное раньше",
     "computing": "вычисления",
     "context": "контекст",
