@@ -70,7 +70,9 @@ async def test_walk_choose_and_go_on(size: tuple[int, int]) -> None:
         assert "I hear it too." in play.screen()
         await play.press("right")
         await play.sees("55.0 %")
-        assert "30.0 %" in play.screen() and "␣see" in play.screen() and "10.0 %" in play.screen()
+        assert "30.0 %" in play.screen()
+        assert "␣see" in play.screen()
+        assert "10.0 %" in play.screen()
         await play.press("enter")
         await play.sees("This is what came")
         await play.press("n")
@@ -80,8 +82,8 @@ async def test_walk_choose_and_go_on(size: tuple[int, int]) -> None:
         await play.until(lambda: play.texts()[-1].startswith("I see"), "the branch")
         await play.idle()
         assert play.texts()[-1] == "I see them!"
-        sent = play.server.asked("/v1/chat/completions")[-1].json["messages"][-1]
-        assert (sent["role"], sent["content"]) == ("assistant", "I see")
+        sent = play.server.asked("/v1/chat/completions")[-1].json["messages"]
+        assert ("assistant", "I see") in [(m["role"], m["content"]) for m in sent[-2:]], "what it is to go on from"
         await play.press("alt+left")
         await play.until(lambda: play.texts()[-1] == "I hear it too.", "the first version")
 
@@ -119,6 +121,8 @@ async def test_hostile_tokens_are_shown_safely(size: tuple[int, int]) -> None:
         assert "[red]b[/]" in page.query_one(TokenText)._text, "markup is text"
         assert "<U+202E>evil" in page.query_one(TokenText)._text
         await play.press("home", "end", "pageup", "pagedown")
+        await play.pilot.click(TokenText, offset=(1, 0))
+        await play.until(lambda: page._at < len(page._tokens) - 1, "the token that was tapped")
         await play.press("q")
         await play.until(lambda: not isinstance(play.app.screen, TokensPage), "the chat")
 

@@ -254,7 +254,7 @@ class Turns:
                     growing.tokens.begin(shaper.dropped)
                 if await growing.grow(text, thought):
                     self._status(reply, "writing")
-            elif isinstance(event, Tokens):
+            elif isinstance(event, Tokens) and prepared.samplers.logprobs:      # some servers tell them unasked
                 growing.tokens.feed(event.tokens)
             elif isinstance(event, Progress):
                 self._status(

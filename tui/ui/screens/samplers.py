@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from tui.domain.samplers import DEFAULT_ORDER, LISTS, RANGES, SAMPLER_NAMES, SWITCHES, TEXTS, parse_value
 from tui.i18n import tr
 from tui.ui.host import open_chat_of
+from tui.ui.profiling import connection_of
 from tui.ui.samplerwords import GROUPS, explained
 from tui.ui.screens.choosing import ChoicePage
 from tui.ui.screens.confirm import ask_line, choose
@@ -50,7 +51,7 @@ class SamplerForm(ChoicePage):
         chat = open_chat_of(self.app)
         await self._fetch()
         self._draw(keep=False)
-        connection = await self.call("connection.get", profile=str(chat.fields.get("profile") or ""))
+        connection = await self.call("connection.get", **connection_of(chat))
         capabilities = connection.get("capabilities") or {}
         if capabilities.get("samplers"):
             self._known = frozenset(capabilities["samplers"])

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.cells import cell_len
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
@@ -17,6 +20,7 @@ from tui.domain.errors import Refused
 from tui.i18n import tr
 from tui.ui.host import host, open_chat_of
 from tui.ui.keys import TOKEN_BINDINGS
+from tui.ui.profiling import connection_of
 from tui.ui.screens.page import Hint, Page
 from tui.ui.widgets.tokentext import DOUBTFUL, Shown, TokenText, spelled, visible
 from tui.ui.words import IN_USE
@@ -38,9 +42,16 @@ class RivalList(Widget):
     """The choices at a place: how likely each was in percent and as a bar. A tap chooses one."""
 
     DEFAULT_CSS = """
-    RivalList { height: auto; max-height: 50%; padding: 0 1; link-style: none; link-style-hover: reverse; }
+    RivalList { height: auto; max-height: 50%; padding: 0 1; }
     Page.-tall RivalList { margin-top: 1; }
     """
+
+    class Tapped(Message):
+        """A tap on a choice."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,6 +72,10 @@ class RivalList(Widget):
         shown = list(enumerate(self._choices))[first:first + height]
         return Content("\n").join(self._row(number, choice) for number, choice in shown)
 
+    def on_click(self, event: Click) -> None:
+        if (number := event.style.meta.get("rival")) is not None:
+            self.post_message(self.Tapped(int(number)))
+
     def _row(self, number: int, choice: Choice) -> Content:
         width = max(10, self.content_size.width)
         room = _BAR_WIDE if width >= 60 else _BAR_NARROW
@@ -70,7 +85,7 @@ class RivalList(Widget):
         row = row.truncate(width, ellipsis=True).pad_right(max(0, width - min(width, cell_len(row.plain))))
         if number == self._at:
             row = Content.styled(row.plain, "$block-cursor-foreground on $block-cursor-background")
-        return row.stylize(Style.from_meta({"@click": f"screen.rival({number})"}))
+        return row.stylize(Style.from_meta({"rival": number}))
 
 
 class TokensPage(Page):
@@ -116,8 +131,7 @@ class TokensPage(Page):
 
     async def _how_to_get_them(self) -> str:
         told = tr("No probabilities were kept with this reply.")
-        profile = str(open_chat_of(self.app).fields.get("profile") or "")
-        connection = await self.call("connection.get", profile=profile)
+        connection = await self.call("connection.get", **connection_of(open_chat_of(self.app)))
         capabilities = connection.get("capabilities") or {}
         if capabilities and not capabilities.get("logprobs"):
             return told + " " + tr("The backend in use does not tell them.")
@@ -172,15 +186,17 @@ class TokensPage(Page):
             self._chosen = max(0, min(self._chosen + step, len(choices) - 1))
             self._draw_choices(choices)
 
-    def action_token(self, number: int) -> None:
-        self._walk_to(number)
+    @on(TokenText.Tapped)
+    def _token_tapped(self, event: TokenText.Tapped) -> None:
+        self._walk_to(event.number)
 
-    def action_rival(self, number: int) -> None:
-        """A tap: the first chooses, another on the same goes on from it."""
-        if number == self._chosen:
+    @on(RivalList.Tapped)
+    def _rival_tapped(self, event: RivalList.Tapped) -> None:
+        """The first tap chooses, another on the same goes on from it."""
+        if event.number == self._chosen:
             self.action_choose()
-        elif number < len(choices := self.choices()):
-            self._chosen = number
+        elif event.number < len(choices := self.choices()):
+            self._chosen = event.number
             self._draw_choices(choices)
 
     def action_choose(self) -> None:

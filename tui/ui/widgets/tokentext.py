@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
@@ -43,8 +45,15 @@ class TokenText(Widget):
     """Shows `opening` (of which no tokens are known), the tokens, and `rest` after them, around token `at`."""
 
     DEFAULT_CSS = """
-    TokenText { height: 1fr; padding: 0 1; link-style: none; link-style-hover: reverse; }
+    TokenText { height: 1fr; padding: 0 1; }
     """
+
+    class Tapped(Message):
+        """A tap on a token."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +101,10 @@ class TokenText(Widget):
         first = max(0, min(self.row_of(self._at) - height // 2, len(self._rows) - height))
         return Content("\n").join(self._drawn(start, end) for start, end in self._rows[first:first + height])
 
+    def on_click(self, event: Click) -> None:
+        if (number := event.style.meta.get("token")) is not None:
+            self.post_message(self.Tapped(int(number)))
+
     def _wrap(self) -> None:
         """Rows as offsets of the text; blanks at a row's end belong to it, for one of them may be the marked token."""
         width = max(8, self.content_size.width)
@@ -119,8 +132,7 @@ class TokenText(Widget):
                 break
             text = self._text[max(begins, start):min(ends, end)]
             if text and ends > start:
-                style = Style.from_meta({"@click": f"screen.token({number})"})
-                parts.append(Content.styled(text, self._style(number)).stylize(style))
+                parts.append(Content.styled(text, self._style(number)).stylize(Style.from_meta({"token": number})))
         if end > self._end:
             parts.append(Content.styled(self._text[max(start, self._end):end], "dim"))
         return Content("").join(parts)
