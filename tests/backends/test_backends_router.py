@@ -187,7 +187,8 @@ async def test_tabby_without_a_model(scripted_server: ScriptedServer) -> None:
     scripted_server.on("GET /v1/model", answer({"detail": "No models are currently loaded."}, "400 Bad Request"))
     found = await probe(Endpoint(scripted_server.url))
     assert (found.dialect, found.models) == ("tabby", ("scripted", "other"))
-    assert found.problem is not None and found.problem.details["kind"] == "model_needed"
+    assert found.problem is not None
+    assert found.problem.details["kind"] == "model_needed"
 
 
 @pytest.mark.parametrize("name", ["vllm", "sglang", "openrouter", "mistral", "llama_cpp_python", "openai"])
@@ -216,3 +217,27 @@ async def test_sglang_tells_itself_on_its_own_routes(scripted_server: ScriptedSe
     known = found.capabilities
     assert (found.dialect, found.model, found.version, found.context_length) == ("sglang", "big", "0.5.23", 9000)
     assert (known.images, known.details["slots"], known.details["memory_tokens"]) == (False, 8, 50000)  # only in chats
+
+
+async def test_a_server_that_changed_its_model_is_looked_at_anew(scripted_server: ScriptedServer) -> None:
+    def listed(name: str) -> Any:
+        return answer({"data": [{"id": name, "owned_by": "vllm", "max_model_len": 2048}]})
+
+    async def reply(request: Request, line: Line) -> None:
+        if request.json["model"] == "old":
+            gone = {"error": {"message": "The model `old` does not exist.", "code": 404}}
+            await answer(gone, "404 Not Found")(request, line)
+        else:
+            await voice.reply("Yes.")(request, line)
+
+    voice = next(v for v in VOICES if v.name == "vllm")
+    voice.install(scripted_server, reply)
+    scripted_server.on("GET /v1/models", listed("old"))
+    backend = RemoteBackend(Endpoint(scripted_server.url))
+    assert (await backend.capabilities()).model == "old"
+    assert (await tell(backend)).kind == "status"                  # it is the same as before: no second attempt
+    assert len(scripted_server.asked(voice.path)) == 1
+    await backend.capabilities()
+    scripted_server.on("GET /v1/models", listed("new"))
+    assert (await tell(backend, id="r2")).text == "Yes."
+    await backend.close()

@@ -22,6 +22,7 @@ _NO_WORDS = re.compile(r"[^A-Za-z]*")
 _NAMES = {
     "KoboldCpp", "text-generation-webui", "TabbyAPI", "vLLM", "Aphrodite", "SGLang", "LM Studio", "Ollama",
     "OpenRouter", "Mistral", "AI Horde", "[N]", "[N..M]", "[en|ru]", "[on|off]", "DeepSeek", "Traktir",
+    "Featherless", "Google Gemini", "Groq", "Hugging Face", "Moonshot", "NanoGPT", "OpenAI", "Together", "xAI",
 }
 
 

@@ -57,6 +57,7 @@ class _Run:
     reply: Reply | None = None
     aborted: bool = False
     lessons: list[Notice] = field(default_factory=list)
+    looked_anew: bool = False
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         self.task = asyncio.create_task(work)
@@ -218,7 +219,9 @@ class RemoteBackend:
                 except Rejected as refusal:
                     better = taught(target, run.request, refusal.error.details, refusal.body)
                     if better is None:
-                        return self._refused(refusal)
+                        better = await self._looked_anew(run, target, refusal)
+                    if better is None:
+                        return Finish("error", error=refusal.error)
                     asked = better.polled and not target.polled
                     run.lessons += [told] if (told := lesson(target, better)) is not None else []
                     target = self._target = self._last = better
@@ -290,12 +293,20 @@ class RemoteBackend:
         except (BackendError, TimeoutError) as error:
             log.info("abort at %s: %s", self.address.shown, error)
 
-    def _refused(self, refusal: Rejected) -> Finish:
-        if refusal.error.details.get("status") == 404:
-            self._target = None                                 # not the server it was
-            if self._last is not None:
-                self._last = replace(self._last, polled=False)  # its stream was not what failed
-        return Finish("error", error=refusal.error)
+    async def _looked_anew(self, run: _Run, target: Target, refusal: Rejected) -> Target | None:
+        """What stands at an address that does not know a request any more, asked once a reply; None where it is the
+        same as before. Raises BackendError."""
+        if refusal.error.details.get("status") != 404:
+            return None
+        self._target = None                                     # not the server it was
+        if self._last is not None:
+            self._last = replace(self._last, polled=False)      # its stream was not what failed
+        if run.looked_anew:
+            return None
+        run.looked_anew = True
+        found = await self._wait_until_ready(run.events.put)
+        same = (found.dialect.name, found.capabilities.model) == (target.dialect.name, target.capabilities.model)
+        return None if same else found
 
     async def _reach(self) -> Target:
         """The server's description, asked for once. Raises its problem as BackendError."""

@@ -45,4 +45,13 @@ CATALOGUE = {
     "tell what else it might have said": "сообщать, что ещё могло быть сказано",
     "read ahead": "читать заранее",
     "change its model": "менять модель",
+    "Featherless": "Featherless",
+    "Google Gemini": "Google Gemini",
+    "Groq": "Groq",
+    "Hugging Face": "Hugging Face",
+    "Moonshot": "Moonshot",
+    "NanoGPT": "NanoGPT",
+    "OpenAI": "OpenAI",
+    "Together": "Together",
+    "xAI": "xAI",
 }
