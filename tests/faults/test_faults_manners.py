@@ -287,7 +287,8 @@ async def test_row_21_22_30_32_what_goes_out(
 
 
 CONTINUES: dict[str, dict[str, Any]] = {
-    "llamacpp": {}, "openrouter": {}, "mistral": {"prefix": True}, "deepseek": {"prefix": True}, "textgen": {"continue_": True},
+    "llamacpp": {}, "openrouter": {}, "mistral": {"prefix": True}, "deepseek": {"prefix": True},
+    "textgen": {"continue_": True},
     **{name: {"continue_final_message": True, "add_generation_prompt": False}
        for name in ("tabby", "vllm", "aphrodite", "sglang")},
 }
