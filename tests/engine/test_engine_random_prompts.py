@@ -1,5 +1,5 @@
-"""Prompts of several conversations in any order, changed anywhere, called off at any time: what the memory says it holds
-is what llama.cpp holds, and what it foretells is what a fresh reading foretells."""
+"""Prompts of several conversations in any order, changed anywhere, called off at any time: what the memory says it
+holds is what llama.cpp holds, and what it foretells is what a fresh reading foretells."""
 
 from __future__ import annotations
 
