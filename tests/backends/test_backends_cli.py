@@ -31,7 +31,8 @@ async def test_what_answers_and_what_it_can(tabby: ScriptedServer, capsys: pytes
     facts: dict[str, str] = {name: rest.strip() for name, _, rest in (line.partition(" ") for line in out.splitlines())}
     assert (facts["dialect"], facts["context_length"], facts["mode"], facts["prefill"]) == (
         "tabby", "2048", "text", "text")
-    assert "exact_tokens" in facts["can"] and "min_p" in facts["samplers"]
+    assert "exact_tokens" in facts["can"]
+    assert "min_p" in facts["samplers"]
 
 
 async def test_models_are_listed_and_loaded(tabby: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:

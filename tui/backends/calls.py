@@ -14,7 +14,7 @@ from tui.backends.exchange import Call
 from tui.backends.knobs import Table, lacking
 from tui.backends.pictures import by_id, llamacpp_prompt
 from tui.backends.refusals import NEWER_LIMIT
-from tui.backends.roles import RoleRules
+from tui.backends.roles import ANY_ORDER, RoleRules
 from tui.backends.sampling import Translation, translate
 from tui.backends.tables import TABLES
 from tui.domain.backend import Capabilities, CompletionRequest, Piece
@@ -34,7 +34,7 @@ class Target:
     rejected_keys: frozenset[str] = frozenset()
     polled: bool = False                          # is asked after its text: a stream does not come through
     unthinking: bool = False                      # continues a reply only where the template opens no thoughts
-    rules: RoleRules = RoleRules()                # of the order of roles, learnt from what it refused
+    rules: RoleRules = ANY_ORDER                  # of the order of roles, learnt from what it refused
     rendered: bool = False                        # continues a reply only where its template was run before
     no_prefill: bool = False                      # has refused a started reply
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tui.backends.address import Address
-from tui.backends.roles import RoleRules
+from tui.backends.roles import ANY_ORDER, RoleRules
 from tui.backends.sampling import TABLES, Table
 from tui.domain.backend import CacheClass
 
@@ -28,7 +28,7 @@ class Dialect:
     chat: Wire | None = "openai"
     prefill: Prefill = ""                         # in a chat
     echoes: bool = False                          # says a started reply again before it goes on
-    roles: RoleRules = RoleRules()
+    roles: RoleRules = ANY_ORDER
     adds_bos: bool = True
     ask_usage: bool = True                        # takes stream_options.include_usage
     busy_with_one: bool = False                   # any other request disturbs the one that runs

@@ -34,6 +34,7 @@ class RoleRules:
         return RoleRules(*(getattr(self, f) or getattr(other, f) for f in self.__slots__))
 
 
+ANY_ORDER = RoleRules()
 ALTERNATING = RoleRules(alternate=True, system_first=True, user_first=True)
 _SAYINGS: tuple[tuple[re.Pattern[str], RoleRules], ...] = (
     (re.compile(r"alternat|consecutive|same role in a row"), ALTERNATING),
