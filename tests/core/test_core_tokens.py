@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import math
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from core_table import Table
 
+from tui.cli.session import Session
+from tui.cli.tokens_shown import print_tokens
 from tui.core.app import Core, CoreConfig
 from tui.core.token_trace import Known, TokenTrace, lying_over
 from tui.domain.backend import (
@@ -29,7 +33,7 @@ from tui.domain.backend import (
     Usage,
     estimate_tokens,
 )
-from tui.domain.errors import BadInput, NotFound, StoreError
+from tui.domain.errors import BadInput, NotFound, Refused, StoreError
 from tui.store import reply_tokens
 from tui.wire.ids import new_id
 
@@ -298,3 +302,25 @@ async def test_a_backup_with_damaged_tokens_is_refused(table: Table, teller: Tel
         connection.commit()
     with pytest.raises(StoreError):
         verify.database(copy, "copy")
+
+
+async def test_they_are_printed(table: Table, teller: Teller, capsys: pytest.CaptureFixture[str]) -> None:
+    chat = await begun(table)
+    node = await reply(table, teller, chat, token("I\x1b[2J"), token(" hear", " see"), token("\n."))
+    words = argparse.Namespace(id=chat, node=None, json=False)
+    assert await print_tokens(cast("Session", table), words) == 0
+    printed = capsys.readouterr().out
+    assert '" hear" 50.0%' in printed
+    assert '" see" 20.0%' in printed
+    assert '"\\n." 50.0%' in printed
+    assert "\x1b" not in printed
+    words = argparse.Namespace(id=chat, node=node, json=True)
+    assert await print_tokens(cast("Session", table), words) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows][1:] == [" hear", "\n."]
+    assert rows[1]["rivals"][0]["text"] == " see"
+    with pytest.raises(NotFound):
+        await print_tokens(cast("Session", table), argparse.Namespace(id=chat, node="nowhere", json=True))
+    greeting = (await table.call("chats.open", id=chat))["nodes"][0]["id"]
+    with pytest.raises(Refused):
+        await print_tokens(cast("Session", table), argparse.Namespace(id=chat, node=greeting, json=True))
