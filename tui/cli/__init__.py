@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "templates": ("templates", "list, show, check and detect prompt formats"),
     "prompt": ("prompt", "render a prompt, or show the plan of a chat's next turn"),
     "lore": ("lore", "try which lorebook entries fire"),
-    "models": ("models", "list GGUF files and say what is in one"),
+    "models": ("models", "find model files, say what is in one and what fits, download and delete"),
     "embed": ("embed", "turn texts into vectors, by a GGUF file or a server"),
     "tokens": ("tokens", "count the tokens of a text for a model file or a chat, and show them"),
     "probe": ("probe", "find out which backend answers at an address"),
