@@ -135,12 +135,12 @@ def _figures(prefix: str, rounds: Sequence[dict[str, Round]], *, aims: bool = Tr
     for part in _PARTS:
         for name, who in _TITLES.items():
             if values := known([part.of(found[name]) for found in rounds]):
-                yield figure(f"{prefix}.{part.name}.{name}", notice(part.title, who=tr_notice(who)), "ms", values)
-        for name in ("worker", "stack", "library") if part.ratio else ():
+                yield figure(f"{prefix}.{part.name}.{name}", notice(part.of_one, who=tr_notice(who)), "ms", values)
+        for name in ("worker", "stack", "library") if part.of_two else ():
             pairs = [(part.of(found["bare"]), part.of(found[name])) for found in rounds]
             if ratios := [there / bare for bare, there in pairs if bare and there]:
                 aim = MOST_RATIO if aims and name == "stack" and part.name != "cpu" else None
-                title = notice(part.ratio, who=tr_notice(_TITLES[name]))
+                title = notice(part.of_two, who=tr_notice(_TITLES[name]))
                 yield figure(f"{prefix}.{part.name}.{name}.ratio", title, "×", ratios, aim)
     later = [found["stack"].again.first_ms - found["bare"].again.first_ms for found in rounds]
     yield figure(f"{prefix}.later", notice("the first token of the whole program comes later, the prompt in memory"),
@@ -152,8 +152,8 @@ class _Part:
     """What is compared: its name, its titles for one way and for its ratio to the bare loop, and where it is found."""
 
     name: str
-    title: str
-    ratio: str
+    of_one: str
+    of_two: str
     of: Callable[[Round], float | None]
 
 
