@@ -39,7 +39,10 @@ def test_each_function_exists_with_the_signature_expected(library: Any) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_the_table_names_all_that_is_called_and_nothing_else(name: str) -> None:
     module = importlib.import_module(f"tui.engine.{name}")
-    types = {"llama_progress_callback", "llama_log_callback", *module.FIELDS}
+    types = {
+        "llama_progress_callback", "llama_log_callback", "llama_sampler_i_accept", "llama_sampler_i_apply",
+        *module.FIELDS,
+    }
     assert called(name) - types == set(module.SIGNATURES)
 
 

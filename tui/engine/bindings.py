@@ -82,7 +82,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 ATTR_UNKNOWN, ATTR_CONTROL, ATTR_LSTRIP, ATTR_RSTRIP = 1, 8, 128, 256
 
 #: Modules beside this one that call llama.cpp too. Each has its own SIGNATURES and FIELDS.
-NEIGHBOURS = ("bindings_memory", "bindings_adapters", "bindings_embedding")
+NEIGHBOURS = ("bindings_memory", "bindings_adapters", "bindings_embedding", "bindings_samplers")
 
 _library: Any = None
 

@@ -60,7 +60,8 @@ def _finish(outcome: dict[str, Any], notices: tuple[Notice, ...]) -> Finish:
         ),
         ttft_ms=outcome["ttft_ms"], tokens_per_second=outcome["tokens_per_second"],
         stop_string=outcome["stop_string"], seed=outcome["seed"], clamped=outcome["clamped"],
-        notices=notices,
+        dropped=tuple(outcome["dropped"]), notices=notices,
+        reasons={name: Notice.from_json(reason) for name, reason in outcome["dropped"].items()},
     )
 
 

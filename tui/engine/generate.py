@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.domain.errors import EngineError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.bindings import Chain
@@ -34,6 +34,7 @@ class Outcome:
     last_token: float | None = None
     seed: int | None = None
     clamped: dict[str, float] = field(default_factory=dict)
+    dropped: dict[str, Notice] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         speed = None
@@ -43,6 +44,7 @@ class Outcome:
             "reason": self.reason, "stop_string": self.stop_string, "window_full": self.window_full,
             "prompt_tokens": self.prompt_tokens, "cached_tokens": self.cached_tokens, "shifted": self.shifted,
             "completion_tokens": self.completion_tokens, "seed": self.seed, "clamped": self.clamped,
+            "dropped": {name: reason.to_json() for name, reason in self.dropped.items()},
             "ttft_ms": None if self.first_token is None else self.first_token * 1000,
             "tokens_per_second": speed,
         }
@@ -74,6 +76,7 @@ class Generator:
             return outcome
         chosen = sampling.build(samplers, self._context, self._tokeniser, words(prompt))
         outcome.seed, outcome.clamped = chosen.seed, dict(chosen.clamped)
+        outcome.dropped = dict(chosen.dropped)
         writer = _Writer(stops, tell_text)
         try:
             if max_tokens <= 0:

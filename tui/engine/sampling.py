@@ -6,54 +6,79 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tui.domain.notice import Notice
 from tui.domain.samplers import SAMPLER_NAMES, Samplers
-from tui.engine.bindings import Chain
+from tui.engine.bindings import Vocab
 from tui.engine.bindings_memory import Context
+from tui.engine.bindings_samplers import FullChain
+from tui.engine.links import AT_ZERO, UNSUPPORTED, adapts, add_step, dropped, slopes
 from tui.engine.tokenise import Tokeniser
 
 #: The one seed that llama.cpp reads as "draw one yourself", so that the reply could not be made again.
 _RANDOM_SEED = 2**32 - 1
 
-#: All canonical names: the chain here has a link for each.
-SUPPORTED = frozenset(SAMPLER_NAMES)
+#: Those that have an effect here.
+SUPPORTED = frozenset(SAMPLER_NAMES) - UNSUPPORTED.keys()
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """A chain ready for one reply. `seed` makes the same reply again; `clamped` holds what was not taken as given."""
+    """A chain ready for one reply. `seed` makes the same reply again; `clamped` holds what was not taken as given,
+    `dropped` what was set and has no effect, with the reason."""
 
-    chain: Chain
+    chain: FullChain
     seed: int
     clamped: Mapping[str, float]
+    dropped: Mapping[str, Notice]
 
 
 def build(samplers: Samplers, context: Context, tokeniser: Tokeniser, prompt: Sequence[int]) -> Sampling:
     """The chain for `samplers`, having seen as much of `prompt` as its penalties look back on.
 
     Neutral links are left out. At temperature 0 the likeliest token is taken, after bias and penalties alone.
+    Mirostat takes the place of all but biases and bans.
     """
     seed, clamped = _seed(samplers.seed)
-    chain = Chain(context)
-    if biases := list(_biases(samplers.logit_bias, tokeniser, context.model.vocab.size)):
+    chain = FullChain(context)
+    if biases := list(_biases(_bias_texts(samplers), tokeniser, context.model.vocab.size)):
         chain.add_logit_bias(biases)
+    _hold_the_end(chain, samplers, context.model.vocab)
     greedy = samplers.temperature <= 0 and "temperature" in samplers.order
-    for name in samplers.order:
-        if not greedy or name in {"penalties", "dry"}:
+    if samplers.mirostat and not greedy:
+        chain.add_mirostat(samplers.mirostat, seed, samplers.mirostat_tau, samplers.mirostat_eta)
+        return Sampling(chain, seed, clamped, dropped(samplers))
+    for name in dict.fromkeys(samplers.order):
+        if not greedy or name in AT_ZERO:
             _add(chain, name, samplers, context.size, seed)
+            add_step(chain, name, samplers, context.size, prompt)
     if greedy:
         chain.add_greedy()
+    elif adapts(samplers):
+        chain.add_adaptive_p(samplers.adaptive_target, samplers.adaptive_decay, seed)
     else:
         chain.add_draw(seed)
     if reach := _looks_back(samplers, context.size):
-        for token in prompt[-reach:]:
-            chain.accept(token)
-    return Sampling(chain, seed, clamped)
+        chain.show(prompt[-reach:])
+    return Sampling(chain, seed, clamped, dropped(samplers))
 
 
-def _add(chain: Chain, name: str, s: Samplers, window: int, seed: int) -> None:
-    """One link, unless its settings change nothing."""
+def _hold_the_end(chain: FullChain, s: Samplers, vocab: Vocab) -> None:
+    """Keep the reply from ending, for good or for its first tokens."""
+    if not s.ignore_eos and s.min_tokens <= 0:
+        return
+    ends = [token for token in range(vocab.size) if vocab.ends_reply(token)]
+    if ends and s.ignore_eos:
+        chain.add_logit_bias([(token, float("-inf")) for token in ends])
+    elif ends:
+        from tui.engine.steps.candidates import NotYet
+
+        chain.add_step(NotYet(ends, s.min_tokens))
+
+
+def _add(chain: FullChain, name: str, s: Samplers, window: int, seed: int) -> None:
+    """One link of llama.cpp's, unless its settings change nothing."""
     match name:
-        case "penalties" if _penalises(s):
+        case "penalties" if _penalises(s) and not slopes(s):
             chain.add_penalties(
                 _range(s.penalty_range, window), s.repetition_penalty, s.frequency_penalty, s.presence_penalty,
             )
@@ -66,14 +91,20 @@ def _add(chain: Chain, name: str, s: Samplers, window: int, seed: int) -> None:
             chain.add_top_n_sigma(s.top_n_sigma)
         case "top_k" if s.top_k > 0:
             chain.add_top_k(s.top_k)
+        case "typical_p" if s.typical_p < 1:
+            chain.add_typical(s.typical_p)
         case "top_p" if s.top_p < 1:
             chain.add_top_p(s.top_p)
         case "min_p" if s.min_p > 0:
             chain.add_min_p(s.min_p)
         case "xtc" if s.xtc_probability > 0:
             chain.add_xtc(s.xtc_probability, s.xtc_threshold, seed)
+        case "temperature" if s.dynatemp_range > 0:
+            chain.add_dynamic_temperature(s.temperature, s.dynatemp_range, s.dynatemp_exponent)
         case "temperature" if s.temperature != 1:
             chain.add_temperature(s.temperature)
+        case "infill":
+            chain.add_infill()
         case _:
             pass
 
@@ -87,13 +118,17 @@ def _dries(s: Samplers) -> bool:
     return s.dry_multiplier > 0 and s.dry_range != 0
 
 
+def _bias_texts(s: Samplers) -> dict[str, float]:
+    return {**s.logit_bias, **dict.fromkeys(s.banned_tokens, -1000.0)}
+
+
 def _range(tokens: int, window: int) -> int:
     return window if tokens < 0 else min(tokens, window)
 
 
 def _looks_back(s: Samplers, window: int) -> int:
     """How many prompt tokens the chain must have seen."""
-    penalties = _range(s.penalty_range, window) if "penalties" in s.order and _penalises(s) else 0
+    penalties = _range(s.penalty_range, window) if "penalties" in s.order and _penalises(s) and not slopes(s) else 0
     dry = _range(s.dry_range, window) if "dry" in s.order and _dries(s) else 0
     return max(penalties, dry)
 
