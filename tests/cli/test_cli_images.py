@@ -53,4 +53,5 @@ def test_a_picture_is_said_and_named_wherever_the_chat_is_read(traktir: Run, tmp
     assert "[image: lamp.png]\nLook!" in (tmp_path / "c.txt").read_text()
     traktir("export", "chat", chat, "-o", str(tmp_path / "c.jsonl"))
     lines = [json.loads(line) for line in (tmp_path / "c.jsonl").read_text().splitlines()]
-    assert next(line for line in lines if line.get("mes") == "Look!")["extra"]["traktir_images"][0]["name"] == "lamp.png"
+    [image] = next(line for line in lines if line.get("mes") == "Look!")["extra"]["traktir_images"]
+    assert image["name"] == "lamp.png"

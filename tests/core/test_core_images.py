@@ -145,6 +145,33 @@ async def test_a_server_that_chats_gets_the_picture_as_a_part(table: Table, scri
     assert next(s for s in plan["segments"] if s["source"] == f"message:{said}")["tokens"] > 256
 
 
+async def test_a_server_that_refuses_pictures_is_asked_with_words(
+    table: Table, scripted_server: ScriptedServer,
+) -> None:
+    """Else no later turn of the chat would go through either."""
+    bodies: list[dict[str, Any]] = []
+
+    async def speak(request: Request, line: Line) -> None:
+        bodies.append(request.json)
+        if any(isinstance(message["content"], list) for message in request.json["messages"]):
+            await answer({"error": {"message": "scripted is not a multimodal model", "code": 400}},
+                         "400 Bad Request")(request, line)
+        else:
+            await line.send(SSE + chat_chunk("Yes.") + chat_chunk("", "stop") + b"data: [DONE]\n\n")
+
+    chatting(scripted_server)
+    scripted_server.on("POST /v1/chat/completions", *[speak] * 8)
+    await table.use_server(scripted_server.url)
+    chat = await table.new_chat()
+    _, _, end = await show(table, chat, "", given(small()))
+    assert (end["error"], end["finish"]) == (None, "stop")
+    assert any("takes no pictures" in told["id"] for told in end["notices"])
+    asked = len(bodies)
+    _, _, end = await show(table, chat, "And now?")
+    assert end["error"] is None
+    assert len(bodies) == asked + 1, "it is not tried again"
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"<svg/>", b"BM" + b"\0" * 40, b"\xff\xd8\xff\xe0\0\0"],
 )

@@ -23,9 +23,17 @@ _NO_PREFILL = re.compile(
 )
 
 
+#: A refusal of pictures: what is said, and with which status.
+_NO_PICTURES = re.compile(
+    r"\bimages?\b|image_url|\bvision\b|multi-?modal|content.{0,40}must be a string|valid string", re.IGNORECASE)
+_BLIND = frozenset({400, 404, 415, 422, 500, 501})
+
+
 def taught(target: Target, request: CompletionRequest, details: Mapping[str, Any], body: Any) -> Target | None:
     """`target` after a refusal with `details` and `body`; None where it teaches nothing that was not known."""
     status = details.get("status")
+    if request.images and target.capabilities.images and status in _BLIND and _NO_PICTURES.search(server_words(body)):
+        return _seeing_nothing(target)
     chat = not target.capabilities.text_completion
     if chat and is_started(request) and (other := _handed_over(target, body)) is not None:
         return other
@@ -38,6 +46,10 @@ def taught(target: Target, request: CompletionRequest, details: Mapping[str, Any
         return None
     return replace(target, rejected_keys=target.rejected_keys | {key},
                    unknown_samplers=target.unknown_samplers | target.table.named(key))
+
+
+def _seeing_nothing(target: Target) -> Target:
+    return replace(target, capabilities=replace(target.capabilities, images=False))
 
 
 def _handed_over(target: Target, body: Any) -> Target | None:
@@ -61,6 +73,8 @@ def carried_over(old: Target | None, new: Target) -> Target:
     """`new` with what was learnt of the same model at the same kind of server before."""
     if old is None or (old.dialect.name, old.capabilities.model) != (new.dialect.name, new.capabilities.model):
         return new
+    if not old.capabilities.images:
+        new = _seeing_nothing(new)
     return replace(
         new, rejected_keys=old.rejected_keys, unknown_samplers=old.unknown_samplers, unthinking=old.unthinking,
         rules=old.rules, no_prefill=old.no_prefill, rendered=old.rendered, polled=old.polled or new.polled)
@@ -69,6 +83,8 @@ def carried_over(old: Target | None, new: Target) -> Target:
 def lesson(old: Target, new: Target) -> Notice | None:
     """What a person should know of what was learnt."""
     address = new.address.shown
+    if old.capabilities.images and not new.capabilities.images:
+        return notice("{address} takes no pictures for this model; it was sent the words alone.", address=address)
     if new.rules != old.rules:
         return notice("{address} takes messages only in a certain order of roles; they were rearranged for it.",
                       address=address)

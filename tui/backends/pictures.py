@@ -32,12 +32,12 @@ def data_uri(image: Image) -> str:
 
 def openai_content(text: str, ids: Sequence[str], images: Mapping[str, Image]) -> str | list[dict[str, Any]]:
     """The `content` of a chat message: the text alone, or parts, its pictures first. Ids without a picture are
-    passed over."""
+    passed over; a message of nothing else is at least not empty."""
     parts: list[dict[str, Any]] = [
         {"type": "image_url", "image_url": {"url": data_uri(images[name])}} for name in ids if name in images
     ]
     if not parts:
-        return text
+        return text if text or not ids else "[image]"
     return [*parts, *([{"type": "text", "text": text}] if text else [])]
 
 

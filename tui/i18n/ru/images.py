@@ -59,5 +59,7 @@ CATALOGUE: dict[str, str] = {
     "{file} holds a picture that is not the one it is said to be: {part}.":
         "В {file} есть картинка, которая не та, за которую себя выдаёт: {part}.",
     "{file} is no file.": "{file} — это не файл.",
+    "{address} takes no pictures for this model; it was sent the words alone.":
+        "{address} не принимает картинок для этой модели; ей отправлены только слова.",
     "{tool} could not be started: {reason}": "Не удалось запустить {tool}: {reason}",
 }
