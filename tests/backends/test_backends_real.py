@@ -233,7 +233,9 @@ async def test_every_sampler_at_once_is_accepted(backend: Backend) -> None:
         assert finish.dropped == ()
         assert again.seed == 11
     else:
-        assert set(finish.dropped) == {"top_n_sigma", "dry_multiplier", "xtc_probability", "logit_bias"}
+        assert set(finish.dropped) == {
+            "top_n_sigma", "dry_multiplier", "xtc_probability", "logit_bias", "penalty_range",
+        }
 
 
 async def test_cyrillic_survives_both_ways(backend: Backend) -> None:

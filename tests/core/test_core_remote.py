@@ -84,7 +84,7 @@ async def test_a_server_that_vanishes_leaves_what_came_and_another_goes_on(
     assert (await table.done(reply))["error"] is None
     assert node_from_json(await table.node(chat, reply)).text == "Down by the river."
     asked = scripted_server.asked("/v1/chat/completions")[-1].json["messages"]
-    assert asked[-2] == {"role": "assistant", "content": "Down by"}    # what cannot be handed over is asked for in words
+    assert asked[-2] == {"role": "assistant", "content": "Down by"}    # it goes on by words
     assert asked[-1]["role"] == "user"
     await table.settled(chat)
 

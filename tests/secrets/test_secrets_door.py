@@ -167,8 +167,8 @@ async def test_the_head_of_a_request_must_come_in_time(port: Port, monkeypatch: 
     connection = await Connection.open(port.target)
     events: Any = connection.events()
     listener = asyncio.create_task(anext(events))
-    reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
     began = time.monotonic()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
     for piece in (b"GET /v1/hello ", b"HTTP/1.1\r\n", b"X-One: 1\r\n"):
         writer.write(piece)
         await asyncio.sleep(0.05)

@@ -10,17 +10,21 @@ from tui.i18n import LANGUAGES, tr, use_language
 from tui.ui.screens import NAMES
 from tui.ui.screens.page import Page
 
-OPTIONS = {"server": {"url": "http://127.0.0.1:1"}}    # without one it asks for the address first
+OPTIONS = {"server": {"url": "http://127.0.0.1:1"}, "hub": {"repo": "maker/model"}}    # what they are about
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("size", [(40, 10), (48, 18), (120, 40), (200, 60)])
-async def test_every_screen_has_a_heading_and_a_way_back(language: str, size: tuple[int, int]) -> None:
+async def test_every_screen_has_a_heading_and_a_way_back(
+    language: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     async with stage(size=size) as play:
         use_language(language)
         try:
             for name in NAMES:
-                play.app.open_screen(name, **OPTIONS.get(name, {}))
+                message = {"node": play.app.state.path[-1].id} if name == "tokens" else {}
+                play.app.open_screen(name, **OPTIONS.get(name, message))
                 await play.until(lambda: isinstance(play.app.screen, Page) and play.app.screen.is_mounted, name)
                 page = play.app.screen
                 assert isinstance(page, Page)

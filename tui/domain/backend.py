@@ -181,7 +181,7 @@ class Usage:
     cached_tokens: int | None = None
     completion_tokens: int | None = None
     shifted: int = 0                              # of the cached ones, those that were moved up (`shift`)
-    cost: float | None = None                     # what the reply cost, in the service's own money (OpenRouter: dollars)
+    cost: float | None = None                     # of the reply, in the service's own money (OpenRouter: dollars)
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,7 +290,7 @@ async def _pull(app: App[Any], rest: str) -> None:
     if not rest:
         host(app).open_screen("models")
     elif ":" not in rest.rpartition("/")[2]:
-        host(app).open_screen("hub", name=rest)
+        host(app).open_screen("hub", repo=rest)
     else:
         pull = (await link(app).call("models.pull", repo=rest))["pull"]
         _say(app, "{name} is being downloaded; /pull shows how far it is.", name=f"{pull['repo']}:{pull['quant']}")

@@ -173,9 +173,9 @@ def _count(number: int) -> str:
 class HubPage(ChoicePage):
     """The quantisations of a repository. Enter downloads one. Dismisses with True when a download was begun."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, repo: str) -> None:
         super().__init__()
-        self._wanted = name
+        self._wanted = repo
         self._repo = ""
 
     def heading(self) -> str:
