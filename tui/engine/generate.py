@@ -82,7 +82,7 @@ class Generator:
             if max_tokens <= 0:
                 outcome.reason = "length"
             else:
-                self._sample(chosen.chain, max_tokens, writer, outcome, started)
+                self._sample(chosen.chain, max_tokens, writer, outcome, started, self._advance)
         except Aborted:
             outcome.reason = "cut"
         finally:
@@ -110,7 +110,10 @@ class Generator:
         if len(prompt) + self._memory.beyond >= self._context.size:
             raise _too_long(len(prompt) + self._memory.beyond, self._context.size)
 
-    def _sample(self, chain: Chain, limit: int, writer: _Writer, outcome: Outcome, started: float) -> None:
+    def _sample(
+        self, chain: Chain, limit: int, writer: _Writer, outcome: Outcome, started: float,
+        advance: Callable[[int], None],
+    ) -> None:
         while True:
             token = chain.sample()
             outcome.last_token = time.perf_counter() - started
@@ -128,7 +131,11 @@ class Generator:
             if self._memory.full:
                 outcome.reason, outcome.window_full = "length", True
                 return
-            self._memory.decode((token,))
+            advance(token)
+
+    def _advance(self, token: int) -> None:
+        """Read a token of the reply, so that the memory foretells the next. Raises Aborted, EngineError."""
+        self._memory.decode((token,))
 
     def _piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)
