@@ -91,7 +91,7 @@ def test_ctrl_c_keeps_what_came_and_the_next_call_goes_on(commands: Commands, hu
     time_left = deadline - time.monotonic()
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=max(1, time_left))
-    assert running.returncode in (130, -signal.SIGINT), said   # one to a shell; Python chooses the other in some imports
+    assert running.returncode in (130, -signal.SIGINT), said     # they are one to a shell
     assert "goes on from there" in said
     assert "Traceback" not in said
     hub.slow.set()
