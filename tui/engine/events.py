@@ -7,9 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tui.domain.backend import Capabilities, CompletionRequest, Event, Finish, Progress, Status, Text, Usage
+from tui.domain.backend import (
+    Candidate,
+    Capabilities,
+    CompletionRequest,
+    Event,
+    Finish,
+    Progress,
+    Status,
+    Text,
+    Token,
+    Tokens,
+    Usage,
+)
 from tui.domain.errors import EngineError, TraktirError
 from tui.domain.notice import Notice, notice
+from tui.domain.samplers import RANGES
 from tui.engine.process import clean
 from tui.engine.sampling import SUPPORTED
 from tui.engine.starting import Started
@@ -41,6 +54,11 @@ class Job:
             case "text":
                 self.spoken = True
                 self.put(Text(message["text"]))
+            case "tokens":
+                self.put(Tokens(tuple(
+                    Token(text, logprob, tuple(Candidate(*rival) for rival in rivals))
+                    for text, logprob, rivals in message["tokens"]
+                )))
             case "progress":
                 self.put(Progress(*message["at"]))
             case "error":
@@ -81,7 +99,8 @@ def capabilities_of(started: Started, path: Path) -> Capabilities:
         text_completion=True, chat_completion=False, prefill=True, exact_tokens=True, adds_bos=facts["adds_bos"],
         bos_token=facts["bos"], eos_token=facts["eos"],
         chat_template=facts["chat_template"], special_tokens=tuple(facts["special_tokens"]),
-        samplers=SUPPORTED, warm=True, images=facts["images"], shift=facts["can_shift"], cache=facts["cache"],
+        samplers=SUPPORTED, logprobs=int(RANGES["logprobs"].high), warm=True,
+        images=facts["images"], shift=facts["can_shift"], cache=facts["cache"],
         tokenizer=f"{started.info.vocabulary_digest} {started.version}", notices=(*started.notices, *said),
         details={
             **facts["details"], "path": str(path), "description": facts["description"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.bindings import Chain
 from tui.engine.memory import Aborted, Memory, TellProgress
-from tui.engine.stopping import StopScanner
+from tui.engine.shown import Told, Writer
 from tui.engine.tokenise import Tokeniser
 from tui.engine.vision import words
 
@@ -63,6 +62,7 @@ class Generator:
     def run(
         self, prompt: Sequence[int], samplers: Samplers, max_tokens: int, stops: Sequence[str],
         tell_text: Callable[[str], None], tell_progress: TellProgress, *, shift: bool = False,
+        tell_tokens: Callable[[list[Told]], None] = lambda _: None,
     ) -> Outcome:
         """Make one reply. `max_tokens` 0 only reads the prompt; `shift` as in CompletionRequest. Raises EngineError."""
         started = time.perf_counter()
@@ -77,12 +77,12 @@ class Generator:
         chosen = sampling.build(samplers, self._context, self._tokeniser, words(prompt))
         outcome.seed, outcome.clamped = chosen.seed, dict(chosen.clamped)
         outcome.dropped = dict(chosen.dropped)
-        writer = _Writer(stops, tell_text)
+        writer = Writer(stops, tell_text, tell_tokens)
         try:
             if max_tokens <= 0:
                 outcome.reason = "length"
             else:
-                self._sample(chosen.chain, max_tokens, writer, outcome, started, self._advance)
+                self._sample(chosen.chain, max_tokens, writer, outcome, started, self._advance, samplers.logprobs)
         except Aborted:
             outcome.reason = "cut"
         finally:
@@ -111,8 +111,8 @@ class Generator:
             raise _too_long(len(prompt) + self._memory.beyond, self._context.size)
 
     def _sample(
-        self, chain: Chain, limit: int, writer: _Writer, outcome: Outcome, started: float,
-        advance: Callable[[int], None],
+        self, chain: Chain, limit: int, writer: Writer, outcome: Outcome, started: float,
+        advance: Callable[[int], None], rivals: int,
     ) -> None:
         while True:
             token = chain.sample()
@@ -122,7 +122,8 @@ class Generator:
             if self._vocab.ends_reply(token):
                 outcome.reason = "stop"
                 return
-            if writer.write(self._piece(token)) or writer.stops_at(self._name(token)):
+            likelihood = self._likelihood(token, rivals) if rivals > 0 else None
+            if writer.write(self._piece(token), likelihood) or writer.stops_at(self._name(token)):
                 outcome.reason, outcome.stop_string = "stop", writer.stop_string
                 return
             if outcome.completion_tokens >= limit:
@@ -137,6 +138,15 @@ class Generator:
         """Read a token of the reply, so that the memory foretells the next. Raises Aborted, EngineError."""
         self._memory.decode((token,))
 
+    def _likelihood(self, token: int, rivals: int) -> tuple[float, list[Told]]:
+        from tui.engine.steps.likelihood import likelihoods
+
+        own, others = likelihoods(self._context.logits(), self._vocab.size, token, rivals)
+        return own, [[self._shown(other), logprob] for other, logprob in others]
+
+    def _shown(self, token: int) -> str:
+        return self._piece(token).decode("utf-8", "replace") or self._name(token)
+
     def _piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)
         if piece is None:
@@ -146,38 +156,6 @@ class Generator:
     def _name(self, token: int) -> str:
         """The spelling of a token that shows as nothing; empty for every other."""
         return "" if self._pieces[token] else self._vocab.text(token)
-
-
-class _Writer:
-    """Bytes of tokens to text that may be shown: whole characters, nothing of a stop string."""
-
-    def __init__(self, stops: Sequence[str], tell: Callable[[str], None]) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._scanner = StopScanner(stops)
-        self._names = {stop.strip(): stop for stop in stops if stop.strip()}
-        self._tell = tell
-        self.stop_string = ""
-
-    def write(self, piece: bytes) -> bool:
-        """Take one token's bytes. True when a stop string is complete."""
-        text = self._decoder.decode(piece)
-        if text:
-            if shown := self._scanner.feed(text):
-                self._tell(shown)
-            self.stop_string = self._scanner.hit
-        return bool(self.stop_string)
-
-    def stops_at(self, name: str) -> bool:
-        """Whether a control token that shows as nothing is one of the stop strings by its spelling."""
-        if name in self._names:
-            self.stop_string = self._names[name]
-            return True
-        return False
-
-    def close(self) -> None:
-        """Give out what was held back. Bytes of a character that never came whole are dropped."""
-        if not self._scanner.hit and (text := self._scanner.rest()):
-            self._tell(text)
 
 
 def _too_long(tokens: int, window: int) -> EngineError:

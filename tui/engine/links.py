@@ -16,7 +16,7 @@ UNSUPPORTED: Mapping[str, Notice] = {
     name: notice("The embedded engine does not have this sampler.")
     for name in (
         "encoder_repetition_penalty", "contrastive_alpha", "guidance_scale", "negative_prompt", "banned_strings",
-        "grammar", "json_schema", "beams", "logprobs",
+        "grammar", "json_schema", "beams",
     )
 }
 

@@ -231,12 +231,15 @@ class Worker:
         def text(shown: str) -> None:
             self._tell({"is": "text", "id": request, "text": shown})
 
+        def tokens(told: list[list[Any]]) -> None:
+            self._tell({"is": "tokens", "id": request, "tokens": told})
+
         def progress(processed: int, total: int, cached: int) -> None:
             self._tell({"is": "progress", "id": request, "at": (processed, total, cached)})
 
         outcome = loaded.generator.run(
             prompt, protocol.samplers_from_json(command["samplers"]), command["max_tokens"], command["stop"],
-            text, progress, shift=command["shift"],
+            text, progress, shift=command["shift"], tell_tokens=tokens,
         )
         told = loaded.keeper.told()
         self._tell({
