@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.engine.generate import _Writer
+from tui.engine.shown import Writer
 from tui.engine.stopping import StopScanner
 
 LETTERS = st.text("ab\n:", max_size=40)
@@ -58,7 +58,7 @@ def test_a_longer_stop_string_wins_over_a_shorter_with_the_same_start() -> None:
 
 def written(data: list[bytes], stops: list[str]) -> list[str]:
     out: list[str] = []
-    writer = _Writer(stops, out.append)
+    writer = Writer(stops, out.append, lambda _: None)
     for piece in data:
         if writer.write(piece):
             break

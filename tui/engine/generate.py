@@ -11,9 +11,11 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import Notice, notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
+from tui.engine.avoiding import Avoiding
 from tui.engine.bindings import Chain
 from tui.engine.memory import Aborted, Memory, TellProgress
 from tui.engine.shown import Told, Writer
+from tui.engine.spelling import Spelling
 from tui.engine.tokenise import Tokeniser
 from tui.engine.vision import words
 
@@ -34,6 +36,7 @@ class Outcome:
     seed: int | None = None
     clamped: dict[str, float] = field(default_factory=dict)
     dropped: dict[str, Notice] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         speed = None
@@ -57,7 +60,7 @@ class Generator:
         self._memory = memory
         self._tokeniser = tokeniser
         self._vocab = memory.context.model.vocab
-        self._pieces: dict[int, bytes] = {}
+        self._spelling = Spelling(self._vocab)
 
     def run(
         self, prompt: Sequence[int], samplers: Samplers, max_tokens: int, stops: Sequence[str],
@@ -81,6 +84,11 @@ class Generator:
         try:
             if max_tokens <= 0:
                 outcome.reason = "length"
+            elif samplers.banned_strings:
+                Avoiding(
+                    self._memory, self._tokeniser, self._spelling, prompt, samplers, chosen.seed,
+                    lambda token: self._likelihood(token, samplers.logprobs) if samplers.logprobs else None,
+                ).sample(chosen.chain, max_tokens, writer, outcome, started)
             else:
                 self._sample(chosen.chain, max_tokens, writer, outcome, started, self._advance, samplers.logprobs)
         except Aborted:
@@ -123,7 +131,7 @@ class Generator:
                 outcome.reason = "stop"
                 return
             likelihood = self._likelihood(token, rivals) if rivals > 0 else None
-            if writer.write(self._piece(token), likelihood) or writer.stops_at(self._name(token)):
+            if writer.write(self._spelling.piece(token), likelihood) or writer.stops_at(self._spelling.name(token)):
                 outcome.reason, outcome.stop_string = "stop", writer.stop_string
                 return
             if outcome.completion_tokens >= limit:
@@ -142,20 +150,7 @@ class Generator:
         from tui.engine.steps.likelihood import likelihoods
 
         own, others = likelihoods(self._context.logits(), self._vocab.size, token, rivals)
-        return own, [[self._shown(other), logprob] for other, logprob in others]
-
-    def _shown(self, token: int) -> str:
-        return self._piece(token).decode("utf-8", "replace") or self._name(token)
-
-    def _piece(self, token: int) -> bytes:
-        piece = self._pieces.get(token)
-        if piece is None:
-            piece = self._pieces[token] = self._vocab.piece(token)
-        return piece
-
-    def _name(self, token: int) -> str:
-        """The spelling of a token that shows as nothing; empty for every other."""
-        return "" if self._pieces[token] else self._vocab.text(token)
+        return own, [[self._spelling.shown(other), logprob] for other, logprob in others]
 
 
 def _too_long(tokens: int, window: int) -> EngineError:

@@ -242,8 +242,10 @@ class Worker:
             text, progress, shift=command["shift"], tell_tokens=tokens,
         )
         told = loaded.keeper.told()
+        notices = [*outcome.notices, told] if told else outcome.notices
         self._tell({
-            "is": "finish", "id": request, "outcome": outcome.to_json(), "notices": [told.to_json()] if told else [],
+            "is": "finish", "id": request, "outcome": outcome.to_json(),
+            "notices": [n.to_json() for n in notices],
         })
 
     def _count(self, loaded: Loaded) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
+    "Gone back from phrases that must not come: {phrases}.": "Возврат от запрещённых фраз: {phrases}.",
+    "They came again and again, so that from there on they were let through.":
+        "Они возникали снова и снова, поэтому дальше их пропускали.",
     "The embedded engine does not have this sampler.": "Во встроенном движке такого сэмплера нет.",
     "At temperature 0 the likeliest token is always taken.":
         "При температуре 0 всегда берётся самый вероятный токен.",
