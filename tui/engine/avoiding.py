@@ -12,8 +12,8 @@ from tui.domain.notice import Notice, notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.bans import MOST_HERE, MOST_IN_ALL, Gate, Held
-from tui.engine.bindings import Chain
 from tui.engine.memory import Memory
+from tui.engine.sampling import Chooser
 from tui.engine.shown import Writer
 from tui.engine.spelling import Spelling
 from tui.engine.tokenise import Tokeniser
@@ -45,7 +45,7 @@ class Avoiding:
         self._returns = 0
         self._let_through = False
 
-    def sample(self, chain: Chain, limit: int, writer: Writer, outcome: Outcome, started: float) -> None:
+    def sample(self, chain: Chooser, limit: int, writer: Writer, outcome: Outcome, started: float) -> None:
         """Until something ends the reply. `chain` stays the caller's. Raises Aborted, EngineError."""
         own = chain
         try:
@@ -68,7 +68,7 @@ class Avoiding:
             if own is not chain:
                 own.free()
 
-    def _choose(self, chain: Chain) -> int:
+    def _choose(self, chain: Chooser) -> int:
         logits = self._memory.context.logits()
         for token in self._forbidden.get(len(self._made), ()):
             logits[token] = float("-inf")
@@ -91,7 +91,7 @@ class Avoiding:
     def _put(self, writer: Writer, one: Held) -> bool:
         return writer.write(one.piece, one.likelihood) or writer.stops_at(self._spelling.name(one.token))
 
-    def _back(self, gone: int, own: Chain, given: Chain) -> Chain:
+    def _back(self, gone: int, own: Chooser, given: Chooser) -> Chooser:
         """Forget the last `gone` tokens, forbid the first of them at its place, and be ready to choose another."""
         place = len(self._made) - gone
         self._forbidden[place].add(self._made[place])

@@ -18,6 +18,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "llama_sampler_apply": ("ptr", "ptr"),
     "llama_sampler_init": ("ptr", "c_void_p"),
     "llama_sampler_init_adaptive_p": ("c_float", "c_float", "c_uint"),
+    "llama_sampler_init_grammar": ("ptr", "c_char_p", "c_char_p"),
     "llama_sampler_init_infill": ("ptr",),
     "llama_sampler_init_mirostat": ("c_int", "c_uint", "c_float", "c_float", "c_int"),
     "llama_sampler_init_mirostat_v2": ("c_uint", "c_float", "c_float"),
@@ -67,6 +68,15 @@ class FullChain(Chain):
         """Draws the token itself: the last link."""
         self._add(self._lib.llama_sampler_init_adaptive_p(target, decay, seed))
 
+    def add_grammar(self, grammar: str) -> bool:
+        """Forbid what the rule `root` of a GBNF grammar does not allow. False where llama.cpp does not take it."""
+        vocab = self._context.model.vocab.handle
+        link = self._lib.llama_sampler_init_grammar(vocab, grammar.encode("utf-8", "replace"), b"root")
+        if not link:
+            return False
+        self._add(link)
+        return True
+
     def add_step(self, step: Step) -> None:
         """A link of our own. A failure in it is kept in `failure`: it must not pass through native code."""
         lib = load_library()
@@ -115,3 +125,34 @@ class FullChain(Chain):
         self._lib.llama_sampler_apply(self._handle, ctypes.byref(array))
         if self.failure is not None:
             raise self.failure
+
+
+class Candidates:
+    """What the last output foretells, as an array that chains work on. numpy is loaded with it."""
+
+    def __init__(self, context: Context) -> None:
+        import numpy
+
+        self._np: Any = numpy
+        self._lib = load_library()
+        self._context = context
+        self._size = context.model.vocab.size
+        self._data = (self._lib.llama_token_data * self._size)()
+        record = numpy.dtype([("id", numpy.int32), ("logit", numpy.float32), ("p", numpy.float32)])
+        self._records = numpy.frombuffer(self._data, record)
+        self._ids = numpy.arange(self._size, dtype=numpy.int32)
+
+    def fresh(self) -> Any:
+        """All tokens with their logits."""
+        logits = self._np.ctypeslib.as_array(self._context.logits(), (self._size,))
+        self._records["id"], self._records["logit"], self._records["p"] = self._ids, logits, 0.0
+        array = self._lib.llama_token_data_array()
+        array.data = ctypes.cast(self._data, type(array.data))
+        array.size, array.selected, array.sorted = self._size, -1, False
+        return array
+
+    def any_left(self, array: Any) -> bool:
+        return bool(self._np.isfinite(self._records["logit"][:array.size]).any())
+
+    def chosen(self, array: Any) -> int:
+        return int(array.data[array.selected].id)

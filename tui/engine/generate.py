@@ -12,8 +12,9 @@ from tui.domain.notice import Notice, notice
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.avoiding import Avoiding
-from tui.engine.bindings import Chain
+from tui.engine.grammar import DeadEnd
 from tui.engine.memory import Aborted, Memory, TellProgress
+from tui.engine.sampling import Chooser
 from tui.engine.shown import Told, Writer
 from tui.engine.spelling import Spelling
 from tui.engine.tokenise import Tokeniser
@@ -93,6 +94,9 @@ class Generator:
                 self._sample(chosen.chain, max_tokens, writer, outcome, started, self._advance, samplers.logprobs)
         except Aborted:
             outcome.reason = "cut"
+        except DeadEnd:
+            outcome.reason = "stop"
+            outcome.notices.append(notice("The grammar allows nothing more that is not forbidden otherwise."))
         finally:
             chosen.chain.free()
             writer.close()
@@ -119,7 +123,7 @@ class Generator:
             raise _too_long(len(prompt) + self._memory.beyond, self._context.size)
 
     def _sample(
-        self, chain: Chain, limit: int, writer: Writer, outcome: Outcome, started: float,
+        self, chain: Chooser, limit: int, writer: Writer, outcome: Outcome, started: float,
         advance: Callable[[int], None], rivals: int,
     ) -> None:
         while True:

@@ -15,8 +15,7 @@ AT_ZERO = frozenset({"penalties", "dry", "no_repeat_ngram"})
 UNSUPPORTED: Mapping[str, Notice] = {
     name: notice("The embedded engine does not have this sampler.")
     for name in (
-        "encoder_repetition_penalty", "contrastive_alpha", "guidance_scale", "negative_prompt",
-        "grammar", "json_schema", "beams",
+        "encoder_repetition_penalty", "contrastive_alpha", "guidance_scale", "negative_prompt", "beams",
     )
 }
 

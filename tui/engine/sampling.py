@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from tui.domain.errors import EngineError
 from tui.domain.notice import Notice
 from tui.domain.samplers import SAMPLER_NAMES, Samplers
 from tui.engine.bindings import Vocab
 from tui.engine.bindings_memory import Context
 from tui.engine.bindings_samplers import FullChain
+from tui.engine.grammar import RuledChain, rules_of
 from tui.engine.links import AT_ZERO, UNSUPPORTED, adapts, add_step, dropped, slopes
 from tui.engine.tokenise import Tokeniser
 
@@ -21,12 +24,26 @@ _RANDOM_SEED = 2**32 - 1
 SUPPORTED = frozenset(SAMPLER_NAMES) - UNSUPPORTED.keys()
 
 
+class Chooser(Protocol):
+    """Chooses tokens, one after another, from the last output."""
+
+    def sample(self) -> int:
+        """The next token, taken account of already. Raises DeadEnd where a grammar leaves none."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Take account of a token that was not chosen here."""
+        ...
+
+    def free(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """A chain ready for one reply. `seed` makes the same reply again; `clamped` holds what was not taken as given,
     `dropped` what was set and has no effect, with the reason."""
 
-    chain: FullChain
+    chain: Chooser
     seed: int
     clamped: Mapping[str, float]
     dropped: Mapping[str, Notice]
@@ -36,17 +53,36 @@ def build(samplers: Samplers, context: Context, tokeniser: Tokeniser, prompt: Se
     """The chain for `samplers`, having seen as much of `prompt` as its penalties look back on.
 
     Neutral links are left out. At temperature 0 the likeliest token is taken, after bias and penalties alone.
-    Mirostat takes the place of all but biases and bans.
+    Mirostat takes the place of all but biases, bans and grammar. Raises EngineError for a grammar that is none.
     """
     seed, clamped = _seed(samplers.seed)
+    grammar = rules_of(samplers)
     chain = FullChain(context)
+    rules = FullChain(context) if grammar else chain
     if biases := list(_biases(_bias_texts(samplers), tokeniser, context.model.vocab.size)):
-        chain.add_logit_bias(biases)
-    _hold_the_end(chain, samplers, context.model.vocab)
+        rules.add_logit_bias(biases)
+    _hold_the_end(rules, samplers, context.model.vocab)
+    whole: Chooser = chain if rules is chain else _ruled(rules, chain, grammar, samplers, context)
+    _fill(chain, samplers, context, prompt, seed)
+    return Sampling(whole, seed, clamped, dropped(samplers))
+
+
+def _ruled(rules: FullChain, rest: FullChain, grammar: str, s: Samplers, context: Context) -> RuledChain:
+    try:
+        RuledChain.add(rules, grammar, "grammar" if s.grammar.strip() else "json_schema")
+    except EngineError:
+        rules.free()
+        rest.free()
+        raise
+    return RuledChain(rules, rest, context)
+
+
+def _fill(chain: FullChain, samplers: Samplers, context: Context, prompt: Sequence[int], seed: int) -> None:
+    """All links that choose."""
     greedy = samplers.temperature <= 0 and "temperature" in samplers.order
     if samplers.mirostat and not greedy:
         chain.add_mirostat(samplers.mirostat, seed, samplers.mirostat_tau, samplers.mirostat_eta)
-        return Sampling(chain, seed, clamped, dropped(samplers))
+        return
     for name in dict.fromkeys(samplers.order):
         if not greedy or name in AT_ZERO:
             _add(chain, name, samplers, context.size, seed)
@@ -59,7 +95,6 @@ def build(samplers: Samplers, context: Context, tokeniser: Tokeniser, prompt: Se
         chain.add_draw(seed)
     if reach := _looks_back(samplers, context.size):
         chain.show(prompt[-reach:])
-    return Sampling(chain, seed, clamped, dropped(samplers))
 
 
 def _hold_the_end(chain: FullChain, s: Samplers, vocab: Vocab) -> None:
