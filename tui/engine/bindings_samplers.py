@@ -127,6 +127,14 @@ class FullChain(Chain):
             raise self.failure
 
 
+def grammar_of_schema(schema: str) -> str:
+    """A JSON Schema as a GBNF grammar, by the library's own converter (which knows no bounds of numbers). Raises what it
+    likes for one that it does not take; it fetches nothing."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    return str(json_schema_to_gbnf(schema))
+
+
 class Candidates:
     """What the last output foretells, as an array that chains work on. numpy is loaded with it."""
 

@@ -14,7 +14,7 @@ from tui.domain.errors import EngineError
 from tui.domain.notice import notice
 from tui.domain.samplers import Samplers
 from tui.engine.bindings_memory import Context
-from tui.engine.bindings_samplers import Candidates, FullChain
+from tui.engine.bindings_samplers import Candidates, FullChain, grammar_of_schema
 
 #: Characters of a grammar, of a schema, and repetitions that one item may ask for (llama.cpp writes each out).
 MOST_CHARACTERS, MOST_SCHEMA, MOST_REPETITIONS = 60_000, 20_000, 500
@@ -62,12 +62,10 @@ def _check(text: str) -> None:
 def _of_schema(text: str) -> str:
     if len(text) > MOST_SCHEMA:
         raise _refused("json_schema", notice("The JSON Schema is longer than {limit} characters.", limit=MOST_SCHEMA))
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
     try:
         if not isinstance(json.loads(text), (dict, bool)):
             raise ValueError("it is no object")
-        grammar = str(json_schema_to_gbnf(text))
+        grammar = grammar_of_schema(text)
     except RecursionError:
         raise _refused("json_schema", notice("The JSON Schema is nested too deeply.")) from None
     except Exception as error:                        # the library raises what it likes for what it does not take
