@@ -23,6 +23,7 @@ from scripted import (
 from told import CHAT, Told, request, tell, told_by
 
 from tui.backends.connect import open_backend
+from tui.backends.gate import Gate, gate_of
 from tui.backends.probe import probe
 from tui.backends.remote import RemoteBackend
 from tui.domain.backend import (
@@ -349,3 +350,18 @@ async def test_abort_at_any_early_moment_ends_the_reply(
     await backend.abort("r1")
     told = await asyncio.wait_for(reply, 2)
     assert (told.text, told.finish.reason, told.finish.error) == ("", "cut", None)
+
+
+def test_a_gate_of_a_loop_that_is_gone_keeps_nobody_out() -> None:
+    """Loops come and go, and the address of one is soon that of another; the gates that they left shut stay with them."""
+    left: list[Gate] = []
+
+    async def leave_shut() -> bool:
+        gate = gate_of("http://127.0.0.1:9")
+        fresh = not gate.locked()
+        await gate.acquire()
+        left.append(gate)
+        return fresh
+
+    assert all(asyncio.run(leave_shut()) for _ in range(50))
+    assert len(set(map(id, left))) == 50

@@ -71,3 +71,14 @@ async def test_heads_too_narrow_for_a_type_take_the_usual_one(
     told = await engine.capabilities()
     assert told.details["cache_types"] == ["f16", "f16"]
     assert any("refused a KV cache" in str(notice) for notice in told.notices)
+
+
+@pytest.mark.parametrize("settings", [EngineSettings(n_batch=1, n_ubatch=1), EngineSettings(n_ctx=256, n_seq=4)])
+async def test_the_smallest_batch_and_context_are_taken(
+    make_engine: Callable[..., EmbeddedEngine], settings: EngineSettings
+) -> None:
+    """llama.cpp ends the process where a batch is smaller than the number of its sequences."""
+    short = ask(chat("Hello!"), samplers=Samplers(temperature=0), max_tokens=4)
+    text, finish = await reply(make_engine(settings=settings), short)
+    assert finish.error is None
+    assert text

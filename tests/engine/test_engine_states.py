@@ -115,6 +115,20 @@ async def test_the_chat_before_is_written_when_another_follows(
     assert missing(two) > 300
 
 
+async def test_what_is_forgotten_while_it_is_written_does_not_come_back(
+    keeping: Callable[..., EmbeddedEngine], kept: Path
+) -> None:
+    engine = keeping()
+    for round_ in range(3):
+        await answer(engine, "gone", talk(1, final=f"And {round_}?"))
+        await answer(engine, "other", talk(2))                 # a second after it, the first is written
+        await engine.forget("gone")
+        drop(kept, "gone")
+    await answer(engine, "other", talk(2, final="And?"))
+    await engine.unload()
+    assert overview(kept).files == 1
+
+
 async def test_when_the_core_dies_the_worker_still_writes(keeping: Callable[..., EmbeddedEngine], kept: Path) -> None:
     engine = keeping()
     await answer(engine, "one", talk(1))

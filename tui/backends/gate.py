@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 if TYPE_CHECKING:
     from tui.backends.probe import ProbeResult
@@ -24,9 +24,10 @@ class Gate(asyncio.Lock):
             await asyncio.wait([self.ahead])
 
 
-_GATES: WeakValueDictionary[tuple[int, str], Gate] = WeakValueDictionary()
+#: By event loop: a number of one that is gone is soon that of another.
+_GATES: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Gate]] = WeakKeyDictionary()
 
 
 def gate_of(root: str) -> Gate:
     """The gate of the server at `root`, the same for everybody in this event loop as long as somebody holds it."""
-    return _GATES.setdefault((id(asyncio.get_running_loop()), root), Gate())
+    return _GATES.setdefault(asyncio.get_running_loop(), WeakValueDictionary()).setdefault(root, Gate())

@@ -128,8 +128,8 @@ class FullChain(Chain):
 
 
 def grammar_of_schema(schema: str) -> str:
-    """A JSON Schema as a GBNF grammar, by the library's own converter (which knows no bounds of numbers). Raises what it
-    likes for one that it does not take; it fetches nothing."""
+    """A JSON Schema as a GBNF grammar, by the library's own converter, which knows no bounds of numbers and fetches
+    nothing. Raises what it likes for one that it does not take."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     return str(json_schema_to_gbnf(schema))

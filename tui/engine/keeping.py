@@ -3,6 +3,7 @@ side."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import queue
 import sys
@@ -48,6 +49,12 @@ class _Writing:
     parts: tuple[tuple[int, bytearray], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Forgetting:
+    folder: StateFolder
+    name: str
+
+
 class Keeper:
     """Writes states on a thread of its own; what llama.cpp has is copied before, on the caller's. `say` hears what a
     person should know. Without a folder nothing is kept."""
@@ -59,7 +66,7 @@ class Keeper:
         self._said: set[str] = set()
         self._restored: dict[str, Notice] = {}
         self._read_speed = _READ_SPEED
-        self._jobs: queue.SimpleQueue[_Writing | threading.Event] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Writing | _Forgetting | threading.Event] = queue.SimpleQueue()
         #: Why nothing can be kept, for the person.
         self.trouble: Notice | None = None
         if folder is not None:
@@ -130,9 +137,9 @@ class Keeper:
         """Let go of a conversation, or ("") of all, in memory and on disk."""
         for held in self._memory.held:
             if held.tokens and name in ("", held.name):
-                if self._folder is not None:
-                    self._folder.remove(held.name)
                 self._memory.forget(held)
+        if self._folder is not None:              # after what is still to be written of it
+            self._jobs.put(_Forgetting(self._folder, name))
 
     def told(self) -> Notice | None:
         """What happened for the current conversation since this was last asked."""
@@ -175,6 +182,10 @@ class Keeper:
             job = self._jobs.get()
             if isinstance(job, threading.Event):
                 job.set()
+                continue
+            if isinstance(job, _Forgetting):
+                with contextlib.suppress(OSError):
+                    job.folder.forget(job.name)
                 continue
             try:
                 job.folder.put(job.name, job.tokens, job.prefill, job.parts)

@@ -159,6 +159,13 @@ class StateFolder:
             raise
         return size
 
+    def forget(self, name: str) -> None:
+        """Remove what any model has kept of a conversation, or ("") everything."""
+        if name:
+            drop(self._folder, name)
+        else:
+            clear(self._folder)
+
     def remove(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
 
