@@ -353,7 +353,7 @@ async def test_abort_at_any_early_moment_ends_the_reply(
 
 
 def test_a_gate_of_a_loop_that_is_gone_keeps_nobody_out() -> None:
-    """Loops come and go, and the address of one is soon that of another; the gates that they left shut stay with them."""
+    """The number of a loop that is gone is soon that of another; the gates that it left shut are no one else's."""
     left: list[Gate] = []
 
     async def leave_shut() -> bool:

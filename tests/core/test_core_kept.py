@@ -53,3 +53,25 @@ async def test_how_much_is_kept_is_told_and_a_quota_of_nothing_keeps_nothing(tab
     await table.say(chat, "And then?")
     await table.call("models.unload")
     assert (await table.call("states.get"))["files"] == 0
+
+
+async def test_the_model_tells_its_tokens_and_another_way_goes_on_from_one(table: Table) -> None:
+    chat = await table.new_chat()
+    await table.call("samplers.set", chat=chat, values={"logprobs": 3, "seed": 5, "max_tokens": 24})
+    node, done = await table.say(chat, "Кто ты? Who are you?")
+    assert done["error"] is None
+    found = await table.call("replies.tokens", chat=chat, node=node)
+    nodes = {n["id"]: n for n in (await table.call("chats.open", id=chat))["nodes"]}
+    text = nodes[node]["revisions"][-1]["text"]
+    assert "".join(token["text"] for token in found["tokens"]) == text
+    assert all(token["logprob"] <= 0 for token in found["tokens"])
+    at = next(n for n, t in enumerate(found["tokens"]) if n >= 2 and any(r["text"].strip() for r in t["rivals"]))
+    rival = next(n for n, r in enumerate(found["tokens"][at]["rivals"]) if r["text"].strip())
+    branch = new_id()
+    await table.call("turn.rival", chat=chat, node=node, token=at, rival=rival, reply=branch, reply_revision=new_id())
+    assert (await table.done(branch))["error"] is None
+    nodes = {n["id"]: n for n in (await table.call("chats.open", id=chat))["nodes"]}
+    other = nodes[branch]["revisions"][-1]["text"]
+    before = "".join(token["text"] for token in found["tokens"][:at])
+    assert other.startswith(before + found["tokens"][at]["rivals"][rival]["text"])
+    assert nodes[branch]["parent"] == nodes[node]["parent"]
