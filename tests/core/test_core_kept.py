@@ -75,3 +75,20 @@ async def test_the_model_tells_its_tokens_and_another_way_goes_on_from_one(table
     before = "".join(token["text"] for token in found["tokens"][:at])
     assert other.startswith(before + found["tokens"][at]["rivals"][rival]["text"])
     assert nodes[branch]["parent"] == nodes[node]["parent"]
+
+
+async def test_guidance_leads_away_from_a_prompt_of_ones_own_or_none(table: Table) -> None:
+    chat = await table.new_chat()
+    values = {"temperature": 0, "max_tokens": 24, "seed": 1}
+    texts = []
+    for more in ({}, {"guidance_scale": 4}, {"guidance_scale": 4, "negative_prompt": "You say nothing but no."}):
+        await table.call("samplers.set", chat=chat, values={**values, **more})
+        root = (await table.call("chats.open", id=chat))["nodes"][0]["id"]
+        reply = new_id()
+        await table.call("turn.say", chat=chat, parent=root, node=new_id(), revision=new_id(), text="Who are you?",
+                         reply=reply, reply_revision=new_id())
+        done = await table.done(reply)
+        assert (done["error"], done["dropped"]) == (None, [])
+        nodes = {n["id"]: n for n in (await table.call("chats.open", id=chat))["nodes"]}
+        texts.append(nodes[reply]["revisions"][-1]["text"])
+    assert len(set(texts)) == 3

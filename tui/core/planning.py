@@ -21,6 +21,7 @@ from tui.domain.chat import Chat, Node
 from tui.domain.errors import PromptTooLong
 from tui.domain.notice import Notice, notice
 from tui.domain.picture_marks import Shown, shown_on
+from tui.domain.prompt.contrast import without_head
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.render import plan_prefill
 from tui.domain.prompt.summary import SideJob, plan_summary
@@ -50,6 +51,7 @@ class Prepared:
     count_error: float | None                     # relative; None when exact
     conversation: str                             # whose prompt it is: the chat's
     notices: tuple[Notice, ...] = ()
+    negative: tuple[Piece, ...] = ()              # the other prompt of guidance
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -67,6 +69,7 @@ class Prepared:
             id=request_id, pieces=self.pieces, samplers=self.samplers, max_tokens=self.samplers.max_tokens,
             stop=(*self.plan.stops, *self.samplers.stop), messages=self.written.messages,
             prefill=plan_prefill(self.plan), bos=self.written.bos, conversation=self.conversation,
+            negative=self.negative,
         )
 
 
@@ -115,9 +118,14 @@ class Planner:
             over = exact + turn.budget.reserve - link.context
             if over <= 0:
                 counts = link.counts
-                return Prepared(
+                prepared = Prepared(
                     turn, plan, samplers, link, written, exact, counts.kind, counts.error, chat, written.notices,
                 )
+                if samplers.guidance_scale == 1 or turn.prompt.mode == "compatible":
+                    return prepared
+                other = without_head(plan, samplers.negative_prompt)
+                negative = await asyncio.to_thread(self._formats.write, other, turn, link.capabilities)
+                return replace(prepared, negative=negative.pieces)
             turn = replace(turn, budget=replace(turn.budget, context=turn.budget.context - over))
 
     async def _counted(self, link: Link, make: Callable[[Counter, Counter], T]) -> T:

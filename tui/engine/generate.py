@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,9 @@ from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.avoiding import Avoiding
 from tui.engine.grammar import DeadEnd
+from tui.engine.guidance import Guidance, guided
 from tui.engine.memory import Aborted, Memory, TellProgress
-from tui.engine.sampling import Chooser
+from tui.engine.sampling import Chooser, Sampling
 from tui.engine.shown import Told, Writer
 from tui.engine.spelling import Spelling
 from tui.engine.tokenise import Tokeniser
@@ -66,9 +68,10 @@ class Generator:
     def run(
         self, prompt: Sequence[int], samplers: Samplers, max_tokens: int, stops: Sequence[str],
         tell_text: Callable[[str], None], tell_progress: TellProgress, *, shift: bool = False,
-        tell_tokens: Callable[[list[Told]], None] = lambda _: None,
+        tell_tokens: Callable[[list[Told]], None] = lambda _: None, negative: Sequence[int] = (),
     ) -> Outcome:
-        """Make one reply. `max_tokens` 0 only reads the prompt; `shift` as in CompletionRequest. Raises EngineError."""
+        """Make one reply. `max_tokens` 0 only reads the prompt; `shift` as in CompletionRequest; `negative` is the
+        other prompt of guidance. Raises EngineError."""
         started = time.perf_counter()
         outcome = Outcome(prompt_tokens=len(prompt) + self._memory.beyond)
         self._check(prompt)
@@ -86,12 +89,12 @@ class Generator:
             if max_tokens <= 0:
                 outcome.reason = "length"
             elif samplers.banned_strings:
-                Avoiding(
-                    self._memory, self._tokeniser, self._spelling, prompt, samplers, chosen.seed,
-                    lambda token: self._likelihood(token, samplers.logprobs) if samplers.logprobs else None,
-                ).sample(chosen.chain, max_tokens, writer, outcome, started)
+                self._avoiding(prompt, samplers, chosen).sample(chosen.chain, max_tokens, writer, outcome, started)
             else:
-                self._sample(chosen.chain, max_tokens, writer, outcome, started, self._advance, samplers.logprobs)
+                with self._guided(samplers, negative, outcome) as guidance:
+                    advance = guidance.advance if guidance is not None else self._advance
+                    limit = min(max_tokens, self._context.size - (len(negative) if guidance is not None else 0))
+                    self._sample(chosen.chain, limit, writer, outcome, started, advance, samplers.logprobs)
         except Aborted:
             outcome.reason = "cut"
         except DeadEnd:
@@ -145,6 +148,29 @@ class Generator:
                 outcome.reason, outcome.window_full = "length", True
                 return
             advance(token)
+
+    def _avoiding(self, prompt: Sequence[int], samplers: Samplers, chosen: Sampling) -> Avoiding:
+        return Avoiding(
+            self._memory, self._tokeniser, self._spelling, prompt, samplers, chosen.seed,
+            lambda token: self._likelihood(token, samplers.logprobs) if samplers.logprobs else None,
+        )
+
+    @contextlib.contextmanager
+    def _guided(
+        self, samplers: Samplers, negative: Sequence[int], outcome: Outcome,
+    ) -> Iterator[Guidance | None]:
+        """Guidance, where it is asked for and can be given."""
+        if samplers.guidance_scale == 1:
+            yield None
+        elif not negative or len(negative) >= self._context.size - 1:
+            outcome.dropped["guidance_scale"] = notice("There is no other prompt that would fit.")
+            yield None
+        elif not self._memory.lendable:
+            outcome.dropped["guidance_scale"] = notice("This model can hold no more prompts side by side.")
+            yield None
+        else:
+            with guided(self._memory, negative, samplers.guidance_scale) as guidance:
+                yield guidance
 
     def _advance(self, token: int) -> None:
         """Read a token of the reply, so that the memory foretells the next. Raises Aborted, EngineError."""

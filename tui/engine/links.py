@@ -15,7 +15,7 @@ AT_ZERO = frozenset({"penalties", "dry", "no_repeat_ngram"})
 UNSUPPORTED: Mapping[str, Notice] = {
     name: notice("The embedded engine does not have this sampler.")
     for name in (
-        "encoder_repetition_penalty", "contrastive_alpha", "guidance_scale", "negative_prompt", "beams",
+        "encoder_repetition_penalty", "contrastive_alpha", "beams",
     )
 }
 
@@ -42,6 +42,12 @@ def adapts(s: Samplers) -> bool:
 
 def dropped(s: Samplers) -> dict[str, Notice]:
     """What is set and has no effect, with the reason."""
+    if s.guidance_scale != 1 and s.banned_strings:
+        return {"guidance_scale": notice("It does not go together with phrases that must not come."), **_others(s)}
+    return _others(s)
+
+
+def _others(s: Samplers) -> dict[str, Notice]:
     out = {name: reason for name, reason in UNSUPPORTED.items() if _is_set(s, name)}
     greedy = s.temperature <= 0 and "temperature" in s.order
     if greedy and s.mirostat:

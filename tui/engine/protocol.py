@@ -55,6 +55,7 @@ def request_to_json(request: CompletionRequest, *, shift: bool = False) -> dict[
     return {
         **_prompt_to_json(request, shift), "do": "complete", "id": request.id,
         "samplers": request.samplers.to_json(), "max_tokens": request.max_tokens, "stop": list(request.stop),
+        "negative": pieces_to_json(request.negative),
     }
 
 

@@ -240,6 +240,7 @@ class Worker:
         outcome = loaded.generator.run(
             prompt, protocol.samplers_from_json(command["samplers"]), command["max_tokens"], command["stop"],
             text, progress, shift=command["shift"], tell_tokens=tokens,
+            negative=self._negative(loaded, command),
         )
         told = loaded.keeper.told()
         notices = [*outcome.notices, told] if told else outcome.notices
@@ -247,6 +248,12 @@ class Worker:
             "is": "finish", "id": request, "outcome": outcome.to_json(),
             "notices": [n.to_json() for n in notices],
         })
+
+    @staticmethod
+    def _negative(loaded: Loaded, command: dict[str, Any]) -> list[int]:
+        """The other prompt of guidance, empty for none. Pictures are left out of it."""
+        pieces = [piece for piece in protocol.pieces_from_json(command.get("negative", ())) if not piece.image]
+        return loaded.tokeniser.prompt(pieces, command["bos"], loaded.eyes.looking({})) if pieces else []
 
     def _count(self, loaded: Loaded) -> None:
         while True:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
+    "There is no other prompt that would fit.": "Нет другого промпта, который поместился бы.",
+    "It does not go together with phrases that must not come.": "Не сочетается с запрещёнными фразами.",
     "A reply can obey a grammar or a JSON Schema, not both.":
         "Ответ подчиняется или грамматике, или схеме JSON, не обеим.",
     "The grammar is longer than {limit} characters.": "Грамматика длиннее {limit} знаков.",
