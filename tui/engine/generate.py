@@ -17,6 +17,7 @@ from tui.engine.grammar import DeadEnd
 from tui.engine.guidance import Guidance, guided
 from tui.engine.memory import Aborted, Memory, TellProgress
 from tui.engine.sampling import Chooser, Sampling
+from tui.engine.search import Search
 from tui.engine.shown import Told, Writer
 from tui.engine.spelling import Spelling
 from tui.engine.tokenise import Tokeniser
@@ -88,6 +89,8 @@ class Generator:
         try:
             if max_tokens <= 0:
                 outcome.reason = "length"
+            elif samplers.beams > 1:
+                self._search(prompt, samplers, max_tokens, stops, writer, outcome, started)
             elif samplers.banned_strings:
                 self._avoiding(prompt, samplers, chosen).sample(chosen.chain, max_tokens, writer, outcome, started)
             else:
@@ -148,6 +151,24 @@ class Generator:
                 outcome.reason, outcome.window_full = "length", True
                 return
             advance(token)
+
+    def _search(
+        self, prompt: Sequence[int], samplers: Samplers, limit: int, stops: Sequence[str], writer: Writer,
+        outcome: Outcome, started: float,
+    ) -> None:
+        """The likeliest reply instead of one that is drawn."""
+        beams = min(samplers.beams, self._memory.lendable + 1)
+        if beams < samplers.beams:
+            outcome.clamped["beams"] = float(beams)
+        biases = sampling.biases(samplers, self._tokeniser, self._vocab)
+        search = Search(self._memory, self._spelling, beams, biases, stops)
+        best = search.run(min(limit, self._context.size - len(prompt)), writer)
+        outcome.first_token = outcome.last_token = time.perf_counter() - started
+        outcome.completion_tokens = len(best.tokens)
+        outcome.reason, outcome.stop_string = ("stop" if best.ended else "length"), best.stop
+        outcome.notices.append(
+            notice("Of all samplers only biases and bans of tokens have a part in a search by beams."))
+        self._memory.read([*prompt, *best.tokens[:-1]], lambda *_: None)
 
     def _avoiding(self, prompt: Sequence[int], samplers: Samplers, chosen: Sampling) -> Avoiding:
         return Avoiding(

@@ -15,7 +15,7 @@ AT_ZERO = frozenset({"penalties", "dry", "no_repeat_ngram"})
 UNSUPPORTED: Mapping[str, Notice] = {
     name: notice("The embedded engine does not have this sampler.")
     for name in (
-        "encoder_repetition_penalty", "contrastive_alpha", "beams",
+        "encoder_repetition_penalty", "contrastive_alpha",
     )
 }
 

@@ -59,8 +59,8 @@ def build(samplers: Samplers, context: Context, tokeniser: Tokeniser, prompt: Se
     grammar = rules_of(samplers)
     chain = FullChain(context)
     rules = FullChain(context) if grammar else chain
-    if biases := list(_biases(_bias_texts(samplers), tokeniser, context.model.vocab.size)):
-        rules.add_logit_bias(biases)
+    if biased := biases(samplers, tokeniser, context.model.vocab):
+        rules.add_logit_bias(biased)
     _hold_the_end(rules, samplers, context.model.vocab)
     whole: Chooser = chain if rules is chain else _ruled(rules, chain, grammar, samplers, context)
     _fill(chain, samplers, context, prompt, seed)
@@ -151,6 +151,11 @@ def _penalises(s: Samplers) -> bool:
 
 def _dries(s: Samplers) -> bool:
     return s.dry_multiplier > 0 and s.dry_range != 0
+
+
+def biases(s: Samplers, tokeniser: Tokeniser, vocab: Vocab) -> list[tuple[int, float]]:
+    """Tokens that are made likelier or less likely, or forbidden."""
+    return list(_biases(_bias_texts(s), tokeniser, vocab.size))
 
 
 def _bias_texts(s: Samplers) -> dict[str, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
+    "Of all samplers only biases and bans of tokens have a part in a search by beams.":
+        "В лучевом поиске из всех сэмплеров участвуют только смещения и запреты токенов.",
     "There is no other prompt that would fit.": "Нет другого промпта, который поместился бы.",
     "It does not go together with phrases that must not come.": "Не сочетается с запрещёнными фразами.",
     "A reply can obey a grammar or a JSON Schema, not both.":
