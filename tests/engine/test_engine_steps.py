@@ -150,9 +150,9 @@ async def test_what_has_no_effect_is_told_and_no_other_is_offered(engine: Embedd
     assert not offered & UNSUPPORTED.keys()
     _, plain = await reply(engine, ask(chat("Hello"), max_tokens=4))
     assert plain.dropped == ()
-    odd = Samplers(seed=7, beams=3, top_a=0.2, top_k=5, order=("top_k", "min_p", "temperature"))
+    odd = Samplers(seed=7, contrastive_alpha=0.6, top_a=0.2, top_k=5, order=("top_k", "min_p", "temperature"))
     _, told = await reply(engine, ask(chat("Hello"), samplers=odd, max_tokens=4))
-    assert set(told.dropped) == {"beams", "top_a"} == set(told.reasons)
+    assert set(told.dropped) == {"contrastive_alpha", "top_a"} == set(told.reasons)
     _, told = await reply(engine, ask(chat("Hello"), samplers=Samplers(seed=7, mirostat=2), max_tokens=4))
     assert set(told.dropped) == {"temperature", "min_p"}
 
