@@ -32,7 +32,11 @@ Op = dict[str, Any]
 
 
 def node_to_json(node: Node) -> dict[str, Any]:
-    return _flat(node) | {"revisions": [_flat(r) | {"generation": dict(r.generation)} for r in node.revisions]}
+    return _flat(node) | {"revisions": [_revision_to_json(r) for r in node.revisions]}
+
+
+def _revision_to_json(revision: Revision) -> dict[str, Any]:
+    return _flat(revision) | {"generation": dict(revision.generation), "images": [dict(i) for i in revision.images]}
 
 
 def node_from_json(data: Mapping[str, Any]) -> Node:
