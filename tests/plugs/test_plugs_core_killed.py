@@ -178,7 +178,9 @@ class Night:
             assert due == 0, f"{due} characters of {turn.tag} came in time, and there is no reply"
             return
         assert turn.telling is not None
-        text = turn.telling.text
+        text, again = turn.telling.text, base.strip()
+        if again and text.startswith(again):      # what was cut after a few letters begins like the next: not said twice
+            text, due = text[len(again):], max(0, due - len(again))
         assert revision.text.startswith(base)
         got = revision.text[len(base):]
         assert text.startswith(got)
