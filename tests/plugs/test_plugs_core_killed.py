@@ -179,7 +179,7 @@ class Night:
             return
         assert turn.telling is not None
         text, again = turn.telling.text, base.strip()
-        if again and text.startswith(again):      # what was cut after a few letters begins like the next: not said twice
+        if again and text.startswith(again):          # few letters: they begin the next one too, and are not said twice
             text, due = text[len(again):], max(0, due - len(again))
         assert revision.text.startswith(base)
         got = revision.text[len(base):]
