@@ -231,6 +231,22 @@ async def test_a_file_that_was_tampered_with_is_refused_and_removed(
     assert where == "tokens" or not file.exists()
 
 
+async def test_a_file_that_cannot_be_read_is_told_as_such_and_left(
+    keeping: Callable[..., EmbeddedEngine], kept: Path,
+) -> None:
+    first = keeping()
+    await answer(first, "one", talk(1))
+    await first.unload()
+    [file] = kept.glob("*.kv")
+    file.unlink()
+    file.mkdir()                                  # not even root reads this one
+    again = keeping()
+    _, finish = await answer(again, "one", talk(1))
+    assert missing(finish) > 300
+    assert "could not be read (Is a directory)" in str(finish.notices[0])
+    assert file.exists()
+
+
 async def test_files_are_the_owners_alone(keeping: Callable[..., EmbeddedEngine], kept: Path) -> None:
     engine = keeping()
     await answer(engine, "one", talk(1))

@@ -31,15 +31,6 @@ _READ_SPEED = 3e8
 _PREFILL = 500.0
 
 
-_OF_ANOTHER = Notice(
-    "What was kept on disk of this chat is of another model, llama.cpp or setting; it was removed, and the chat read "
-    "again."
-)
-_DAMAGED = Notice(
-    "What was kept on disk of this chat was damaged or changed; it was removed, and the chat read again."
-)
-
-
 @dataclass(frozen=True, slots=True)
 class _Writing:
     folder: StateFolder
@@ -100,7 +91,7 @@ class Keeper:
             self._take(held, folder)
         except Unfit as unfit:
             print(f"a kept state was refused: {unfit}", file=sys.stderr)
-            self._restored[held.name] = _OF_ANOTHER if unfit.foreign else _DAMAGED
+            self._restored[held.name] = unfit.says
 
     def _take(self, held: Held, folder: StateFolder) -> None:
         """Raises Unfit where llama.cpp refuses it, or reports another length than was written."""
@@ -110,6 +101,7 @@ class Keeper:
             taken = memory.context.set_state(held.number, parts[0])
             if not taken:                         # no room beside the others, perhaps
                 for other in memory.held:
+                    self.keep(other)
                     memory.forget(other)
                 taken = memory.context.set_state(held.number, parts[0])
             if not taken or memory.context.length(held.number) != len(header.tokens):

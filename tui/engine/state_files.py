@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tui.domain.notice import Notice, notice
+
 MAGIC = b"Traktir KV 1\n\0\0\0"
 SUFFIX = ".kv"
 _KEY = "key"
@@ -36,12 +38,30 @@ _CHUNK = 2**22
 _DISK_SHARE = 2
 
 
-class Unfit(Exception):
-    """A file that cannot be used; the text says why, for the log. `foreign`: whole, but of another model or setting."""
+_OF_ANOTHER = Notice(
+    "What was kept on disk of this chat is of another model, llama.cpp or setting; it was removed, and the chat read "
+    "again."
+)
+_DAMAGED = Notice(
+    "What was kept on disk of this chat was damaged or changed; it was removed, and the chat read again."
+)
 
-    def __init__(self, why: str, *, foreign: bool = False) -> None:
+
+class Unfit(Exception):
+    """A file that cannot be used; the text says why, for the log, and `says` for the person. One that is damaged, or
+    of another model or setting, has been removed; one that could not be read is left where it is."""
+
+    def __init__(self, why: str, says: Notice = _DAMAGED) -> None:
         super().__init__(why)
-        self.foreign = foreign
+        self.says = says
+
+    @classmethod
+    def unread(cls, error: OSError) -> Unfit:
+        """For a file that the system does not give."""
+        return cls(str(error), notice(
+            "What was kept on disk of this chat could not be read ({reason}); the chat was read again.",
+            reason=error.strerror or str(error)[:100],
+        ))
 
 
 class TooLarge(Exception):
@@ -100,19 +120,19 @@ class StateFolder:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Unfit(str(error)) from error
+            raise Unfit.unread(error) from error
         except Unfit:
             path.unlink(missing_ok=True)
             raise
 
     @contextlib.contextmanager
     def take(self, name: str) -> Iterator[tuple[Header, list[memoryview]]]:
-        """The proven parts of a file, while the body runs. Raises Unfit, having removed the file."""
+        """The proven parts of a file, while the body runs. Raises Unfit."""
         path = self.path(name)
         try:
             with path.open("rb") as file:
                 header = self._header(file, os.fstat(file.fileno()).st_size)
-                mapped = mmap.mmap(file.fileno(), header.size, flags=mmap.MAP_PRIVATE, prot=_READ_WRITE)
+                mapped = _mapped(file.fileno(), header.size)
             whole = memoryview(mapped)
             parts: list[memoryview] = []
             try:
@@ -131,8 +151,7 @@ class StateFolder:
                 with contextlib.suppress(BufferError):
                     mapped.close()
         except OSError as error:
-            path.unlink(missing_ok=True)
-            raise Unfit(str(error)) from error
+            raise Unfit.unread(error) from error
         except Unfit:
             path.unlink(missing_ok=True)
             raise
@@ -210,7 +229,7 @@ class StateFolder:
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise Unfit("a damaged header") from error
         if identity != self._identity:
-            raise Unfit("of another model, build of llama.cpp, or setting", foreign=True)
+            raise Unfit("of another model, build of llama.cpp, or setting", _OF_ANOTHER)
         at = len(start) + length + 4 * count
         if count < 1 or not parts or any(n < 1 or b < 1 for n, b in parts) or size != at + sum(
             b for _, b in parts
@@ -248,6 +267,14 @@ class StateFolder:
 
 #: A private copy of the file: llama.cpp is given a place that may be written, and the file stays as it is.
 _READ_WRITE = getattr(mmap, "PROT_READ", 1) | getattr(mmap, "PROT_WRITE", 2)
+
+
+def _mapped(descriptor: int, size: int) -> mmap.mmap:
+    """Raises Unfit where the file has become shorter, OSError."""
+    try:
+        return mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=_READ_WRITE)
+    except ValueError as error:
+        raise Unfit("not whole") from error
 
 
 def prefix(name: str) -> str:

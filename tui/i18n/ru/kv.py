@@ -14,6 +14,8 @@ CATALOGUE: dict[str, str] = {
         "чат прочитан заново.",
     "What was kept on disk of this chat was damaged or changed; it was removed, and the chat read again.":
         "То, что хранилось на диске от этого чата, повреждено или изменено; оно удалено, а чат прочитан заново.",
+    "What was kept on disk of this chat could not be read ({reason}); the chat was read again.":
+        "То, что хранилось на диске от этого чата, не удалось прочесть ({reason}); чат прочитан заново.",
     "What the model has read of a chat is too large to be kept on disk ({mb} MB); it will be read again after a "
     "restart. The setting kv_quota_mb limits it.":
         "Прочитанное моделью из чата слишком велико для диска ({mb} МБ); после перезапуска чат будет прочитан заново. "
