@@ -23,6 +23,7 @@ step = st.one_of(
     st.tuples(st.just("continue"), _pick, _text),
     st.tuples(st.just("older"), _pick, _pick),
     st.tuples(st.just("mark"), _pick, st.tuples(st.sampled_from(["deleted", "hidden"]), st.booleans())),
+    st.tuples(st.just("extra"), _pick, _values),
     st.tuples(st.just("head"), _pick, st.none()),
     st.tuples(st.just("no_head"), _pick, st.none()),
     st.tuples(st.just("field"), _fields, _values),
@@ -71,6 +72,8 @@ def _on_node(chat: Chat, number: int, name: str, node: Node, second: Any) -> lis
             return [{"op": "set_current", "node": node.id, "revision": revision_id}]
         case "mark":
             return [{"op": "mark", "node": node.id, "mark": second[0], "value": second[1]}]
+        case "extra":
+            return [{"op": "set_extra", "node": node.id, "name": "checkpoint", "value": second}]
         case "head":
             return [{"op": "set_head", "head": node.id}]
         case "summarise":
@@ -127,8 +130,8 @@ def visible(chat: Chat) -> dict[str, Any]:
     """What a person sees of a chat: everything but what only undo and search can still reach."""
     alive = {node.id: node for node in chat.nodes.values() if not node.deleted}
     return {
-        "path": [(n.id, n.role, n.name, n.text, n.hidden) for n in chat.path()],
-        "nodes": {n.id: (n.parent, n.current, n.text, n.hidden) for n in alive.values()},
+        "path": [(n.id, n.role, n.name, n.text, n.hidden, dict(n.extra)) for n in chat.path()],
+        "nodes": {n.id: (n.parent, n.current, n.text, n.hidden, dict(n.extra)) for n in alive.values()},
         "fields": dict(chat.fields),
         "summaries": {s.id: (s.covers, s.text) for s in chat.summaries.values() if not s.removed},
     }

@@ -21,6 +21,8 @@ CHAT_FIELDS = frozenset(
         "prefill", "variables", "lore_timers", "sillytavern",
     }
 )
+#: What may be noted on a message beside its text; `set_extra` refuses others.
+NODE_EXTRAS = frozenset({"checkpoint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One message. `seq` orders siblings by creation within the chat."""
+    """One message. `seq` orders siblings by creation within the chat. `extra` holds what is noted on it, by name:
+
+    - `checkpoint`: the name of a place to come back to.
+    """
 
     id: str
     parent: str | None
@@ -55,6 +60,7 @@ class Node:
     current: str
     deleted: bool = False
     hidden: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def revision(self) -> Revision:

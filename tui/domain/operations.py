@@ -6,6 +6,7 @@ Operations are plain JSON objects with a key `op`:
     add_revision    node, revision            inverse: make the earlier revision current
     set_current     node, revision            inverse: the earlier one
     mark            node, mark, value         inverse: the earlier value        (mark: deleted, hidden)
+    set_extra       node, name, value         inverse: the earlier value        (value None: none)
     set_head        head                      inverse: the earlier head
     set_field       field, value              inverse: the earlier value
     add_summary     summary                   inverse: mark it removed
@@ -24,7 +25,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tui.domain.chat import CHAT_FIELDS, Chat, Node, Revision, Summary
+from tui.domain.chat import CHAT_FIELDS, NODE_EXTRAS, Chat, Node, Revision, Summary
 from tui.domain.errors import BadInput, NotFound
 from tui.domain.notice import notice
 
@@ -32,7 +33,7 @@ Op = dict[str, Any]
 
 
 def node_to_json(node: Node) -> dict[str, Any]:
-    return _flat(node) | {"revisions": [_revision_to_json(r) for r in node.revisions]}
+    return _flat(node) | {"revisions": [_revision_to_json(r) for r in node.revisions], "extra": dict(node.extra)}
 
 
 def _revision_to_json(revision: Revision) -> dict[str, Any]:
@@ -157,6 +158,17 @@ def _mark(chat: Chat, op: Op) -> tuple[Chat, Op | None]:
     return _with_node(chat, changed), inverse
 
 
+def _set_extra(chat: Chat, op: Op) -> tuple[Chat, Op | None]:
+    node, name = _node(chat, op["node"]), op["name"]
+    if name not in NODE_EXTRAS:
+        raise BadInput(notice("A message has no field called {name}.", name=str(name)[:40]), field=name)
+    inverse = {"op": "set_extra", "node": node.id, "name": name, "value": node.extra.get(name)}
+    extra = {**node.extra, name: op["value"]}
+    if op["value"] is None:
+        del extra[name]
+    return _with_node(chat, replace(node, extra=extra)), inverse
+
+
 def _set_head(chat: Chat, op: Op) -> tuple[Chat, Op | None]:
     if op["head"] is not None:
         _node(chat, op["head"])
@@ -229,6 +241,7 @@ _HANDLERS = {
     "add_revision": _add_revision,
     "set_current": _set_current,
     "mark": _mark,
+    "set_extra": _set_extra,
     "set_head": _set_head,
     "set_field": _set_field,
     "add_summary": _add_summary,

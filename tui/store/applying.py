@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tui.domain.chat import CHAT_FIELDS
+from tui.domain.chat import CHAT_FIELDS, NODE_EXTRAS
 from tui.domain.errors import BadInput, NotFound
 from tui.domain.notice import notice
 from tui.domain.operations import Op
 from tui.store import listing
 from tui.store.text import clean, dump, load
 
-_NODE = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_NODE = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REVISION = """
 INSERT INTO revisions (chat, node, id, text, created_ms, kind, base, finish, reasoning, generation, images)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, node, id) DO NOTHING"""
@@ -43,7 +43,8 @@ def _insert_node(connection: sqlite3.Connection, chat: int, node: Mapping[str, A
     connection.execute(
         _NODE,
         (chat, node["id"], node["parent"], node["role"], node["name"], node["created_ms"], node["seq"],
-         node["current"], bool(node.get("deleted")), bool(node.get("hidden"))),
+         node["current"], bool(node.get("deleted")), bool(node.get("hidden")),
+         dump(node["extra"]) if node.get("extra") else ""),
     )
     for revision in node["revisions"]:
         _insert_revision(connection, chat, node["id"], revision)
@@ -136,6 +137,18 @@ def _mark(connection: sqlite3.Connection, chat: int, op: Op) -> None:
     )
 
 
+def _set_extra(connection: sqlite3.Connection, chat: int, op: Op) -> None:
+    _need_node(connection, chat, op["node"])
+    if op["name"] not in NODE_EXTRAS:
+        raise BadInput(notice("A message has no field called {name}.", name=str(op["name"])[:40]), field=op["name"])
+    [stored] = connection.execute("SELECT extra FROM nodes WHERE chat = ? AND id = ?", (chat, op["node"])).fetchone()
+    extra = {**load(stored, {}), op["name"]: op["value"]}
+    extra = {name: value for name, value in extra.items() if value is not None}
+    connection.execute(
+        "UPDATE nodes SET extra = ? WHERE chat = ? AND id = ?", (dump(extra) if extra else "", chat, op["node"])
+    )
+
+
 def _set_head(connection: sqlite3.Connection, chat: int, op: Op) -> None:
     if op["head"] is not None:
         _need_node(connection, chat, op["head"])
@@ -195,6 +208,7 @@ _HANDLERS: dict[str, Callable[[sqlite3.Connection, int, Op], None]] = {
     "add_revision": _add_revision,
     "set_current": _set_current,
     "mark": _mark,
+    "set_extra": _set_extra,
     "set_head": _set_head,
     "set_field": _set_field,
     "add_summary": _add_summary,

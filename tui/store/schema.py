@@ -163,7 +163,17 @@ def _pictures(connection: sqlite3.Connection) -> None:
     run_script(connection, _PICTURES)
 
 
-STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens, _pictures)
+#: What is noted on a message beside its text: a JSON object, '' when empty.
+_EXTRA = """
+ALTER TABLE nodes ADD COLUMN extra TEXT NOT NULL DEFAULT '';
+"""
+
+
+def _extra(connection: sqlite3.Connection) -> None:
+    run_script(connection, _EXTRA)
+
+
+STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens, _pictures, _extra)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

@@ -75,13 +75,14 @@ def _parents_first(chat: Chat) -> Iterator[Node]:
 def _nodes(connection: sqlite3.Connection, chat: int) -> Iterator[Node]:
     revisions = _revisions(connection, chat)
     rows = connection.execute(
-        """SELECT id, parent, role, name, created_ms, seq, current, deleted, hidden FROM nodes
+        """SELECT id, parent, role, name, created_ms, seq, current, deleted, hidden, extra FROM nodes
            WHERE chat = ? ORDER BY seq, id""",
         (chat,),
     ).fetchall()
-    for node_id, parent, role, name, created, seq, current, deleted, hidden in rows:
+    for node_id, parent, role, name, created, seq, current, deleted, hidden, extra in rows:
         yield Node(
-            node_id, parent, role, name, created, seq, tuple(revisions[node_id]), current, bool(deleted), bool(hidden)
+            node_id, parent, role, name, created, seq, tuple(revisions[node_id]), current, bool(deleted), bool(hidden),
+            load(extra, {}),
         )
 
 

@@ -23,6 +23,7 @@ CATALOGUE: dict[str, str] = {
     "the author's note": "заметка автора",
     "the change of {field}": "изменение поля {field}",
     "A chat has no field called {name}.": "У чата нет поля {name}.",
+    "A message has no field called {name}.": "У сообщения нет поля {name}.",
     "{field} must be a text of at most {n} characters.": "{field}: нужен текст не длиннее {n} знаков.",
     "{field} must be a whole number between {low} and {high}.": "{field}: нужно целое число от {low} до {high}.",
     "{field} must be one of: {names}.": "{field}: возможны значения {names}.",
