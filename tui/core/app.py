@@ -17,6 +17,7 @@ from tui.core.dispatch import Dispatcher
 from tui.core.events import EventHub, Listener
 from tui.core.gathering import Gatherer
 from tui.core.library import KINDS, PRESET_KINDS, Library
+from tui.core.looping import LoopCalls
 from tui.core.lore_scans import LoreScans
 from tui.core.memory import Memory
 from tui.core.methods import register
@@ -76,7 +77,9 @@ class Core:
         self.turns = Turns(
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
             self.afterwards, attached=lambda: self.attached, pictures=self.pictures,
+            settings=self.settings,
         )
+        self.loops = LoopCalls(self.chats, self.turns)
         self.pulls = Pulls(self.events)
         self._told: set[str] = set()
         self._dispatcher = Dispatcher()

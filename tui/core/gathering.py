@@ -40,6 +40,7 @@ class Asked:
     prefill: str = ""
     instruction: str = ""
     node: str = ""                                # the reply that is gone on with
+    unlooped: int = 0                             # how often it was tried without its loop, this time included
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         ServerModels(core.connection, core.events),
         LibraryCalls(core.library, core.settings, core.chats, core.events),
         core.pictures,
+        core.loops,
         core.connection.kept,
         BackupCalls(core.store, core.config, core.events),
     ):

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from tui.core.connection import Link
 from tui.core.counting import TokenCounts
 from tui.core.gathering import Asked, Gatherer
+from tui.core.looping import stronger
 from tui.core.lore_scans import LoreScans
 from tui.core.pictures import looked_at, told_of
 from tui.core.prompt_formats import PromptFormats, Written
@@ -90,7 +91,8 @@ class Planner:
 
         Raises PromptTooLong, BackendError, NotFound (a preset that is gone).
         """
-        samplers, told = _fitting(self._gatherer.samplers(chat), link)
+        wanted = self._gatherer.samplers(chat)
+        samplers, told = _fitting(stronger(wanted, asked.unlooped) if asked.unlooped else wanted, link)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link) + spare, asked, clock)
         sees = link.capabilities.images
         prepared = await self._settle(chat.id, looked_at(turn, sees=sees), samplers, link)

@@ -41,6 +41,7 @@ SETTINGS: Mapping[str, Setting] = {
     "lorebooks": Setting(list, []),                       # books that hold for every chat
     "persona_lorebooks": Setting(list, []),               # books that go with the person
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
+    "rewrite_loops": Setting(bool, False),                # write a reply that goes round in circles anew, unasked
     "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked
     "model_folders": Setting(list, []),                   # further folders in which models are looked for
     "server_models": Setting(dict, {}),                   # by profile: address, its own model, the one chosen instead

@@ -18,9 +18,11 @@ from tui.core.connection import Connection, Link
 from tui.core.events import EventHub
 from tui.core.gathering import Asked, Gatherer
 from tui.core.library import Library
+from tui.core.looping import MOST_CURES, LoopGuard, cure, said_before
 from tui.core.outcome import outcome, prepared_to_json, record
 from tui.core.pictures import Pictures
 from tui.core.planning import Planner, Prepared
+from tui.core.settings import Settings
 from tui.core.shaping import ReplyShaper, WholeCharacters
 from tui.core.token_trace import other_way, traced
 from tui.core.writing import GrowingReply, ReplyPlace
@@ -31,6 +33,7 @@ from tui.domain.notice import notice
 from tui.domain.operations import Op, node_to_json
 from tui.domain.picture_marks import without_marks
 from tui.store import Store
+from tui.wire.ids import new_id
 
 #: Seconds that a reply has to stop by itself before its task is ended.
 STOP_PATIENCE = 10.0
@@ -46,6 +49,7 @@ class _Reply:
     link: Link | None = None                      # set from the moment on when the backend is asked
     stopping: bool = False
     difference: dict[str, Any] | None = None      # to the prompt before
+    guard: LoopGuard = field(default_factory=lambda: LoopGuard(()))
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
 
@@ -56,9 +60,10 @@ class Turns:
     def __init__(
         self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, library: Library,
         connection: Connection, events: EventHub, afterwards: Afterwards, attached: Callable[[], int],
-        pictures: Pictures,
+        pictures: Pictures, settings: Settings,
     ) -> None:
         self._pictures = pictures
+        self._settings = settings
         self._store = store
         self._chats = chats
         self._gatherer = gatherer
@@ -140,6 +145,10 @@ class Turns:
         self._start(place)
         return {"reply": reply}
 
+    def begin(self, place: ReplyPlace, **told: Any) -> None:
+        """Start a reply where `place` says; `told` goes with the first word of it."""
+        self._start(place, **told)
+
     async def stop(self, chat: str, nodes: Collection[str] | None = None) -> bool:
         """Stop what is written in a chat (into `nodes`, if given) and wait until it is stored. What came stays."""
         replies = [
@@ -168,11 +177,11 @@ class Turns:
         with contextlib.suppress(TraktirError):   # a server that cannot be reached any more writes nothing either
             await reply.link.backend.abort(reply.request)
 
-    def _start(self, place: ReplyPlace) -> None:
+    def _start(self, place: ReplyPlace, **told: Any) -> None:
         if place.revision in self._running:
             return
         reply = self._running[place.revision] = _Reply(place, f"{place.chat}/{place.revision}")
-        self._status(reply, "waiting")
+        self._status(reply, "waiting", **told)
         reply.task = asyncio.create_task(self._run(reply))
         reply.task.add_done_callback(lambda task: self._ended(reply, task))
 
@@ -224,6 +233,7 @@ class Turns:
         reply.difference = await self._afterwards.compared(reply.place.chat, prepared)
         opening = "" if reply.place.base is not None else opening_of(prepared.turn, prepared.plan)
         growing = GrowingReply(self._store, self._chats, self._events, reply.place, name, opening)
+        reply.guard = LoopGuard(said_before(prepared.turn.path, name))
         async with growing.written_down():
             try:
                 finish = await self._stream(reply, prepared, growing)
@@ -254,6 +264,7 @@ class Turns:
                     growing.tokens.begin(shaper.dropped)
                 if await growing.grow(text, thought):
                     self._status(reply, "writing")
+                await self._watch(reply, growing.text, prepared)
             elif isinstance(event, Tokens) and prepared.samplers.logprobs:      # some servers tell them unasked
                 growing.tokens.feed(event.tokens)
             elif isinstance(event, Progress):
@@ -270,9 +281,32 @@ class Turns:
             await growing.put()                   # nothing follows: then the text that was begun is the whole reply
         return finish
 
+    async def _watch(self, reply: _Reply, text: str, prepared: Prepared) -> None:
+        """Tell of a loop in a reply as it grows; one that is to be written anew unasked is not waited for."""
+        alarmed = reply.guard.alarmed
+        if (loop := reply.guard.grown(text)) is None:
+            return
+        self._status(reply, "writing", loop=loop)
+        if reply.guard.alarmed and not alarmed and self._cures(reply):
+            await prepared.link.backend.abort(reply.request)
+
+    def _cures(self, reply: _Reply) -> bool:
+        """Whether a looping reply is written anew unasked."""
+        return (
+            reply.guard.alarmed and not reply.stopping and reply.place.base is None
+            and reply.place.unlooped < MOST_CURES and self._settings.get("rewrite_loops")
+        )
+
+    async def _rewrite(self, reply: _Reply) -> None:
+        place = reply.place
+        tree = await self._chats.get(place.chat)
+        self._start(cure(tree, place.node, new_id(), new_id()), instead=place.node)
+
     async def _finish(self, reply: _Reply, prepared: Prepared, growing: GrowingReply, finish: Finish) -> None:
+        loop = reply.guard.ended(growing.text) if growing.placed else None
         if growing.placed:
             made = record(prepared, finish, time.monotonic() - reply.started)
+            made |= {"loop": loop, "unlooped": reply.place.unlooped}
             plan = await asyncio.to_thread(prepared_to_json, prepared) | {"difference": reply.difference}
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
             await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
@@ -286,7 +320,10 @@ class Turns:
         if growing.trouble is not None:
             kept = notice("The text stays in memory, and is written as soon as the disk takes it.")
             error = StoreError(growing.trouble.what, kept, **growing.trouble.details)
-        self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed))
+        rewrite = growing.placed and error is None and self._cures(reply)
+        self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed), loop=loop)
+        if rewrite:
+            await self._rewrite(reply)
 
     async def _note_absence(self, reply: _Reply, finish: Finish) -> None:
         """Remember that nobody saw this reply end, for the next opening of the chat. One cut off shows that itself."""
@@ -308,8 +345,8 @@ def _asked(tree: Chat, place: ReplyPlace) -> Asked:
     """What kind of turn this is: lore may be limited to some."""
     if place.base is not None:
         return Asked("continue", prefill=place.base, node=place.node)
-    if place.begun:
-        return Asked("swipe", prefill=place.begun)
+    if place.begun or place.unlooped:
+        return Asked("swipe", prefill=place.begun, unlooped=place.unlooped)
     others = [n for n in tree.children(place.parent) if n.role == "assistant" and n.id != place.node]
     return Asked("swipe" if others else "normal")
 

@@ -25,7 +25,8 @@ WRITE_EVERY = 0.5
 @dataclass(frozen=True, slots=True)
 class ReplyPlace:
     """Where a reply goes. `base` is None for a new node, the text so far for a continuation of node `node`. `begun`:
-    what a new one begins with, when that is more than the prompt's opening. `known`: the tokens of either."""
+    what a new one begins with, when that is more than the prompt's opening. `known`: the tokens of either. `unlooped`:
+    how often one tried already to write it without a loop, this time included; 0 where it is no such try."""
 
     chat: str
     node: str
@@ -34,6 +35,7 @@ class ReplyPlace:
     base: str | None = None
     begun: str = ""
     known: Known | None = None
+    unlooped: int = 0
 
 
 class GrowingReply:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 #: What `do('…')` may run: names of methods without arguments.
 SIMPLE = frozenset({
-    "stop", "regenerate", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last", "continue_reply",
-    "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen", "hide_chosen", "explain",
-    "tokens",
+    "stop", "regenerate", "unloop", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last",
+    "continue_reply", "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen",
+    "hide_chosen", "explain", "tokens",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
@@ -91,6 +91,15 @@ class Actions:
         if self._state.writing:
             await self._call("turn.stop", chat=self._chat)
         await self._reply_to(target.parent if target.role == "assistant" else target.id)
+
+    async def unloop(self) -> None:
+        """Cut the chosen or last reply back to before it goes round in circles, and have it written on from there."""
+        target = self._target()
+        if target.role != "assistant":
+            raise Refused("This is no reply of the model.", "Choose one that is.")
+        reply = new_id()
+        self._state.expected.add(reply)
+        await self._call("turn.unloop", chat=self._chat, node=target.id, reply=reply, reply_revision=new_id())
 
     async def stop(self) -> None:
         if not (await self._call("turn.stop", chat=self._chat))["stopped"]:

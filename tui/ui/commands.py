@@ -48,6 +48,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("rename", ("переименовать", "название"), mark("Give this chat another name."), "[NAME]"),
     Command("search", ("поиск", "найти"), mark("Search the text of all chats."), "TEXT"),
     Command("regenerate", ("regen", "retry", "заново", "перегенерировать"), mark("Another reply to the same message.")),
+    Command("unloop", ("петля", "расцикли"),
+            mark("Cut the reply back to before its loop, and write on with stronger DRY and XTC.")),
     Command("continue", ("дальше", "продолжить"), mark("Let the last reply go on.")),
     Command("swipe", ("версия", "свайп"), mark("Another version of the last reply: the next, or number N."), "[N]"),
     Command("stop", ("стоп", "хватит"), mark("Stop what is being generated.")),

@@ -425,6 +425,7 @@ DEEDS: Mapping[str, Deed] = {
     "rename": _rename,
     "search": _search,
     "regenerate": _action("regenerate"),
+    "unloop": _action("unloop"),
     "continue": _action("continue_reply"),
     "swipe": _swipe,
     "stop": _action("stop"),

@@ -77,6 +77,8 @@ KEYS: tuple[Key, ...] = (
     Key("swipe-on", "anywhere", "alt+right", "Alt+→", "do('swipe_on')",
         mark("the next reply; beyond the last, a new one")),
     Key("regenerate", "anywhere", "ctrl+r", "Ctrl+R", "do('regenerate')", mark("another reply")),
+    Key("unloop", "anywhere", "ctrl+l", "Ctrl+L", "do('unloop')",
+        mark("cut the reply back to before its loop, and write on otherwise")),
     Key("palette", "anywhere", "ctrl+p", "Ctrl+P", "command_palette", mark("everything there is")),
     Key("help", "anywhere", "f1", "F1", "screen_named('help')", mark("help")),
     Key("chats", "anywhere", "f2", "F2", "screen_named('chats')", mark("characters and chats")),

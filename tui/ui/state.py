@@ -225,6 +225,8 @@ class ChatState:
         else:
             kept = self.turn
         self.turn = {**kept, **news}
+        if news.get("instead") is not None and news["instead"] == self.head:
+            self.expected.add(str(news.get("node")))     # it takes the place of what is on view
         return "turn"
 
     def _below(self, head: str) -> bool:

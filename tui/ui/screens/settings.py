@@ -79,6 +79,8 @@ class SettingsPage(FormPage):
                     tr("The beginning of the next prompt is processed while nobody waits.")),
             _switch("auto_summary", tr("Summaries unasked"), self._core,
                     tr("Messages that will soon no longer fit are summed up by the model.")),
+            _switch("rewrite_loops", tr("Loops rewritten"), self._core,
+                    tr("A reply that goes round in circles is cut back and written anew, twice at most.")),
             _books("lorebooks", tr("Lorebooks for all chats"), self._core),
             _books("persona_lorebooks", tr("Lorebooks that go with me"), self._core),
         ]
@@ -93,7 +95,7 @@ class SettingsPage(FormPage):
             await self.call("settings.set", name=item.id, value=_number(value))
             await self.fetch()
             return
-        if item.id in ("read_ahead", "auto_summary"):
+        if item.id in ("read_ahead", "auto_summary", "rewrite_loops"):
             await self.call("settings.set", name=item.id, value=value == "yes")
             await self.fetch()
             return

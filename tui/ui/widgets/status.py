@@ -19,6 +19,9 @@ _ALERT = "$warning"
 def attention(turn: Mapping[str, Any]) -> list[Part]:
     """What the last turn did that a person would want to know, in words."""
     parts: list[Part] = []
+    loop = turn.get("loop")
+    if isinstance(loop, Mapping) and loop.get("alarm"):
+        parts.append(Part(tr("loop {n}%: Ctrl+L", n=round(100 * float(loop["share"]))), "do('unloop')", _ALERT))
     cut, offer = turn.get("cut") or 0, turn.get("offer")
     if cut:
         words = tr("messages cut: {n}, summary offered", n=cut) if offer else tr("messages cut: {n}", n=cut)
