@@ -98,7 +98,7 @@ class LoopWatch:
             same = len(words) >= LEAST_WHOLE and whole in self._whole
             return Loop(1.0, "message", True, 0) if same else Loop(0.0, "message", False, len(text))
         again = _covered(words, (gram in self._grams for gram in _grams(words)))
-        return _loop("message", text, sum(again) / len(words), _first(words, again, len(text)))
+        return _loop("message", text, sum(again) / max(len(words), LEAST), _first(words, again, len(text)))
 
     def _opened(self, text: str) -> Loop:
         openings = _openings(text)
