@@ -44,6 +44,11 @@ class ReplyShaper:
         """Whether anything may be shown yet; from then on nothing more is dropped."""
         return self._started
 
+    @property
+    def pending(self) -> str:
+        """What is held back."""
+        return "" if self._started else self._held
+
     def feed(self, text: str) -> str:
         """The text that may be shown now."""
         return self._shaped(self._whole.feed(text))

@@ -7,11 +7,13 @@ import contextlib
 import datetime
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tui.core.afterwards import Afterwards
+from tui.core.avoiding import Detours, must_be_watched
 from tui.core.chat_overrides import opening_of
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
@@ -26,7 +28,7 @@ from tui.core.settings import Settings
 from tui.core.shaping import ReplyShaper, WholeCharacters
 from tui.core.token_trace import other_way, traced
 from tui.core.writing import GrowingReply, ReplyPlace
-from tui.domain.backend import Finish, Progress, Reasoning, Status, Text, Tokens
+from tui.domain.backend import CompletionRequest, Event, Finish, Progress, Reasoning, Status, Text, Tokens
 from tui.domain.chat import Chat, Revision
 from tui.domain.errors import BackendError, BadInput, NotFound, StoreError, TraktirError
 from tui.domain.notice import notice
@@ -49,6 +51,7 @@ class _Reply:
     link: Link | None = None                      # set from the moment on when the backend is asked
     stopping: bool = False
     difference: dict[str, Any] | None = None      # to the prompt before
+    replan: Callable[[str], Awaitable[Prepared]] | None = None     # the same reply, begun with a text
     guard: LoopGuard = field(default_factory=lambda: LoopGuard(()))
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
@@ -215,8 +218,10 @@ class Turns:
         ) as link:
             path = tree.path(place.parent) if place.parent is not None else []
             clock = datetime.datetime.now().astimezone()
-            prepared = await self._planner.prepare(tree, path, link, asked=_asked(tree, place), clock=clock)
-            reply.link = link
+            plan = partial(self._planner.prepare, tree, path, link, clock=clock)
+            asked = _asked(tree, place)
+            prepared = await plan(asked=asked)
+            reply.link, reply.replan = link, lambda text: plan(asked=replace(asked, prefill=text))
             await self._write(reply, prepared)
 
     async def _refresh_card(self, tree: Chat) -> None:
@@ -253,8 +258,7 @@ class Turns:
         shaper = ReplyShaper([prepared.turn.card.display_name], continued=continued)
         thoughts = WholeCharacters()
         finish = Finish("cut")
-        request = await self._pictures.fill(prepared.request(reply.request), prepared.shown)
-        async for event in prepared.link.backend.complete(request):
+        async for event in self._heard(reply, prepared, lambda: growing.text + shaper.pending):
             if isinstance(event, Finish):
                 finish = event
             elif isinstance(event, (Text, Reasoning)):
@@ -280,6 +284,20 @@ class Turns:
         if reply.place.begun and finish.reason in ("stop", "length"):
             await growing.put()                   # nothing follows: then the text that was begun is the whole reply
         return finish
+
+    async def _heard(self, reply: _Reply, prepared: Prepared, written: Callable[[], str]) -> AsyncIterator[Event]:
+        """What the backend tells, or what comes of it where phrases must be kept out from here."""
+        if reply.replan is not None and must_be_watched(prepared):
+            detours = Detours(prepared, self._filled, written, reply.replan, lambda: reply.stopping)
+            async for event in detours.events(reply.request):
+                yield event
+            return
+        request = await self._filled(prepared.request(reply.request), prepared)
+        async for event in prepared.link.backend.complete(request):
+            yield event
+
+    async def _filled(self, request: CompletionRequest, prepared: Prepared) -> CompletionRequest:
+        return await self._pictures.fill(request, prepared.shown)
 
     async def _watch(self, reply: _Reply, text: str, prepared: Prepared) -> None:
         """Tell of a loop in a reply as it grows; one that is to be written anew unasked is not waited for."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tui.domain.notice import Notice, notice
+from tui.domain.phrases import gone_back
 from tui.domain.samplers import Samplers
 from tui.engine import sampling
 from tui.engine.bans import MOST_HERE, MOST_IN_ALL, Gate, Held
@@ -64,7 +64,7 @@ class Avoiding:
                 self._memory.decode((token,))
         finally:
             outcome.completion_tokens = len(self._made)
-            outcome.notices += self._told()
+            outcome.notices += gone_back(self._gate.met, let_through=self._let_through)
             if own is not chain:
                 own.free()
 
@@ -110,13 +110,3 @@ class Avoiding:
         for token in self._made:
             chain.accept(token)
         return chain
-
-    def _told(self) -> list[Notice]:
-        met = self._gate.met
-        if not met:
-            return []
-        phrases = ", ".join(f"«{phrase[:40]}» ×{times}" for phrase, times in met.most_common(5))
-        out = [notice("Gone back from phrases that must not come: {phrases}.", phrases=phrases)]
-        if self._let_through:
-            out.append(notice("They came again and again, so that from there on they were let through."))
-        return out

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tui.domain.phrases import folded
+
 #: Times that a phrase is gone back from at one place, and in one reply. Then it is let through, and that is said.
 MOST_HERE, MOST_IN_ALL = 20, 200
 
@@ -26,7 +28,7 @@ class Gate:
     """Holds back tokens that may begin a phrase. Case does not count."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        self._phrases = tuple(dict.fromkeys(_folded(phrase) for phrase in phrases if phrase))
+        self._phrases = tuple(dict.fromkeys(folded(phrase) for phrase in phrases if phrase))
         self._longest = max(map(len, self._phrases), default=0)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held: list[Held] = []
@@ -71,12 +73,12 @@ class Gate:
     def _release(self, count: int) -> list[Held]:
         out = self._held[:count]
         if self._longest > 1:
-            self._tail = (self._tail + _folded("".join(one.text for one in out)))[1 - self._longest:]
+            self._tail = (self._tail + folded("".join(one.text for one in out)))[1 - self._longest:]
         del self._held[:count], self._states[:count]
         return out
 
     def _text(self) -> str:
-        return _folded("".join(one.text for one in self._held))
+        return folded("".join(one.text for one in self._held))
 
     def _at(self, place: int) -> int:
         """The token in which the character at `place` begins."""
@@ -86,8 +88,3 @@ class Gate:
             if place < end:
                 return index
         return len(self._held)
-
-
-def _folded(text: str) -> str:
-    """Lower case, a character for each character."""
-    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
