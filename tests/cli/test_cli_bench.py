@@ -231,3 +231,14 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     assert running.returncode == 130
     assert "Traceback" not in err
     assert not list(tmp_path.glob("tb-*"))
+
+
+def test_the_library_is_whole_though_the_engine_has_loaded_but_its_functions() -> None:
+    pytest.importorskip("llama_cpp")
+    lines = (
+        "from tui.engine.bindings import load_library", "functions = load_library()",
+        "from tui.bench.contenders import whole_library", "library = whole_library()",
+        "assert library.Llama and library.llama_log_callback",
+        "assert library.llama_decode is functions.llama_decode",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=120)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import importlib
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,12 +68,20 @@ class Contender(Protocol):
     def close(self) -> None: ...
 
 
+def whole_library() -> Any:
+    """llama-cpp-python with all that its package holds: what the engine has loaded of it are the C functions alone.
+    Raises ImportError."""
+    there = sys.modules.get("llama_cpp")
+    if there is not None and not hasattr(there, "Llama"):
+        del sys.modules["llama_cpp"]
+    return importlib.import_module("llama_cpp")
+
+
 class Bare:
     """The least that makes tokens: `llama_decode` on what is new of the prompt, then a token at a time."""
 
     def __init__(self, model: Path, threads: int) -> None:
-        import llama_cpp
-
+        llama_cpp = whole_library()
         self._llama: Any = llama_cpp
         self._silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
         llama_cpp.llama_log_set(self._silent, ctypes.c_void_p(0))
@@ -195,9 +205,7 @@ class HighLevel:
     """llama-cpp-python's own class, as most programs that embed it use it."""
 
     def __init__(self, model: Path, threads: int) -> None:
-        import llama_cpp
-
-        self._llama: Any = llama_cpp.Llama(
+        self._llama: Any = whole_library().Llama(
             str(model), n_ctx=CONTEXT, n_batch=BATCH, n_ubatch=BATCH, n_threads=threads, n_threads_batch=threads,
             verbose=False,
         )
