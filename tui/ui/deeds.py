@@ -16,6 +16,7 @@ from tui.domain.samplers import RANGES, SWITCHES, TEXTS, parse_value
 from tui.i18n import LANGUAGES
 from tui.ui import prefs
 from tui.ui.commands import latin_word
+from tui.ui.deeds_bans import ban, unban
 from tui.ui.host import host, link, open_chat_of
 from tui.ui.importing import import_path, write_export
 from tui.ui.layouts import matches
@@ -426,6 +427,8 @@ DEEDS: Mapping[str, Deed] = {
     "search": _search,
     "regenerate": _action("regenerate"),
     "unloop": _action("unloop"),
+    "ban": ban,
+    "unban": unban,
     "continue": _action("continue_reply"),
     "swipe": _swipe,
     "stop": _action("stop"),
