@@ -25,6 +25,7 @@ from tui.core.pictures import Pictures
 from tui.core.planning import Planner
 from tui.core.prompt_formats import PromptFormats
 from tui.core.pulls import Pulls
+from tui.core.recalling import Recalling
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
 from tui.core.turns import Turns
@@ -63,7 +64,8 @@ class Core:
         self.connection = Connection(self.library, self.settings, self.events, self.formats, store)
         self.chats = chats or Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
-        self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats)
+        self.recalling = Recalling(store, self.settings)
+        self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats, self.recalling)
         self.sent = SentPrompts(store)
         self.pictures = Pictures(store, self.chats)
         self.memory = Memory(

@@ -14,6 +14,8 @@ from tui.domain.samplers import Samplers
 DEEPEST_NOTE = 9999
 #: Characters of one text field, such as a note; prompts are far shorter.
 LONGEST_TEXT = 200_000
+#: Facts that a chat may have pinned, and documents that it may have.
+MOST_PINS, MOST_DOCUMENTS = 200, 50
 _ROLES = ("system", "user", "assistant")
 
 _Check = Callable[[Library, str, Any], Any]
@@ -118,6 +120,29 @@ def _variables(library: Library, field: str, value: Any) -> dict[str, str]:
     return {_text(library, field, name): _text(library, field, text) for name, text in value.items()}
 
 
+def _listed(library: Library, field: str, value: Any, names: Collection[str], most: int) -> list[dict[str, str]]:
+    """Things with an id and texts by those names, each id once."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value) or len(value) > most:
+        raise _refused(field, notice("{field} must be a list of at most {n} things.", field=field, n=most))
+    out = {}
+    for item in value:
+        texts = {name: _text(library, field, item.get(name) or "") for name in ("id", *names)}
+        if not texts["id"]:
+            raise _refused(field, notice("{field} must be a list of at most {n} things.", field=field, n=most))
+        out[texts["id"]] = texts
+    return list(out.values())
+
+
+def _pins(library: Library, field: str, value: Any) -> list[dict[str, str]] | None:
+    """Pinned facts; `node` is the message that one was taken from."""
+    return _listed(library, field, value, ("text", "node"), MOST_PINS) or None
+
+
+def _documents(library: Library, field: str, value: Any) -> list[dict[str, str]] | None:
+    """What a person has added to read from; their bytes lie beside the chat by their digest."""
+    return _listed(library, field, value, ("name", "digest"), MOST_DOCUMENTS) or None
+
+
 _CHECKS: Mapping[str, _Check] = {
     "title": _text, "character": _text, "persona": _text, "persona_text": _text, "note": _text, "note_depth": _depth,
     "note_role": _role, "note_interval": _depth,
@@ -125,5 +150,5 @@ _CHECKS: Mapping[str, _Check] = {
     "persona_position": _one_of("head", "note_top", "note_bottom", "at_depth", "none"), "persona_depth": _depth,
     "persona_role": _role, "scenario": _text, "mes_example": _text, "system_prompt": _text, "prefill": _text,
     "injections": _injections, "variables": _variables, "prompt": _prompt, "samplers": _samplers, "profile": _profile,
-    "template": _template, "lorebooks": _text,
+    "template": _template, "lorebooks": _text, "pins": _pins, "documents": _documents,
 }

@@ -17,6 +17,7 @@ from tui.core.looping import stronger
 from tui.core.lore_scans import LoreScans
 from tui.core.pictures import looked_at, told_of
 from tui.core.prompt_formats import PromptFormats, Written
+from tui.core.recalling import Recalling
 from tui.domain.backend import CompletionRequest, Piece
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import PromptTooLong
@@ -77,23 +78,28 @@ class Prepared:
 class Planner:
     """Makes plans of what was gathered, counts them, and verifies that they fit."""
 
-    def __init__(self, gatherer: Gatherer, lore: LoreScans, formats: PromptFormats) -> None:
+    def __init__(self, gatherer: Gatherer, lore: LoreScans, formats: PromptFormats, recalling: Recalling) -> None:
         self._gatherer = gatherer
+        self._recalling = recalling
         self._lore = lore
         self._formats = formats
         self._locks: WeakKeyDictionary[TokenCounts, asyncio.Lock] = WeakKeyDictionary()
 
     async def prepare(
         self, chat: Chat, path: Sequence[Node], link: Link, *, asked: Asked = REPLY, clock: datetime.datetime,
-        spare: int = 0,
+        spare: int = 0, recall: bool = True,
     ) -> Prepared:
-        """Plan the reply to `path`, with `spare` tokens left free beside the reserve.
+        """Plan the reply to `path`, with `spare` tokens left free beside the reserve. Without `recall`, nothing of long
+        ago is brought back, but the room for it is kept.
 
         Raises PromptTooLong, BackendError, NotFound (a preset that is gone).
         """
         wanted = self._gatherer.samplers(chat)
         samplers, told = _fitting(stronger(wanted, asked.unlooped) if asked.unlooped else wanted, link)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link) + spare, asked, clock)
+        turn = self._recalling.with_memory(turn, chat)
+        if recall:
+            turn = await self._recalling.with_recall(turn, chat)
         sees = link.capabilities.images
         prepared = await self._settle(chat.id, looked_at(turn, sees=sees), samplers, link)
         return replace(prepared, notices=(*told, *told_of(turn, sees=sees), *prepared.notices))
@@ -107,6 +113,7 @@ class Planner:
         """
         samplers = replace(self._gatherer.samplers(chat), max_tokens=SIDE_JOB_TOKENS)
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link), REPLY, clock)
+        turn = self._recalling.with_memory(turn, chat)
         turn = looked_at(turn, sees=link.capabilities.images)
         return await self._counted(link, partial(plan_summary, turn, first, last))
 

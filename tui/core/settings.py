@@ -38,11 +38,18 @@ SETTINGS: Mapping[str, Setting] = {
     "unload_minutes": Setting(float, 30.0, 0.0, 10_000.0),  # an idle model leaves memory after this; 0: never
     "exit_minutes": Setting(float, 30.0, 0.0, 10_000.0),    # a core in the background that nobody needs ends; 0: never
     "kv_quota_mb": Setting(float, 4000.0, 0.0, 10_000_000.0),  # what models have read, kept on disk; 0: not kept
+    "favourites": Setting(list, []),                      # characters that stand first in lists
     "lorebooks": Setting(list, []),                       # books that hold for every chat
     "persona_lorebooks": Setting(list, []),               # books that go with the person
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
     "rewrite_loops": Setting(bool, False),                # write a reply that goes round in circles anew, unasked
     "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked
+    "recall": Setting(bool, True),                        # bring back what left the prompt, where it matters now
+    "recall_share": Setting(float, 0.12, 0.01, 0.5),      # of the window beside the reserve, for what is recalled
+    "recall_passages": Setting(float, 4.0, 1.0, 50.0),    # passages that a turn recalls at most
+    "memory_share": Setting(float, 0.25, 0.05, 0.75),     # of the window, for facts, summaries and recalled together
+    "embedding_model": Setting(str, ""),                  # what makes vectors of texts: a GGUF file; "": none
+    "embedding_server": Setting(str, ""),                 # or the address of a server
     "model_folders": Setting(list, []),                   # further folders in which models are looked for
     "server_models": Setting(dict, {}),                   # by profile: address, its own model, the one chosen instead
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person

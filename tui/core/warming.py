@@ -130,7 +130,7 @@ class Warming:
         path.append(new_node(tree, new_id(), parent, "user", who, revision))
         clock = datetime.datetime.now().astimezone()
         spare = min(_NEXT_MESSAGE, link.context // _NEXT_SHARE)
-        return await self._planner.prepare(tree, path, link, clock=clock, spare=spare)
+        return await self._planner.prepare(tree, path, link, clock=clock, spare=spare, recall=False)
 
 
 def _decided(prepared: Prepared) -> PlanState:

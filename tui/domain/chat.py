@@ -18,11 +18,11 @@ CHAT_FIELDS = frozenset(
         "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note",
         "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
         "persona_role", "scenario", "mes_example", "system_prompt", "injections", "prompt", "lorebooks", "deleted",
-        "prefill", "variables", "lore_timers", "sillytavern",
+        "prefill", "variables", "lore_timers", "sillytavern", "pins", "documents",
     }
 )
 #: What may be noted on a message beside its text; `set_extra` refuses others.
-NODE_EXTRAS = frozenset({"checkpoint"})
+NODE_EXTRAS = frozenset({"chapter", "checkpoint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Revision:
 class Node:
     """One message. `seq` orders siblings by creation within the chat. `extra` holds what is noted on it, by name:
 
-    - `checkpoint`: the name of a place to come back to.
+    - `checkpoint`: the name of a place to come back to;
+    - `chapter`: the title of the chapter that begins with it.
     """
 
     id: str

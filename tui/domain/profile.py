@@ -27,7 +27,8 @@ DEFAULT_STORY = (
 @dataclass(frozen=True, slots=True)
 class PromptPreset:
     """What is said to the model around card and chat. `example_separator` "" keeps `<START>` as a line of its own;
-    any other text replaces it. `summary_format` is how a summary stands in the prompt. `history_share` is the
+    any other text replaces it. `summary_format` is how a summary stands in the prompt, `pins_format` how pinned
+    facts do (a line each), `recall_format` how passages of long ago do. `history_share` is the
     low-water mark of the block cut (0..1). `examples`: example dialogue leaves when the chat needs its room, stays
     always, or never enters. `mode`: our order by volatility, or SillyTavern's assembly exactly; `sillytavern` holds
     the context preset (its own field names) that the latter follows. `impersonate_prompt` asks for the person's next
@@ -49,6 +50,8 @@ class PromptPreset:
         "Write nothing for {{char}}."
     )
     summary_format: str = "[What happened before: {{summary}}]"
+    pins_format: str = "[What always holds:\n{{pins}}]"
+    recall_format: str = "[From long ago, as it may matter now:\n{{recalled}}]"
     summary_prompt: str = (
         "Pause the roleplay. Summarise the messages above in a few plain sentences: who did what, where, "
         "what was promised or learnt. Names and facts only, nothing new."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui.domain.chat import Summary, summary_applies
 from tui.domain.notice import Notice
@@ -18,6 +19,8 @@ _STALE = Notice("A message it covers has changed since; make the summary again t
 _WAITING = Notice("It waits for the next cut of the oldest messages, so that nothing is processed twice for it.")
 _NO_EXAMPLES = Notice("The prompt preset leaves example dialogue out.")
 _INSIDE = Notice("Another summary covers the same messages and more.")
+#: Why a summary is left out that would take memory beyond its share of the window.
+TOO_MUCH = Notice("Memory has used up its share of the window; one summary of several would make room.")
 
 
 def head_segments(texts: Texts, lore: Sequence[LoreHit], count: Counter) -> list[Segment]:
@@ -89,11 +92,12 @@ def _example_blocks(texts: Texts) -> list[str]:
 
 
 def memory_segments(
-    texts: Texts, count: Counter, rebase: bool = False
+    texts: Texts, count: Counter, rebase: bool = False, room: int | None = None
 ) -> tuple[list[Segment], frozenset[str]]:
     """Summaries that hold for the path, in its order, and the ids of the nodes they stand for.
 
-    One that the program made by itself waits for the next `rebase`, for it changes the middle of the prompt.
+    One that the program made by itself waits for the next `rebase`, for it changes the middle of the prompt. Where
+    they take more than `room` tokens, the oldest are left out.
     """
     turn = texts.turn
     if not turn.summaries:
@@ -115,7 +119,22 @@ def memory_segments(
             why = _WAITING
         source, tokens = f"summary:{summary.id}", count(text)
         segments.append(Segment(source, "system", text, tokens, "memory", block=HEAD, included=why is None, why=why))
-    return segments, frozenset().union(*(covered[s.id] for s in standing))
+    segments, gone = _within(segments, room)
+    return segments, frozenset().union(*(covered[s.id] for s in standing if s.id not in gone))
+
+
+def _within(segments: Sequence[Segment], room: int | None) -> tuple[list[Segment], frozenset[str]]:
+    """Summaries, the oldest left out until the others take at most `room` tokens; and the ids of those left out."""
+    out, gone = list(segments), set[str]()
+    total = sum(s.tokens for s in segments if s.included)
+    for at, segment in enumerate(segments):
+        if room is None or total <= room:
+            break
+        if segment.included:
+            out[at] = replace(segment, included=False, why=TOO_MUCH)
+            gone.add(segment.source.removeprefix("summary:"))
+            total -= segment.tokens
+    return out, frozenset(gone)
 
 
 def _waits(summary: Summary, state: PlanState) -> bool:

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from tui.domain.chat import Node
 from tui.domain.notice import Notice
 from tui.domain.prompt.anchoring import NOTE
+from tui.domain.prompt.memory import RECALL, source_of, why_recalled
 from tui.domain.prompt.types import Anchored, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
@@ -126,7 +127,7 @@ def last_turn(path: Sequence[Node]) -> int:
 
 def is_anchored(segment: Segment) -> bool:
     """Whether a segment of history stands with the message after it."""
-    return segment.source == NOTE or segment.source.startswith("lore:")
+    return segment.source == NOTE or segment.source.startswith(("lore:", "recall:"))
 
 
 def _message(node: Node, summarised: bool, wrapping: Wrapping, thoughts: str) -> Segment:
@@ -151,8 +152,9 @@ def _thoughts(turn: Turn, wrapping: Wrapping) -> Mapping[str, str]:
 
 def _lore(anchored: Anchored, wrapping: Wrapping) -> Segment:
     tokens = wrapping.count(anchored.text) + wrapping.turn(anchored.role)
-    source = NOTE if anchored.book == NOTE else f"lore:{anchored.book}:{anchored.uid}"
-    return Segment(source, anchored.role, anchored.text, tokens, "history")
+    source = NOTE if anchored.book == NOTE else source_of(anchored)
+    why = why_recalled(anchored) if anchored.book == RECALL else None
+    return Segment(source, anchored.role, anchored.text, tokens, "history", why=why)
 
 
 def _by_node(anchored: Sequence[Anchored]) -> Mapping[str, list[Anchored]]:

@@ -6,7 +6,7 @@ blocks, never message by message; what fires by chance or key stands near the en
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui.domain.errors import PromptTooLong
@@ -14,7 +14,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
 from tui.domain.prompt.forecast import Rendered, forecast, moving_tokens
-from tui.domain.prompt.head import example_segments, head_segments, memory_segments
+from tui.domain.prompt.head import TOO_MUCH, example_segments, head_segments, memory_segments
 from tui.domain.prompt.history import (
     Fit,
     History,
@@ -24,11 +24,20 @@ from tui.domain.prompt.history import (
     skip_replies,
     skip_through,
 )
+from tui.domain.prompt.memory import (
+    memory_room,
+    pin_segments,
+    recall_now,
+    recall_room,
+    source_of,
+    standing_recall,
+    told_of,
+)
 from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
 from tui.domain.prompt.texts import Texts, without_moments
 from tui.domain.prompt.turn_lore import LoreScanner, TurnLore, scan_exactly, scan_turn
-from tui.domain.prompt.types import Anchored, Counter, Plan, PlanState, Segment, Turn
+from tui.domain.prompt.types import Anchored, Counter, Plan, PlanState, Recalled, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
 #: From this share of its room on, history is said to be nearly full.
@@ -87,7 +96,7 @@ def _waiting(turn: Turn, plan: Plan) -> bool:
     """Whether a rebase has more to do than to cut."""
     if turn.note_position == "anchored" and turn.note.strip():
         return True
-    pending = any(s.volatility == "memory" and not s.included for s in plan.segments)
+    pending = any(s.source.startswith("summary:") and not s.included for s in plan.segments)
     return pending or without_moments(turn.state.frozen) != turn.state.frozen
 
 
@@ -101,14 +110,17 @@ def _plan(
         shed.history, _room(shed, turn), 0 if pinned else _tokens(shed.examples), turn.prompt.history_share,
         start=shed.history.start_of(turn.state.anchor), with_examples=turn.state.examples, rebase=rebase,
     )
-    return _finish(turn, shed, fit, rebase)
+    return _finish(turn, *_recall(turn, shed, fit), rebase)
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """All segments of a turn before the budget is applied. `left` are those that found no room."""
+    """All segments of a turn before the budget is applied. `left` are those that found no room; `kept` are the tokens
+    that are kept free for what is recalled once it is known where history begins. `recall` stands in history beside the
+    lore, `told` says what was found. `summarised` are the messages that summaries stand for."""
 
     texts: Texts
+    wrapping: Wrapping
     template: Segment
     head: tuple[Segment, ...]
     examples: tuple[Segment, ...]
@@ -119,24 +131,76 @@ class _Draft:
     ending: Segment | None
     lore: TurnLore
     left: tuple[Segment, ...] = ()
+    summarised: frozenset[str] = frozenset()
+    kept: int = 0
+    recall: tuple[Anchored, ...] = ()
+    told: tuple[Recalled, ...] = ()
 
 
 def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner | None, rebase: bool) -> _Draft:
     texts = Texts(turn)
     wrapping = Wrapping(turn, count, count_markup)
-    memory, summarised = memory_segments(texts, count, rebase)
+    pins = pin_segments(texts, count)
+    memory, summarised = memory_segments(texts, count, rebase, memory_room(turn) - _tokens(pins))
+    memory = [*pins, *memory]
     lore = scan_turn(turn, texts, count, scan, rebase)
     texts.with_outlets(lore.outlets)
-    history = skip_through(read_history(turn, summarised, wrapping, lore.standing), turn.state.skipped)
+    recall = standing_recall(turn)
+    history = _history(turn, summarised, wrapping, (*lore.standing, *recall))
     head = head_segments(texts, lore.hits, count)
     template = Segment("template", "system", "", wrapping.fixed(bool(head or memory)), "head", name=turn.template.id)
     if "{{date:" in "".join((wrapping.form.preamble, wrapping.form.system_prefix, wrapping.form.system_missing)):
         texts.frozen.value(TEMPLATE_CLOCK, lambda: turn.clock)
     return _Draft(
-        texts, template, tuple(head), tuple(example_segments(texts, count)), tuple(memory), history,
+        texts, wrapping, template, tuple(head), tuple(example_segments(texts, count)), tuple(memory), history,
         tuple(depth_inserts(texts, lore.hits, wrapping)), post_history_segment(texts, wrapping),
-        ending_segment(texts, wrapping), lore,
+        ending_segment(texts, wrapping), lore, summarised=summarised, recall=recall,
+        kept=_room_to_recall(turn, memory, recall, wrapping) if _has_left(turn, summarised) else 0,
     )
+
+
+def _history(
+    turn: Turn, summarised: Collection[str], wrapping: Wrapping, standing: Sequence[Anchored]
+) -> History:
+    return skip_through(read_history(turn, summarised, wrapping, standing), turn.state.skipped)
+
+
+def _has_left(turn: Turn, summarised: Collection[str]) -> bool:
+    """Whether there is something to recall."""
+    return not turn.side_job and bool(turn.limits.documents or turn.state.anchor is not None or summarised)
+
+
+def _room_to_recall(
+    turn: Turn, memory: Sequence[Segment], recall: Sequence[Anchored], wrapping: Wrapping
+) -> int:
+    """Tokens that may still be recalled, beside what stands."""
+    stands = sum(wrapping.count(a.text) + wrapping.turn(a.role) for a in recall)
+    return max(0, recall_room(turn, _tokens(s for s in memory if s.included)) - stands)
+
+
+def _recall(turn: Turn, draft: _Draft, fit: Fit) -> tuple[_Draft, Fit]:
+    """What is recalled of that which is not in the prompt, in the room that is kept for it or still free."""
+    told = tuple(one for anchored in draft.recall for one in told_of(anchored))
+    if not turn.recall or turn.side_job or not draft.history.nodes:
+        return replace(draft, told=told), fit
+    kept = list(zip(draft.history.nodes, draft.history.segments, strict=True))[fit.start:]
+    shown = {node for node, s in kept if s.included and s.source.startswith("message:")}
+    used = _tokens(s for _, s in kept if s.included)
+    if fit.examples and turn.prompt.examples != "always":
+        used += _tokens(draft.examples)
+    free = _room(draft, turn) + draft.kept - used
+    stands = [a for a in draft.recall if any(node == a.node for node, _ in kept)]
+    taken = sum(s.tokens for node, s in kept if s.source.startswith("recall:"))
+    room = min(recall_room(turn, _tokens(s for s in draft.memory if s.included)), free + taken)
+    found = recall_now(turn, draft.texts, stands, shown, room, draft.wrapping)
+    if found.anchored is None:
+        return replace(draft, told=(*told, *found.told)), fit
+    recall = (*(() if found.anew else stands), found.anchored)
+    told = (*(one for a in recall[:-1] for one in told_of(a)), *found.told)
+    first = draft.history.nodes[fit.start]
+    history = _history(turn, draft.summarised, draft.wrapping, (*draft.lore.standing, *recall))
+    start = history.start_of(first) if fit.start else 0
+    return replace(draft, recall=recall, told=told, history=history), replace(fit, start=start)
 
 
 def _room(draft: _Draft, turn: Turn) -> int:
@@ -145,12 +209,13 @@ def _room(draft: _Draft, turn: Turn) -> int:
     fixed += [s for s in (draft.tail, draft.ending) if s is not None]
     if turn.prompt.examples == "always":
         fixed += draft.examples
-    return turn.budget.context - turn.budget.reserve - _tokens(fixed)
+    return turn.budget.context - turn.budget.reserve - draft.kept - _tokens(fixed)
 
 
 def _make_room(draft: _Draft, turn: Turn) -> _Draft:
     """If the newest user turn does not fit, let go of the oldest of several replies to it, at once down to the mark
-    of a cut; then of fired lore (lowest order first), then of the oldest summaries; if it still does not, refuse."""
+    of a cut; then of the room for what is recalled, then of fired lore (lowest order first), then of the oldest
+    summaries; if it still does not, refuse. Pinned facts stay."""
     while (room := _room(draft, turn)) < draft.history.newest_tokens():
         shorter = skip_replies(draft.history, int(room * turn.prompt.history_share))
         if shorter is not None:
@@ -158,18 +223,24 @@ def _make_room(draft: _Draft, turn: Turn) -> _Draft:
             continue
         lore = [i for i in draft.inserts if i.segment.source.startswith("lore:")]
         newest = draft.history.nodes[draft.history.newest_turn()] if draft.history.nodes else ""
-        anchored = [a for a in draft.lore.standing if a.node == newest and a.book != NOTE]
-        if lore:
+        anchored = [a for a in (*draft.lore.standing, *draft.recall) if a.node == newest and a.book != NOTE]
+        if draft.kept:
+            draft = replace(draft, kept=0)
+        elif lore:
             draft = _without_insert(draft, min(lore, key=lambda i: i.order))
         elif anchored:
             draft = _without_anchored(draft, min(anchored, key=lambda a: a.order))
-        elif any(s.included for s in draft.memory):
-            at = next(i for i, s in enumerate(draft.memory) if s.included)
+        elif (at := _oldest_summary(draft)) is not None:
             gone = replace(draft.memory[at], included=False, why=_SUMMARY_LEFT)
             draft = replace(draft, memory=(*draft.memory[:at], gone, *draft.memory[at + 1 :]))
         else:
             raise _too_long(draft, turn)
     return draft
+
+
+def _oldest_summary(draft: _Draft) -> int | None:
+    found = (at for at, s in enumerate(draft.memory) if s.included and s.source.startswith("summary:"))
+    return next(found, None)
 
 
 def _without_insert(draft: _Draft, gone: Insert) -> _Draft:
@@ -183,7 +254,7 @@ def _without_insert(draft: _Draft, gone: Insert) -> _Draft:
 
 
 def _without_anchored(draft: _Draft, gone: Anchored) -> _Draft:
-    source = f"lore:{gone.book}:{gone.uid}"
+    source = source_of(gone)
     segments, nodes = draft.history.segments, draft.history.nodes
     at = next(i for i, s in enumerate(segments) if s.source == source)
     history = replace(
@@ -191,7 +262,7 @@ def _without_anchored(draft: _Draft, gone: Anchored) -> _Draft:
     )
     return replace(
         draft, history=history, left=(*draft.left, replace(segments[at], included=False, why=_NO_ROOM)),
-        lore=draft.lore.without(source, _NO_ROOM),
+        lore=draft.lore.without(source, _NO_ROOM), recall=tuple(a for a in draft.recall if a is not gone),
     )
 
 
@@ -199,7 +270,8 @@ def _too_long(draft: _Draft, turn: Turn) -> PromptTooLong:
     newest = draft.history.segments[draft.history.newest_turn() :]
     tail = [i.segment for i in draft.inserts] + [s for s in (draft.tail, draft.ending) if s is not None]
     pinned = draft.examples if turn.prompt.examples == "always" else ()
-    segments = [draft.template, *draft.head, *pinned, *(s for s in newest if s.included), *tail]
+    stays = [s for s in (*draft.memory, *newest) if s.included]
+    segments = [draft.template, *draft.head, *pinned, *stays, *tail]
     needed = _tokens(segments)
     budget = turn.budget
     return PromptTooLong(
@@ -230,6 +302,7 @@ def _finish(turn: Turn, draft: _Draft, fit: Fit, rebase: bool) -> Plan:
         _tokens(s for s in last.segments if s.included), last.reuse, cut,
         tuple(_notices(turn, draft, fit, cut, moving)), last.first_change,
         rebase=rebase or _rebased(turn, draft.history, fit), moving=moving, globals=draft.texts.globals(),
+        recalled=draft.told,
     )
 
 
@@ -239,9 +312,12 @@ def _next_state(turn: Turn, draft: _Draft, fit: Fit, rendered: Rendered) -> Plan
     kept = set(nodes[fit.start :])
     return PlanState(
         first, dict(draft.texts.frozen.used), fit.examples, rendered,
-        anchored=tuple(a for a in draft.lore.standing if a.node in kept), timers=draft.lore.timers,
+        anchored=tuple(a for a in (*draft.lore.standing, *draft.recall) if a.node in kept), timers=draft.lore.timers,
         variables=draft.texts.variables(),
-        memory=tuple(s.source.removeprefix("summary:") for s in draft.memory if s.included),
+        memory=tuple(
+            s.source.removeprefix("summary:") for s in draft.memory
+            if s.included and s.source.startswith("summary:")
+        ),
         skipped=draft.history.skipped,
     )
 
@@ -279,7 +355,7 @@ def _notices(turn: Turn, draft: _Draft, fit: Fit, cut: Sequence[str], moving: in
         ))
     if draft.history.skipped not in (None, turn.state.skipped):
         out.append(_REPLIES_LEFT)
-    if any(s.why == _SUMMARY_LEFT for s in draft.memory):
+    if any(s.why in (_SUMMARY_LEFT, TOO_MUCH) for s in draft.memory):
         out.append(Notice("Not all summaries fit into the prompt; shorten them or use a larger context."))
     if banned := draft.texts.banned():
         words = ", ".join(banned)[:200]

@@ -96,6 +96,11 @@ class Texts:
         """A summary as it stands in the prompt."""
         return expand(self.turn.prompt.summary_format, replace(self.base, place="summary", summary=text))
 
+    def around(self, form: str, name: str) -> tuple[str, str]:
+        """What stands before and after the place `{{name}}` of a format; what is put there is no macro."""
+        before, _, after = form.partition("{{" + name + "}}")
+        return self.stable(before, f"{name}.before"), self.stable(after, f"{name}.after")
+
     def impersonation(self) -> str:
         """What asks for the person's next message, with their own guidance after it."""
         asked = self.fresh(self.turn.prompt.impersonate_prompt, "impersonate_prompt")

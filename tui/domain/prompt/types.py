@@ -13,6 +13,7 @@ from tui.domain.chat import Node, Role, Summary
 from tui.domain.lore import Lorebook, LoreSource, TurnKind
 from tui.domain.notice import Notice
 from tui.domain.profile import PromptPreset
+from tui.domain.recall import Recollection
 from tui.domain.template import Template
 
 #: Uids are numbers in most books; then they are numbers in what we tell, too.
@@ -30,12 +31,13 @@ class Segment:
     """One stretch of the plan, in prompt order.
 
     `source` says where it comes from: `template` (no text: what the format itself costs), `system`, `story`,
-    `card.description`, `card.personality`, `card.scenario`, `persona`, `lore:BOOK:UID`, `example:N`, `summary:ID`,
-    `note`, `card.note`, `message:NODE`, `messages:FIRST:LAST` (left out for one reason, without their texts),
-    `post_history`, `prefill`. `why` says why it is not `included`, or what happened to it. `tokens` counts the
-    format's wrapping of a turn too. `block` groups neighbours that are rendered as one turn (the head is one system
-    text); the included texts of a block, put one after the other, are that turn's text. In the compatible mode
-    `pieces` is exactly what stands in the prompt, the format's literals among it.
+    `card.description`, `card.personality`, `card.scenario`, `persona`, `lore:BOOK:UID`, `example:N`, `pin:ID`,
+    `summary:ID`, `recall:NODE` (what that message called up), `note`, `card.note`, `message:NODE`,
+    `messages:FIRST:LAST` (left out for one reason, without their texts), `post_history`, `prefill`. `why` says why it
+    is not `included`, or what happened to it. `tokens` counts the format's wrapping of a turn too. `block` groups
+    neighbours that are rendered as one turn (the head is one system text); the included texts of a block, put one after
+    the other, are that turn's text. In the compatible mode `pieces` is exactly what stands in the prompt, the format's
+    literals among it.
     """
 
     source: str
@@ -101,7 +103,8 @@ class LoreHit:
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """A lore entry that stands in history: before the user's message `node`, with its text of that moment."""
+    """A lore entry that stands in history: before the user's message `node`, with its text of that moment. The author's
+    note and what was recalled stand there in the same way."""
 
     book: str
     uid: str
@@ -111,6 +114,28 @@ class Anchored:
     digest: str = ""
     comment: str = ""
     order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A passage that was found: on this turn, or earlier and standing still (`text` is then in its segment alone).
+    `segment` is the source of the segment that it is in, "" where it found no room (`why`). `score` is its share of
+    the score of the best (0..1), `words` are those that it shares with what was said, `likeness` is that of its
+    meaning."""
+
+    kind: str
+    source: str
+    name: str
+    score: float
+    words: tuple[str, ...] = ()
+    likeness: float | None = None
+    text: str = ""
+    segment: str = ""
+    why: Notice | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        why = self.why.to_json() if self.why else None
+        return {**asdict(self), "words": list(self.words), "why": why}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +220,27 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """A fact that the person has pinned: it stands in every prompt. `node` is the message that it was taken from."""
+
+    id: str
+    text: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimits:
+    """Shares (0..1) of the window beside the reserve: what memory may take as a whole (pinned facts, summaries and what
+    is recalled), and what of that is for recalling. `passages` is how many a turn recalls at most; `documents` are
+    the ids of those that the chat has."""
+
+    whole: float = 1.0
+    recall: float = 0.0
+    passages: int = 4
+    documents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Cast:
     """A group chat. `members` in the group's order, the speaker among them (the turn's `card` is the speaker's).
     `join` puts the cards of all members into the head, each text between `prefix` and `suffix` (`<FIELDNAME>` stands
@@ -223,6 +269,9 @@ class Turn:
     budget: Budget
     books: Sequence[Lorebook] = ()
     summaries: Sequence[Summary] = ()
+    pins: Sequence[Pin] = ()
+    recall: Sequence[Recollection] = ()           # what may be recalled of what is not in the prompt, the best first
+    limits: MemoryLimits = MemoryLimits()
     note: str = ""
     note_depth: int = 4
     note_role: Role = "system"
@@ -275,4 +324,5 @@ class Plan:
     first_change: str = ""                        # source of the first segment that differs from the last prompt
     rebase: bool = False                          # the beginning of history moved, or example dialogue came or went
     globals: Mapping[str, str] | None = None      # macro variables of all chats, where this plan changed them
+    recalled: tuple[Recalled, ...] = ()           # passages in the prompt, and the next best of this turn
     moving: int = 0                               # tokens processed anew on each turn because of what stands at a depth
