@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.core.reading import days
 from tui.domain.chat import Chat, Node, Revision
 from tui.domain.notice import notice
+from tui.domain.searching import Wanted, read_query
 from tui.store import LockInfo, SearchHit, Store, schema, search
 
 OWNER = LockInfo("here", 1)
@@ -165,7 +168,7 @@ def test_whatever_is_typed_is_no_syntax(query: str) -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.migrate(connection)
     search.prepare(connection)
-    assert search.find(connection, query, 5, False, True) == []
+    assert search.find(connection, Wanted(query), 5, False, True) == []
     connection.close()
 
 
@@ -176,3 +179,48 @@ def test_a_snippet_is_the_text_with_only_our_marks(parts: list[str]) -> None:
     spans = [(i, i + 1) for i, character in enumerate(text) if character == "x"]
     shown = search.snippet(text, spans)
     assert shown.count(search.OPEN) == shown.count(search.CLOSE) <= len(spans)
+
+
+@pytest.mark.parametrize(("query", "found"), [
+    ("with:mira lamp", ["m2", "m1"]),
+    ("персонаж:мира лампа", []),
+    ("with:домовой", ["r1"]),
+    ("lamp by:me", ["m1"]),
+    ("lamp by:model", ["e1", "m2"]),
+    ("by:ELI lamp", ["e1"]),
+    ("чат:«Second evening» lamp", ["e1"]),
+    ("lamp chat:this", ["e1"]),
+    ("lamp after:2001-09-10 before:2001-09-12", ["m2"]),
+    ("lamp is:deleted", ["gone"]),
+    ("is:deleted", ["gone"]),
+    ("lamp unknown:thing", []),
+    ("with:nobody", []),
+    ("after:2001-13-40 lamp", []),
+])
+async def test_conditions_narrow_a_search(store: Store, query: str, found: list[str]) -> None:
+    def said(name: str, role: str, text: str, day: int, *, deleted: bool = False) -> tuple[str, Node]:
+        moment = int(datetime(2001, 9, day, 12).timestamp() * 1000)
+        speaker = {"e1": "Elijah"}.get(name, "Mira" if role == "assistant" else "Аня")
+        return name, Node(
+            name, None, role, speaker, moment, day, (Revision("r", text, moment),), "r", deleted=deleted,  # type: ignore[arg-type]
+        )
+
+    await store.create_chat(Chat("one", 2, fields={"title": "First evening", "character": "mira"}, nodes=dict([
+        said("m1", "user", "A lamp?", 8), said("m2", "assistant", "The lamp.", 11),
+        said("gone", "assistant", "No lamp.", 12, deleted=True),
+    ])))
+    await store.create_chat(Chat("two", 3, fields={"title": "Second evening", "character": "eli"}, nodes=dict([
+        said("e1", "assistant", "A lamp of mine.", 20),
+    ])))
+    await store.create_chat(Chat("three", 4, fields={"title": "Ночь", "character": "Домовой"}, nodes=dict([
+        said("r1", "assistant", "Тише.", 21),
+    ])))
+    hits = await store.search(read_query(query, days), here="two")
+    assert [hit.node for hit in hits] == found
+
+
+@given(st.text(max_size=60))
+def test_any_query_can_be_read(query: str) -> None:
+    wanted = read_query(query, days)
+    assert wanted.text in query or wanted.narrowed
+    assert days(query) is None or days(query)[0] < days(query)[1]  # type: ignore[index]

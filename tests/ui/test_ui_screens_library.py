@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from chat_stage import Stage, stage
-from screens_stage import go_to, listed, own_characters, titles, write_card
+from screens_stage import go_to, lines, listed, own_characters, titles, write_card
 
 from tui.client.connection import Connection
 from tui.wire.ids import new_id
@@ -156,3 +156,24 @@ async def test_a_tap_on_the_heading_leads_back_and_a_tap_on_a_line_opens(library
         row = next(y for y, text in enumerate(play.screen().split("\n")) if text.strip().startswith("Bernard"))
         await play.pilot.click(offset=(6, row))
         await play.until(lambda: play.app.state.character == "Bernard", "the chat")
+
+
+async def test_favourites_stand_first_then_those_talked_to_last_and_tags_find(library: Library) -> None:
+    def characters(play: Stage) -> list[str]:
+        return [line.title for line in lines(play.app) if line.id.startswith("char:")]
+
+    async with library(size=(120, 40)) as play:
+        await play.until(lambda: characters(play)[0] == "Isolde", "the one talked to")
+        await go_to(play, "Bernard")
+        await play.press("tab")
+        await listed(play, "Make it a favourite")
+        await go_to(play, "Make it a favourite")
+        await play.press("enter")
+        await play.until(lambda: characters(play)[:2] == ["Bernard", "Isolde"], "the favourite")
+        await play.sees("★")
+        await play.press(*"#sea")
+        await play.until(lambda: characters(play) == ["Bernard", "Isolde"], "those with the tag")
+        await play.press("escape")
+        play.app.compose_line("")
+        await play.type("/favourite", "enter")
+        await play.sees("isolde is a favourite now")

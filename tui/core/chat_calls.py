@@ -28,6 +28,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
 from tui.domain.picture_marks import without_marks
 from tui.domain.prompt.texts import Filled
+from tui.domain.searching import read_query
 from tui.store import Store
 from tui.wire.ids import new_id
 from tui.wire.pace import paced_list
@@ -126,8 +127,10 @@ class ChatCalls:
             id, [{"op": "set_field", "field": "deleted", "value": None}], notice("restoring the chat"), undoable=False
         )
 
-    async def search(self, query: str, limit: int = 50) -> dict[str, Any]:
-        return {"hits": await paced_list(asdict, await self._store.search(query, reading.bounded(limit)))}
+    async def search(self, query: str, limit: int = 50, here: str = "") -> dict[str, Any]:
+        """What `query` finds; `here` is the chat in front, which `chat:this` means."""
+        wanted = read_query(query, reading.days)
+        return {"hits": await paced_list(asdict, await self._store.search(wanted, reading.bounded(limit), here=here))}
 
     async def undo(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Take the last change back; of a chat in the trash, that it was put there."""

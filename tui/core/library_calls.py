@@ -27,6 +27,7 @@ from tui.formats.library import Library as Folder
 from tui.formats.lore_write import lorebook_json
 from tui.formats.preset_export import sillytavern_json
 from tui.formats.presets import SamplerPreset
+from tui.store import Store
 from tui.store.text import clean
 from tui.wire.pace import Steps, paced, paced_list
 
@@ -42,7 +43,10 @@ EDITABLE = (
 class LibraryCalls:
     """`characters.*`, `lorebooks.*`, `presets.*`, `import`, `chats.export`."""
 
-    def __init__(self, library: Library, settings: Settings, chats: Chats, events: EventHub) -> None:
+    def __init__(
+        self, library: Library, settings: Settings, chats: Chats, events: EventHub, store: Store,
+    ) -> None:
+        self._store = store
         self._library = library
         self._settings = settings
         self._chats = chats
@@ -51,6 +55,7 @@ class LibraryCalls:
     def handlers(self) -> dict[str, Handler]:
         return {
             "characters.list": self.characters, "characters.get": self.character,
+            "characters.favourite": self.favourite,
             "characters.export": self.export_character, "characters.edit": self.edit_character,
             "characters.delete": self.delete_character,
             "lorebooks.list": self.lorebooks, "lorebooks.get": self.lorebook, "lorebooks.delete": self.delete_lorebook,
@@ -61,7 +66,20 @@ class LibraryCalls:
         }
 
     async def characters(self) -> dict[str, Any]:
-        return {"characters": await paced_list(_character_line, self._library.items("characters"))}
+        """All characters: favourites first, then those that were talked to last, then by name. `used_ms` is when a chat
+        with one last changed, 0 for never."""
+        lines = await paced_list(_character_line, self._library.items("characters"))
+        used, loved = await self._store.characters_used(), frozenset(self._settings.get("favourites"))
+        told = [line | {"favourite": line["id"] in loved, "used_ms": used.get(line["id"], 0)} for line in lines]
+        told.sort(key=lambda line: (not line["favourite"], -line["used_ms"]))
+        return {"characters": told}
+
+    async def favourite(self, id: str, value: bool) -> None:  # noqa: A002
+        """Let a character stand first in lists, or no more. Raises NotFound."""
+        self._library.card(id)
+        others = [one for one in self._settings.get("favourites") if one != id]
+        self._settings.set("favourites", [*others, id] if value else others)
+        self._events.emit("library", kind="characters")
 
     async def character(self, id: str) -> dict[str, Any]:  # noqa: A002
         file = self._library.card_file(id)

@@ -31,7 +31,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         ModelCalls(core.connection, core.library, core.settings, profiles, core.config),
         ModelFiles(core.settings, core.pulls),
         ServerModels(core.connection, core.events),
-        LibraryCalls(core.library, core.settings, core.chats, core.events),
+        LibraryCalls(core.library, core.settings, core.chats, core.events, core.store),
         core.pictures,
         core.loops,
         core.connection.kept,

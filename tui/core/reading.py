@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 from tui.core.chats import Chats
@@ -13,6 +14,25 @@ from tui.wire.pace import paced_list
 
 #: Lines of one list of chats or hits.
 MOST_LINES = 10_000
+
+
+def days(text: str) -> tuple[int, int] | None:
+    """The first instant of a day, month or year of this machine's calendar and that of the next one, in milliseconds
+    since 1970. None for what is no date."""
+    parts = text.split("-")
+    if not 1 <= len(parts) <= 3 or not all(part.isdecimal() and part.isascii() for part in parts):
+        return None
+    year, month, day = (*map(int, parts), *[1] * (3 - len(parts)))
+    try:
+        start = datetime(year, month, day)
+        if len(parts) == 3:
+            end = start + timedelta(days=1)
+        else:
+            end = start.replace(year=year + 1) if len(parts) == 1 or month == 12 else start.replace(month=month + 1)
+            end = end.replace(month=1) if len(parts) == 2 and month == 12 else end
+        return int(start.timestamp() * 1000), int(end.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def bounded(limit: int) -> int:

@@ -96,6 +96,13 @@ def list_chats(
     return found
 
 
+def characters_used(connection: sqlite3.Connection) -> dict[str, int]:
+    """When a chat with each character last changed, in milliseconds since 1970."""
+    return dict(connection.execute(
+        "SELECT character, max(updated_ms) FROM chats WHERE NOT deleted AND character <> '' GROUP BY character"
+    ))
+
+
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
     chats, trashed, messages = connection.execute(
         "SELECT count(*) FILTER (WHERE NOT deleted), count(*) FILTER (WHERE deleted), total(messages) FROM chats"

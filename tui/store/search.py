@@ -6,12 +6,14 @@ connection keep the index in step. Where SQLite was built without FTS5, texts ar
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tui.domain.searching import Wanted
 from tui.store.schema import run_script
 from tui.store.text import clean
 from tui.store.types import SearchHit
@@ -51,7 +53,10 @@ _HIT = """c.id, c.title, n.id, r.id, n.name, r.created_ms, n.deleted, n.current 
 #: CROSS JOIN keeps the order of the tables: matches come newest first, and only as many are read as are wanted.
 _REST = """
 CROSS JOIN chats c ON c.pk = r.chat CROSS JOIN nodes n ON n.chat = r.chat AND n.id = r.node
-WHERE {matching} AND NOT c.deleted AND (:deleted OR NOT n.deleted) ORDER BY {order} DESC"""
+WHERE {matching} AND NOT c.deleted AND (:deleted OR NOT n.deleted) AND (NOT :only_deleted OR n.deleted)
+AND (:chats IS NULL OR r.chat IN (SELECT value FROM json_each(:chats))) AND (:role = '' OR n.role = :role)
+AND (:since IS NULL OR r.created_ms >= :since) AND (:until IS NULL OR r.created_ms < :until)
+ORDER BY {order} DESC"""
 _INDEXED = f"""SELECT {_HIT}, highlight(search, 0, '{OPEN}', '{CLOSE}')
 FROM search CROSS JOIN revisions r ON r.pk = search.rowid""" + _REST.format(
     matching="search MATCH :expression", order="search.rowid"
@@ -107,15 +112,19 @@ def prepare(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def find(connection: sqlite3.Connection, query: str, limit: int, deleted: bool, indexed: bool) -> list[SearchHit]:
-    """The newest `limit` messages that hold every term of `query`, each once. Chats in the trash are left out, and
-    deleted messages unless `deleted`."""
-    wanted = terms(query)
-    if not wanted:
-        return []
+def find(
+    connection: sqlite3.Connection, query: Wanted, limit: int, deleted: bool, indexed: bool, here: str = "",
+) -> list[SearchHit]:
+    """The newest `limit` messages that hold every term of `query` and meet its conditions, each once. Chats in the
+    trash are left out, and deleted messages unless `deleted`. `here` is the chat in front."""
+    wanted = terms(query.text)
+    if not wanted and (query.text.strip() or not query.narrowed):
+        return []                                 # nothing that could be looked for, or marks alone
+    bound = _bound(connection, query, deleted, here)
     found: dict[tuple[str, str], SearchHit] = {}
-    for row, spans in _indexed(connection, wanted, deleted) if indexed else _scanned(connection, wanted, deleted):
-        if (row[0], row[2]) in found:
+    rows = _indexed(connection, wanted, bound) if indexed and wanted else _scanned(connection, wanted, bound)
+    for row, spans in rows:
+        if (row[0], row[2]) in found or not _speaks(str(row[4]), query.speaker):
             continue
         found[row[0], row[2]] = SearchHit(
             row[0], row[1], row[2], row[3], row[4], snippet(row[8], spans), row[5], bool(row[6]), bool(row[7])
@@ -123,6 +132,32 @@ def find(connection: sqlite3.Connection, query: str, limit: int, deleted: bool, 
         if len(found) >= limit:
             break
     return list(found.values())
+
+
+def _bound(connection: sqlite3.Connection, query: Wanted, deleted: bool, here: str) -> dict[str, Any]:
+    """The conditions as the statements take them."""
+    chats = None
+    if query.here or query.chat or query.character:
+        rows = connection.execute("SELECT pk, id, title, character, name FROM chats WHERE NOT deleted")
+        chats = json.dumps([
+            pk for pk, chat, title, character, name in rows
+            if (not query.here or chat == here) and _holds(title, query.chat)
+            and _holds(f"{character} {name}", query.character)
+        ])
+    return {
+        "deleted": deleted or query.deleted, "only_deleted": query.deleted, "chats": chats, "role": query.role,
+        "since": query.since_ms, "until": query.until_ms,
+    }
+
+
+def _holds(text: str, words: str) -> bool:
+    """Whether every one of `words` stands in a text, in whatever case."""
+    low = fold(text).casefold()
+    return all(word in low for word in fold(words).casefold().split())
+
+
+def _speaks(name: str, beginning: str) -> bool:
+    return fold(name).casefold().startswith(fold(beginning).casefold())
 
 
 def index_agrees(connection: sqlite3.Connection) -> bool:
@@ -150,9 +185,9 @@ def snippet(text: str, spans: Spans) -> str:
     return " ".join("".join(parts).split())
 
 
-def _indexed(connection: sqlite3.Connection, wanted: list[Term], deleted: bool) -> Iterator[Match]:
+def _indexed(connection: sqlite3.Connection, wanted: list[Term], bound: Mapping[str, Any]) -> Iterator[Match]:
     expression = " AND ".join(f'"{term.text}"' + ("" if term.phrase else "*") for term in wanted)
-    for row in connection.execute(_INDEXED, {"expression": expression, "deleted": deleted}):
+    for row in connection.execute(_INDEXED, {"expression": expression, **bound}):
         yield row, _spans(row[9])
 
 
@@ -168,12 +203,12 @@ def _spans(marked: str) -> Spans:
     return spans
 
 
-def _scanned(connection: sqlite3.Connection, wanted: list[Term], deleted: bool) -> Iterator[Match]:
+def _scanned(connection: sqlite3.Connection, wanted: list[Term], bound: Mapping[str, Any]) -> Iterator[Match]:
     patterns = [
         re.compile(r"(?<!\w)" + re.escape(term.text) + (r"(?!\w)" if term.phrase else ""), re.IGNORECASE)
         for term in wanted
     ]
-    for row in connection.execute(_SCANNED, {"deleted": deleted}):
+    for row in connection.execute(_SCANNED, bound):
         folded = fold(row[8])
         matches = [[match.span() for match in pattern.finditer(folded)] for pattern in patterns]
         if all(matches):

@@ -13,6 +13,7 @@ from typing import Any
 from tui.domain.chat import Chat
 from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op
+from tui.domain.searching import Wanted
 from tui.store import (
     backup,
     beside,
@@ -169,9 +170,17 @@ class Store:
         """Chats (or those in the trash), the last changed first; `query`: words in title, name or last text."""
         return await self._readers.run(lambda c: listing.list_chats(c, query, character, trashed, limit))
 
-    async def search(self, query: str, limit: int = 50, *, deleted: bool = False) -> list[SearchHit]:
-        """Messages that hold every word (its beginning) and "phrase" of `query`, the newest first, all branches."""
-        return await self._readers.run(lambda c: search.find(c, query, limit, deleted, self._indexed))
+    async def characters_used(self) -> dict[str, int]:
+        """When a chat with each character last changed, in milliseconds since 1970."""
+        return await self._readers.run(listing.characters_used)
+
+    async def search(
+        self, query: str | Wanted, limit: int = 50, *, deleted: bool = False, here: str = ""
+    ) -> list[SearchHit]:
+        """Messages that hold every word (its beginning) and "phrase" of `query` and meet its conditions, the newest
+        first, all branches. `here`: the chat in front."""
+        wanted = Wanted(query) if isinstance(query, str) else query
+        return await self._readers.run(lambda c: search.find(c, wanted, limit, deleted, self._indexed, here))
 
     # Beside the trees
 

@@ -45,8 +45,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("new", ("новый", "новая"), mark("A new chat; with a name, with that character."), "[CHARACTER]"),
     Command("chats", ("чаты",), mark("Chats and characters.")),
     Command("characters", ("персонажи",), mark("Choose a character for a new chat.")),
+    Command("favourite", ("favorite", "избранное"),
+            mark("Let this chat's character stand first in lists, or no more.")),
     Command("rename", ("переименовать", "название"), mark("Give this chat another name."), "[NAME]"),
-    Command("search", ("поиск", "найти"), mark("Search the text of all chats."), "TEXT"),
+    Command("search", ("поиск", "найти"), mark(
+        "Search all chats: words, “phrases”, with:mira by:me after:2026-05 chat:this is:deleted."), "TEXT"),
     Command("regenerate", ("regen", "retry", "заново", "перегенерировать"), mark("Another reply to the same message.")),
     Command("unloop", ("петля", "расцикли"),
             mark("Cut the reply back to before its loop, and write on with stronger DRY and XTC.")),

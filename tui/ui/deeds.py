@@ -84,6 +84,17 @@ async def _rename(app: App[Any], rest: str) -> None:
         await link(app).call("chats.set", id=chat.id, field="title", value=title.strip())
 
 
+async def _favourite(app: App[Any], rest: str) -> None:
+    character = str(open_chat_of(app).fields.get("character") or "")
+    listed = (await link(app).call("characters.list"))["characters"]
+    value = not any(one["favourite"] for one in listed if one["id"] == character)
+    await link(app).call("characters.favourite", id=character, value=value)
+    if value:
+        _say(app, "{name} is a favourite now.", name=character)
+    else:
+        _say(app, "{name} is no favourite any more.", name=character)
+
+
 async def _search(app: App[Any], rest: str) -> None:
     if not rest:
         host(app).open_screen("chats")
@@ -423,6 +434,7 @@ DEEDS: Mapping[str, Deed] = {
     "new": _new,
     "chats": _screen("chats"),
     "characters": _screen("characters"),
+    "favourite": _favourite,
     "rename": _rename,
     "search": _search,
     "regenerate": _action("regenerate"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from tui.i18n import tr
 
 IN_USE = "●"
+FAVOURITE = "★"
 BROKEN = "!"
 #: Before a field that counts for nothing as another one stands.
 UNUSED = "–"

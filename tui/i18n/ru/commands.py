@@ -11,7 +11,12 @@ CATALOGUE: dict[str, str] = {
     "[NAME]": "[ИМЯ]",
     "Give this chat another name.": "Назвать этот чат иначе.",
     "TEXT": "ТЕКСТ",
-    "Search the text of all chats.": "Искать в тексте всех чатов.",
+    "Let this chat's character stand first in lists, or no more.":
+        "Персонаж этого чата стоит в списках первым, или больше нет.",
+    "{name} is a favourite now.": "{name}: теперь в избранном.",
+    "{name} is no favourite any more.": "{name}: больше не в избранном.",
+    "Search all chats: words, “phrases”, with:mira by:me after:2026-05 chat:this is:deleted.":
+        "Искать во всех чатах: слова, «фразы», персонаж:мира от:меня после:2026-05 чат:этот это:удалено.",
     "Another reply to the same message.": "Другой ответ на то же сообщение.",
     "Let the last reply go on.": "Продолжить последний ответ.",
     "[N]": "[N]",

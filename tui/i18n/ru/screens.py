@@ -25,6 +25,8 @@ CATALOGUE: dict[str, str] = {
     "The trash is empty.": "Корзина пуста.",
     "Chats": "Чаты",
     "Start a new chat with": "Начать новый чат",
+    "Make it a favourite": "В избранное",
+    "No favourite any more": "Убрать из избранного",
     "Search the text of all chats for “{query}”": "Искать «{query}» в тексте всех чатов",
     "Nothing found for “{query}”.": "По запросу «{query}» ничего не нашлось.",
     "“{title}” is back among the chats.": "«{title}» снова среди чатов.",

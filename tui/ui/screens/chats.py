@@ -114,7 +114,8 @@ class Library(Page):
         return ()
 
     async def _search(self, query: str) -> None:
-        hits = (await self.call("chats.search", query=query))["hits"]
+        chat = host(self.app).state.chat
+        hits = (await self.call("chats.search", query=query, here=chat.id if chat is not None else ""))["hits"]
         self._part, self._searched = "hits", query
         self.picker.clear_search()
         self.picker.show(hit_lines(hits), keep=False)
@@ -231,6 +232,7 @@ class Library(Page):
         character = self._characters[character_id]
         deeds = [
             ("talk", tr("Start a new chat")),
+            ("favourite", tr("No favourite any more") if character.get("favourite") else tr("Make it a favourite")),
             ("read", tr("Read the card")),
             ("png", tr("Write the card to a PNG file")),
             ("json", tr("Write the card to a JSON file")),
@@ -240,6 +242,9 @@ class Library(Page):
         deed = await choose(self.app, str(character["name"]), deeds)
         if deed == "talk":
             await self._new_chat(character_id)
+        elif deed == "favourite":
+            await self.call("characters.favourite", id=character_id, value=not character.get("favourite"))
+            await self._show()
         elif deed == "read":
             got = await self.call("characters.get", id=character_id)
             self.app.push_screen(Reading(str(character["name"]), card_text(got)))

@@ -9,7 +9,7 @@ from tui.domain.cleantext import clean_line
 from tui.i18n import tr
 from tui.ui.screens.page import notice_text
 from tui.ui.widgets.listing import Line
-from tui.ui.words import BROKEN, IN_USE, ago
+from tui.ui.words import BROKEN, FAVOURITE, IN_USE, ago
 
 
 def snippet(chat: Mapping[str, Any], limit: int) -> str:
@@ -39,15 +39,16 @@ def character_lines(characters: Iterable[Mapping[str, Any]], heading: str) -> li
     lines = []
     for character in characters:
         problem = notice_text(character.get("problem"))
-        tags = ", ".join(str(tag) for tag in list(character.get("tags") or ())[:4])
+        tags = [str(tag) for tag in character.get("tags") or ()]
         lines.append(
             Line(
                 f"char:{character['id']}",
                 str(character.get("name") or character["id"]),
-                tags,
+                ", ".join(tags[:4]),
                 problem or str(character.get("notes") or ""),
-                mark=BROKEN if problem else "",
+                mark=BROKEN if problem else FAVOURITE if character.get("favourite") else "",
                 wrap=bool(problem),
+                words=" ".join(f"#{word}" for tag in tags for word in tag.casefold().split()),
             )
         )
     return [Line("", heading), *lines] if heading and lines else lines
@@ -70,5 +71,4 @@ def hit_lines(hits: Iterable[Mapping[str, Any]]) -> list[Line]:
             wrap=True,
         )
         for hit in hits
-        if not hit.get("deleted")
     ]
