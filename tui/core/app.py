@@ -28,6 +28,7 @@ from tui.core.pulls import Pulls
 from tui.core.recalling import Recalling
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
+from tui.core.translating import Translations
 from tui.core.turns import Turns
 from tui.core.warming import Warming
 from tui.domain.errors import StoreError, TraktirError
@@ -76,10 +77,11 @@ class Core:
             self.pictures,
         )
         self.afterwards = Afterwards(store, self.gatherer, self.memory, self.sent, self.warming, self.settings)
+        self.translations = Translations(self.chats, self.connection, self.settings, self.events, self.sent)
         self.turns = Turns(
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
             self.afterwards, attached=lambda: self.attached, pictures=self.pictures,
-            settings=self.settings,
+            settings=self.settings, translations=self.translations,
         )
         self.loops = LoopCalls(self.chats, self.turns)
         self.pulls = Pulls(self.events)
@@ -121,7 +123,7 @@ class Core:
 
     def writing(self) -> bool:
         """Whether something is being generated."""
-        return self.turns.busy() or self.memory.busy()
+        return self.turns.busy() or self.memory.busy() or self.translations.busy()
 
     def environment(self, values: Mapping[str, str]) -> None:
         """Variables that a client hands over (a key, a device list), kept in memory only."""
@@ -141,6 +143,7 @@ class Core:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
         await asyncio.gather(self.turns.close(), self.memory.close(), self.pulls.close())
+        await self.translations.close()
         await self.afterwards.close()
         await self.connection.close()
         await asyncio.to_thread(self.sandbox.close)

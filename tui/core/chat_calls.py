@@ -107,7 +107,10 @@ class ChatCalls:
         return snapshot | {"turn": self._turns.last.get(id), "writing": id in self._turns.writing_in()}
 
     async def set_field(self, id: str, field: str, value: Any = None) -> None:  # noqa: A002
-        present = (await self._chats.get(id)).fields.get(field)
+        tree = await self._chats.get(id)
+        present = tree.fields.get(field)
+        if field == "languages" and isinstance(value, dict):                  # what was said before stays as it was
+            value = {"since": max((n.seq for n in tree.nodes.values()), default=-1) + 1, **value}
         new = checked(self._library, field, value, present)
         if new != present:
             await self._chats.commit(id, [{"op": "set_field", "field": field, "value": new}], _field_label(field))
@@ -230,6 +233,7 @@ class ChatCalls:
 def _field_label(field: str) -> Notice:
     labels = {
         "title": notice("the title"), "persona": notice("the persona"), "persona_text": notice("the persona"),
-        "profile": notice("the profile"), "samplers": notice("the samplers"), "note": notice("the author's note"),
+        "profile": notice("the profile"), "samplers": notice("the samplers"),
+        "languages": notice("the languages"), "note": notice("the author's note"),
     }
     return labels.get(field, notice("the change of {field}", field=field))

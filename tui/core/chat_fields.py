@@ -7,6 +7,7 @@ from typing import Any
 
 from tui.core.library import Library
 from tui.domain.errors import BadInput
+from tui.domain.languages import SHOWS
 from tui.domain.notice import Notice, notice
 from tui.domain.samplers import Samplers
 
@@ -94,6 +95,7 @@ def _one_of(*names: str) -> _Check:
     return check
 
 
+_SHOWN = _one_of(*SHOWS)
 _INJECTED = _one_of("before", "after", "at_depth", "none")
 
 
@@ -111,6 +113,19 @@ def _injections(library: Library, field: str, value: Any) -> list[dict[str, Any]
             "role": _role(library, field, item.get("role", "system")), "scan": item.get("scan") is True,
         }
     return list(out.values())
+
+
+def _languages(library: Library, field: str, value: Any) -> dict[str, Any]:
+    """The two languages of a chat."""
+    if not isinstance(value, Mapping):
+        raise _refused(field, notice("{field} must name two languages.", field=field))
+    names = {name: _text(library, field, value.get(name)).strip()[:60] for name in ("mine", "model")}
+    if not all(names.values()) or names["mine"].casefold() == names["model"].casefold():
+        raise _refused(field, notice("{field} must name two languages.", field=field))
+    since = value.get("since", 0)
+    if isinstance(since, bool) or not isinstance(since, int):
+        raise _refused(field, notice("{field} must name two languages.", field=field))
+    return {**names, "show": _SHOWN(library, field, value.get("show", "mine")), "since": since}
 
 
 def _variables(library: Library, field: str, value: Any) -> dict[str, str]:
@@ -149,6 +164,7 @@ _CHECKS: Mapping[str, _Check] = {
     "note_position": _one_of("at_depth", "anchored", "before_story", "after_story"),
     "persona_position": _one_of("head", "note_top", "note_bottom", "at_depth", "none"), "persona_depth": _depth,
     "persona_role": _role, "scenario": _text, "mes_example": _text, "system_prompt": _text, "prefill": _text,
+    "languages": _languages,
     "injections": _injections, "variables": _variables, "prompt": _prompt, "samplers": _samplers, "profile": _profile,
     "template": _template, "lorebooks": _text, "pins": _pins, "documents": _documents,
 }

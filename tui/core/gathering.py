@@ -16,6 +16,7 @@ from tui.core.snapshots import card_from_json, card_to_json
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import NotFound
+from tui.domain.languages import in_prompt
 from tui.domain.lore import Lorebook, LoreSource, TurnKind
 from tui.domain.macros import macro_uses
 from tui.domain.profile import PromptPreset
@@ -104,7 +105,7 @@ class Gatherer:
         books, sources = self._books(fields, who.card)
         state, sibling = await self._states(chat, path)
         turn = Turn(
-            path=path, card=overridden(who.card, fields), user=who.user, persona=who.persona,
+            path=in_prompt(path), card=overridden(who.card, fields), user=who.user, persona=who.persona,
             prompt=self._prompt(fields), template=link.template,
             budget=Budget(link.context, reserve), books=books, sources=sources,
             character=str(fields.get("character") or ""),

@@ -34,6 +34,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         LibraryCalls(core.library, core.settings, core.chats, core.events, core.store),
         core.pictures,
         core.loops,
+        core.translations,
         core.connection.kept,
         BackupCalls(core.store, core.config, core.events),
     ):

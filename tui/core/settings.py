@@ -43,6 +43,7 @@ SETTINGS: Mapping[str, Setting] = {
     "persona_lorebooks": Setting(list, []),               # books that go with the person
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
     "rewrite_loops": Setting(bool, False),                # write a reply that goes round in circles anew, unasked
+    "translation_profile": Setting(str, ""),              # the profile that translates; "": that of the chat
     "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked
     "recall": Setting(bool, True),                        # bring back what left the prompt, where it matters now
     "recall_share": Setting(float, 0.12, 0.01, 0.5),      # of the window beside the reserve, for what is recalled

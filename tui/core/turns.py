@@ -27,6 +27,7 @@ from tui.core.planning import Planner, Prepared
 from tui.core.settings import Settings
 from tui.core.shaping import ReplyShaper, WholeCharacters
 from tui.core.token_trace import other_way, traced
+from tui.core.translating import Translations
 from tui.core.writing import GrowingReply, ReplyPlace
 from tui.domain.backend import CompletionRequest, Event, Finish, Progress, Reasoning, Status, Text, Tokens
 from tui.domain.chat import Chat, Revision
@@ -63,8 +64,9 @@ class Turns:
     def __init__(
         self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, library: Library,
         connection: Connection, events: EventHub, afterwards: Afterwards, attached: Callable[[], int],
-        pictures: Pictures, settings: Settings,
+        pictures: Pictures, settings: Settings, translations: Translations,
     ) -> None:
+        self._translations = translations
         self._pictures = pictures
         self._settings = settings
         self._store = store
@@ -211,6 +213,7 @@ class Turns:
             return
         await self._chats.held.catch_up(place.chat)
         await self._refresh_card(tree)
+        tree = await self._translations.before(tree, place.parent)
         async with self._connection.using(
             self._connection.chosen(tree.fields),
             lambda s: self._status(reply, "loading", notice=s.notice.to_json(), fraction=s.fraction),
@@ -329,6 +332,8 @@ class Turns:
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
             await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
             await self._note_absence(reply, finish)
+            if finish.reason in ("stop", "length"):
+                self._translations.after(reply.place.chat, reply.place.node)
         error = finish.error
         mute = growing.silent and not reply.place.begun
         if error is None and mute and not reply.stopping and finish.reason != "cut":

@@ -18,11 +18,11 @@ CHAT_FIELDS = frozenset(
         "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note",
         "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
         "persona_role", "scenario", "mes_example", "system_prompt", "injections", "prompt", "lorebooks", "deleted",
-        "prefill", "variables", "lore_timers", "sillytavern", "pins", "documents",
+        "prefill", "variables", "lore_timers", "sillytavern", "languages", "pins", "documents",
     }
 )
 #: What may be noted on a message beside its text; `set_extra` refuses others.
-NODE_EXTRAS = frozenset({"chapter", "checkpoint"})
+NODE_EXTRAS = frozenset({"chapter", "checkpoint", "translation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Node:
     """One message. `seq` orders siblings by creation within the chat. `extra` holds what is noted on it, by name:
 
     - `checkpoint`: the name of a place to come back to;
+    - `translation`: by revision, its `text` in the other `language` of the chat;
     - `chapter`: the title of the chapter that begins with it.
     """
 

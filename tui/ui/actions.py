@@ -92,6 +92,10 @@ class Actions:
             await self._call("turn.stop", chat=self._chat)
         await self._reply_to(target.parent if target.role == "assistant" else target.id)
 
+    def target_id(self) -> str:
+        """The message that is meant: the chosen or the last one. Raises Refused."""
+        return self._target().id
+
     async def unloop(self) -> None:
         """Cut the chosen or last reply back to before it goes round in circles, and have it written on from there."""
         target = self._target()

@@ -260,6 +260,8 @@ class TraktirApp(App[None]):
             self.say_notice(Notice.from_json(event["notice"]), str(event.get("level") or "info"))
         elif kind == "failure":
             self.say_error(event["error"])
+        elif kind == "untranslated" and self.state.chat is not None and event.get("chat") == self.state.chat.id:
+            self.say_error(TraktirError.from_json(event["error"]))
         self.fetching.hear(event)
         before = connection_of(self.state.chat)
         change = self.state.apply(event)

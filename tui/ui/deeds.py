@@ -17,6 +17,7 @@ from tui.i18n import LANGUAGES
 from tui.ui import prefs
 from tui.ui.commands import latin_word
 from tui.ui.deeds_bans import ban, unban
+from tui.ui.deeds_languages import languages, translate
 from tui.ui.host import host, link, open_chat_of
 from tui.ui.importing import import_path, write_export
 from tui.ui.layouts import matches
@@ -453,6 +454,8 @@ DEEDS: Mapping[str, Deed] = {
     "unhide": _marked_hidden(False),
     "tokens": _action("tokens"),
     "copy": _action("copy_last"),
+    "languages": languages,
+    "translate": translate,
     "persona": _screen("persona"),
     "note": _note,
     "summarise": _summarise,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import TraktirError
+from tui.domain.languages import languages_of, shown
 from tui.domain.operations import node_from_json, summary_from_json
 from tui.domain.picture_marks import pictures_of
 from tui.domain.pictures import Picture
@@ -109,7 +110,7 @@ class ChatState:
     @property
     def writing(self) -> bool:
         """Whether a reply is on its way."""
-        return self.turn.get("state") in ("waiting", "loading", "prefill", "writing", "summarising")
+        return self.turn.get("state") in ("waiting", "loading", "prefill", "writing", "summarising", "translating")
 
     @property
     def character(self) -> str:
@@ -137,8 +138,9 @@ class ChatState:
         versions = self.versions(node)
         version = next((k for k, n in enumerate(versions, 1) if n.id == node.id), 1)
         text_number = next((k for k, r in enumerate(node.revisions, 1) if r.id == node.current), 1)
+        text, below = shown(node, languages_of(self.chat.fields) if self.chat is not None else None)
         return Entry(
-            node.id, revision.id, node.role, node.name, revision.text, revision.reasoning,
+            node.id, revision.id, node.role, node.name, text + (f"\n\n— {below}" if below else ""), revision.reasoning,
             self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
             any(r.kind == "edit" for r in node.revisions),
             text_number, len(node.revisions), live=self.writing and revision.finish == "streaming",
@@ -209,8 +211,9 @@ class ChatState:
 
     def _on_chat(self, event: Mapping[str, Any]) -> Change:
         assert self.chat is not None
+        before = languages_of(self.chat.fields)
         self.chat = replace(self.chat, fields=dict(event["fields"]))
-        return "fields"
+        return "fields" if languages_of(self.chat.fields) == before else "path"
 
     def _on_summary(self, event: Mapping[str, Any]) -> Change:
         assert self.chat is not None

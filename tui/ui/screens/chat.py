@@ -487,6 +487,8 @@ def progress_words(turn: dict[str, Any]) -> str:
         return tr("reading: {done} of {total} tokens", done=processed, total=total) if total else tr("reading…")
     if state == "summarising":
         return tr("writing a summary…")
+    if state == "translating":
+        return tr("translating…")
     return ""
 
 

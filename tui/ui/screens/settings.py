@@ -79,6 +79,10 @@ class SettingsPage(FormPage):
                     tr("The beginning of the next prompt is processed while nobody waits.")),
             _switch("auto_summary", tr("Summaries unasked"), self._core,
                     tr("Messages that will soon no longer fit are summed up by the model.")),
+            Field(
+                "translation_profile", tr("Profile that translates"), str(self._core.get("translation_profile") or ""),
+                tr("for chats in two languages; empty: the chat's own"),
+            ),
             _switch("rewrite_loops", tr("Loops rewritten"), self._core,
                     tr("A reply that goes round in circles is cut back and written anew, twice at most.")),
             _books("lorebooks", tr("Lorebooks for all chats"), self._core),
@@ -93,6 +97,10 @@ class SettingsPage(FormPage):
     async def change(self, item: Field, value: str) -> None:
         if item.id in ("unload_minutes", "kv_quota_mb"):
             await self.call("settings.set", name=item.id, value=_number(value))
+            await self.fetch()
+            return
+        if item.id == "translation_profile":
+            await self.call("settings.set", name=item.id, value=value.strip())
             await self.fetch()
             return
         if item.id in ("read_ahead", "auto_summary", "rewrite_loops"):
