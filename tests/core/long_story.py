@@ -55,7 +55,7 @@ _ENGLISH = (
          "How come the captain is missing fingers on her hand?", "shark"),
     Fact("We promised the widow Lindqvist to mend her roof before the first frost.",
          "What was it that we promised to do for the widow?", "mend her roof",
-         "They promised to mend Lindqvist's roof."),
+         "They promised the widow Lindqvist to mend her roof."),
     Fact("The map is sewn into the lining of my green coat.",
          "Where have you hidden the map?", "lining of my green coat"),
     Fact("The innkeeper waters the wine on Thursdays, because the tax collector comes then.",

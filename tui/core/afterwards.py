@@ -10,7 +10,7 @@ from typing import Any
 
 from tui.core.gathering import Gatherer, fresh_key
 from tui.core.memory import Memory
-from tui.core.outcome import OFFER_SHARE, offer
+from tui.core.outcome import OFFER_SHARE, crowd, offer
 from tui.core.planning import Prepared
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
@@ -72,21 +72,26 @@ class Afterwards:
         await self._warming.close()
 
     def _sum_up(self, chat: str, prepared: Prepared, finish: Finish) -> None:
-        """Have what the next cut takes summed up, when that cut is near and the person has asked for it."""
+        """Have what the next cut takes summed up, when that cut is near and the person has asked for it; before that,
+        the older half of the summaries in one, where they have used up their share."""
         used = prepared.prompt_tokens + (finish.usage.completion_tokens or 0)
         near = used > OFFER_SHARE * (prepared.link.context - prepared.turn.budget.reserve)
         standing = {s.id for s in prepared.turn.summaries if s.generation.get("by") == "program" and not s.removed}
         waiting = standing - set(prepared.plan.state.memory)
         found = offer(prepared)
-        if not self._settings.get("auto_summary") or not near or waiting or found is None:
+        crowded = crowd(prepared)
+        if not self._settings.get("auto_summary") or waiting or not (crowded or (near and found is not None)):
             return
-        task = asyncio.create_task(self._make_summary(chat, found))
+        task = asyncio.create_task(self._make_summary(chat, found or {}, crowded))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _make_summary(self, chat: str, found: dict[str, Any]) -> None:
+    async def _make_summary(self, chat: str, found: dict[str, Any], crowded: list[str]) -> None:
         try:
-            await self._memory.make(chat, new_id(), found["first"], found["last"], by="program")
+            if crowded:
+                await self._memory.fold(chat, new_id(), crowded, by="program")
+            else:
+                await self._memory.make(chat, new_id(), found["first"], found["last"], by="program")
         except TraktirError as error:             # the status line still offers it
             _log.info("the summary of what will be cut: %s", error)
         self._warming.soon(chat)

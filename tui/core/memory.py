@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tui.core.chats import Chats, now_ms
@@ -25,6 +25,7 @@ from tui.domain.picture_marks import shown_on
 from tui.domain.prompt.render import text_of
 from tui.domain.prompt.summary import SideJob
 from tui.domain.samplers import Samplers
+from tui.domain.summaries import standing
 
 _STOPPED = Notice("The summary was stopped; nothing has changed.")
 #: Facts want little chance: a low temperature, nothing that distorts.
@@ -60,18 +61,49 @@ class Memory:
         return bool(self._making)
 
     async def make(
-        self, chat: str, id: str, first: str = "", last: str = "", by: str = "person"  # noqa: A002
+        self, chat: str, id: str, first: str = "", last: str = "", by: str = "person",  # noqa: A002
+        shorten: bool = False,
     ) -> dict[str, Any]:
-        """Have the model summarise the visible messages from `first` to `last` (default: all but the last four, or as
-        many of them as the window holds). One that the program makes by itself enters the prompt with the next cut."""
+        """Have the model summarise the visible messages from `first` to `last` (default: all but the last four).
+
+        Without `last`, or to `shorten`, as many of them as the window holds. Summaries inside the range stand for what
+        they cover. One that the program makes by itself enters the prompt with the next cut."""
         tree = await self._chats.get(chat)
+        return await self._made(tree, id, first, last, by, shorten=shorten or not last)
+
+    async def redo(self, chat: str, summary: str, id: str) -> dict[str, Any]:  # noqa: A002
+        """Have a summary written anew, of its messages as they now are; the earlier one is taken away then."""
+        tree = await self._chats.get(chat)
+        old = tree.summaries.get(summary)
+        if old is None:
+            raise NotFound(notice("That summary is not in this chat."))
+        shown = {n.id for n in tree.path() if not n.hidden}
+        covers = [node for node, _ in old.covers if node in shown]
+        if not covers:
+            raise Refused("The messages of that summary are not on this path.")
+        return await self._made(tree, id, covers[0], covers[-1], "person", shorten=False, instead=summary)
+
+    async def fold(
+        self, chat: str, id: str, summaries: list[str] | None = None, by: str = "person"  # noqa: A002
+    ) -> dict[str, Any]:
+        """Have several summaries (default: all that stand) and what lies between them summed up in one."""
+        tree = await self._chats.get(chat)
+        found = [s for s in standing(tree.summaries.values(), tree.path()) if not summaries or s.id in summaries]
+        if len(found) < 2:
+            raise Refused("There are no two summaries that one could stand for.")
+        return await self._made(tree, id, found[0].covers[0][0], found[-1].covers[-1][0], by, shorten=False)
+
+    async def _made(
+        self, tree: Chat, id: str, first: str, last: str, by: str, *, shorten: bool, instead: str = ""  # noqa: A002
+    ) -> dict[str, Any]:
+        chat = tree.id
         if id in tree.summaries:
             return {"summary": summary_to_json(tree.summaries[id])}
         if chat in self._making:
             raise Refused("A summary of this chat is being written already.")
         nodes = _range(tree, first, last)
         job = self._making[chat] = _Job()
-        job.task = asyncio.create_task(self._make(tree, nodes, id, job, by, shorten=not last))
+        job.task = asyncio.create_task(self._make(tree, nodes, id, job, by, shorten=shorten, instead=instead))
         try:
             return {"summary": summary_to_json(await job.task)}
         except asyncio.CancelledError:
@@ -114,7 +146,8 @@ class Memory:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(
-        self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, by: str, *, shorten: bool
+        self, tree: Chat, nodes: Sequence[Node], summary_id: str, job: _Job, by: str, *, shorten: bool,
+        instead: str = "",
     ) -> Summary:
         await self._library.refresh()
         profile, template = self._connection.for_summaries(tree.fields)
@@ -122,13 +155,16 @@ class Memory:
             profile, lambda s: self._status(tree.id, notice=s.notice.to_json(), fraction=s.fraction),
             template_id=template,
         ) as link:
-            plan = await self._plan(tree, nodes, link, shorten=shorten)
+            others = {name: s for name, s in tree.summaries.items() if name != instead}
+            plan = await self._plan(replace(tree, summaries=others), nodes, link, shorten=shorten)
             job.link = link
             text = await self._collect(tree, link, plan)
         made = {"by": by, "profile": link.profile.id, "model": link.capabilities.model}
         summary = Summary(summary_id, plan.covers, (text,), now_ms(), generation=made)
-        op: Op = {"op": "add_summary", "summary": summary_to_json(summary)}
-        await self._chats.commit(tree.id, [op], notice("the summary"))
+        ops: list[Op] = [{"op": "add_summary", "summary": summary_to_json(summary)}]
+        if instead:
+            ops.append({"op": "mark_summary", "summary": instead, "value": True})
+        await self._chats.commit(tree.id, ops, notice("the summary"))
         return summary
 
     async def _plan(self, tree: Chat, nodes: Sequence[Node], link: Link, *, shorten: bool) -> SideJob:

@@ -8,6 +8,7 @@ from tui.core.backup_calls import BackupCalls
 from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
 from tui.core.library_calls import LibraryCalls
+from tui.core.memory_calls import MemoryCalls
 from tui.core.model_calls import ModelCalls
 from tui.core.model_files import ModelFiles
 from tui.core.profile_calls import ProfileCalls
@@ -32,6 +33,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         ModelFiles(core.settings, core.pulls),
         ServerModels(core.connection, core.events),
         LibraryCalls(core.library, core.settings, core.chats, core.events, core.store),
+        MemoryCalls(core.store, core.chats, core.memory, core.recalling),
         core.pictures,
         core.loops,
         core.translations,

@@ -9,6 +9,7 @@ from tui.domain.backend import Finish, Usage
 from tui.domain.errors import TraktirError
 from tui.domain.notice import Notice, notice
 from tui.domain.picture_marks import labelled
+from tui.domain.prompt.head import TOO_MUCH
 from tui.domain.prompt.types import Plan
 
 #: A block cut is near when this share of the window beside the reserve is used; then a summary is offered.
@@ -29,7 +30,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "segments": [s.to_json() for s in plan.segments], "lore": [h.to_json() for h in plan.lore],
         "stops": list(plan.stops), "tokens": plan.tokens, "expected_reuse": plan.expected_reuse,
         "first_change": plan.first_change, "notices": [n.to_json() for n in plan.notices], "rebase": plan.rebase,
-        "moving": plan.moving,
+        "moving": plan.moving, "recalled": [r.to_json() for r in plan.recalled],
     }
 
 
@@ -118,3 +119,12 @@ def offer(prepared: Prepared) -> dict[str, Any] | None:
         total -= segment.tokens
         leaving.append(segment.source.removeprefix("message:"))
     return {"first": leaving[0], "last": leaving[-1], "messages": len(leaving)} if leaving else None
+
+
+def crowd(prepared: Prepared) -> list[str]:
+    """The older half of the summaries that stand, where there was no room for all of them: one may stand for it."""
+    found = [s for s in prepared.plan.segments if s.source.startswith("summary:")]
+    if all(s.why != TOO_MUCH for s in found):
+        return []
+    standing = [s.source.removeprefix("summary:") for s in found if s.included or s.why == TOO_MUCH]
+    return standing[:max(2, (len(standing) + 1) // 2)]

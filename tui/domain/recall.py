@@ -25,8 +25,9 @@ _FUSED_FROM = 60
 _ROOT, _ROOT_WEIGHT = 5, 0.5
 #: What a neighbour says belongs to a passage by this much: an answer rarely repeats the words of its question.
 _BESIDE = 0.3
-#: What a passage must have of the weight of all that is asked (0..1), and of the best passage's score, to be recalled.
-_LEAST_SHARE, _LEAST_OF_BEST = 0.1, 0.2
+#: What a passage must share of the weight of all that is asked (0..1) to be found. What is said all the time calls
+#: nothing up: one of the shared words must stand in at most this share of the passages, or in so many of them.
+_LEAST_SHARE, _RARE_SHARE, _RARE = 0.1, 0.05, 3
 #: Passages found by likeness alone that are looked at, and how like they must be (cosine).
 _NEAREST, _LEAST_LIKENESS = 40, 0.3
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -192,7 +193,7 @@ class PassageIndex:
         whole = sum(weights.values())
         if not whole:
             return []
-        wanted = set(texts)
+        wanted, rare = set(texts), max(_RARE, _RARE_SHARE * len(self.passages))
         scores: dict[int, float] = defaultdict(float)
         shared: dict[int, set[str]] = defaultdict(set)
         mean = max(1.0, self._total / max(1, len(self.passages)))
@@ -207,7 +208,8 @@ class PassageIndex:
         for number, score in known.items():
             own = {term for term in shared[number] if not term.startswith("~")}
             roots = {term for term in shared[number] if term.startswith("~")}
-            if sum(weights[term] for term in shared[number]) >= _LEAST_SHARE * whole:
+            telling = any(len(self._postings[term]) <= rare for term in shared[number])
+            if telling and sum(weights[term] for term in shared[number]) >= _LEAST_SHARE * whole:
                 out.append((self.passages[number], score, _shown(own, roots, written)))
         out.sort(key=lambda found: (-found[1], found[0].key))
         return out
@@ -278,8 +280,6 @@ def recollect(
     """What may be recalled of `texts` for what is said, the best first, at most `most`. `likenesses` are those of
     the passages that have a vector. The same text is recalled once."""
     by_words = index.search(query, texts)
-    top = by_words[0][1] if by_words else 0.0
-    by_words = [found for found in by_words if found[1] >= _LEAST_OF_BEST * top]
     likenesses, held = likenesses or {}, set(texts)
     near = [key for key in nearest(likenesses) if key[:2] in held]
     scores: dict[tuple[str, str, int], float] = defaultdict(float)

@@ -11,6 +11,7 @@ from tui.domain.notice import Notice
 from tui.domain.prompt.story import Stretch, render_story
 from tui.domain.prompt.texts import Texts, joined_cards
 from tui.domain.prompt.types import Counter, LoreHit, PlanState, Segment, Turn
+from tui.domain.summaries import inside_another
 
 HEAD = "head"
 _START = re.compile(r"<START>", re.IGNORECASE)
@@ -107,7 +108,7 @@ def memory_segments(
     waiting = {s.id for s in turn.summaries if not rebase and _waits(s, turn.state)}
     valid = [s for s in turn.summaries if state[s.id] == "yes" and s.text.strip() and s.id not in waiting]
     covered = {s.id: frozenset(node for node, _ in s.covers) for s in valid}
-    standing = [s for s in valid if not _inside_another(s, valid, covered)]
+    standing = [s for s in valid if not inside_another(s, valid, covered)]
     shown = [s for s in turn.summaries if state[s.id] == "stale" or s.id in covered or s.id in waiting]
     shown = [s for s in shown if state[s.id] != "no"]
     shown.sort(key=lambda s: min(place[node] for node, _ in s.covers))
@@ -139,16 +140,6 @@ def _within(segments: Sequence[Segment], room: int | None) -> tuple[list[Segment
 
 def _waits(summary: Summary, state: PlanState) -> bool:
     return summary.generation.get("by") == "program" and summary.id not in state.memory
-
-
-def _inside_another(summary: Summary, valid: Sequence[Summary], covered: dict[str, frozenset[str]]) -> bool:
-    """Whether a larger summary, or a newer one of the same range, covers this one's messages."""
-    mine = covered[summary.id]
-    return any(
-        mine < covered[other.id]
-        or (mine == covered[other.id] and (other.created_ms, other.id) > (summary.created_ms, summary.id))
-        for other in valid if other is not summary
-    )
 
 
 def _one(source: str, text: str) -> list[Stretch]:

@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from tui.domain.chat import Node
 from tui.domain.notice import Notice
 from tui.domain.prompt.anchoring import NOTE
-from tui.domain.prompt.memory import RECALL, source_of, why_recalled
+from tui.domain.prompt.memory import source_of
 from tui.domain.prompt.types import Anchored, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
 
@@ -153,8 +153,7 @@ def _thoughts(turn: Turn, wrapping: Wrapping) -> Mapping[str, str]:
 def _lore(anchored: Anchored, wrapping: Wrapping) -> Segment:
     tokens = wrapping.count(anchored.text) + wrapping.turn(anchored.role)
     source = NOTE if anchored.book == NOTE else source_of(anchored)
-    why = why_recalled(anchored) if anchored.book == RECALL else None
-    return Segment(source, anchored.role, anchored.text, tokens, "history", why=why)
+    return Segment(source, anchored.role, anchored.text, tokens, "history")
 
 
 def _by_node(anchored: Sequence[Anchored]) -> Mapping[str, list[Anchored]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tui.domain.chat import Node
@@ -24,6 +24,8 @@ from tui.domain.recall import Passage, Recollection
 #: In the place of a book's name: what is recalled is anchored as lore is, between lore and note of its message.
 RECALL = "recall"
 _ORDER = (1 << 31) - 1
+#: What a passage must have of the score of the best that is not in the prompt.
+_LEAST_OF_BEST = 0.3
 #: Passages that would have been recalled, but for the room: so many are told.
 _MISSED = 5
 _NO_ROOM = Notice("It was found as well, but there is no more room for what is recalled.")
@@ -43,15 +45,19 @@ def pin_segments(texts: Texts, count: Counter) -> list[Segment]:
     return out
 
 
-def memory_room(turn: Turn) -> int:
-    """Tokens that memory may take as a whole."""
-    return int(turn.limits.whole * max(0, turn.budget.context - turn.budget.reserve))
+def summary_room(turn: Turn, pins: int) -> int:
+    """Tokens that summaries may take beside the pinned facts, and what is kept for recalling."""
+    return int((turn.limits.whole - turn.limits.recall) * _window(turn)) - pins
 
 
 def recall_room(turn: Turn, taken: int) -> int:
-    """Tokens that what is recalled may take, where other memory has taken so many."""
-    window = max(0, turn.budget.context - turn.budget.reserve)
-    return max(0, min(int(turn.limits.recall * window), memory_room(turn) - taken))
+    """Tokens that what is recalled may take, where pinned facts and summaries have taken so many."""
+    window = _window(turn)
+    return max(0, min(int(turn.limits.recall * window), int(turn.limits.whole * window) - taken))
+
+
+def _window(turn: Turn) -> int:
+    return max(0, turn.budget.context - turn.budget.reserve)
 
 
 def standing_recall(turn: Turn) -> tuple[Anchored, ...]:
@@ -121,21 +127,28 @@ def recall_now(
     turn: Turn, texts: Texts, standing: Sequence[Anchored], shown: Collection[str], room: int, wrapping: Wrapping
 ) -> Recall:
     """The best passages of what is not `shown` (ids of messages) that fit into `room` tokens together with what stands;
-    where not even the best does, what stands makes room."""
+    where it leaves room for less than half of what would fit without it, it makes room."""
     newest = _newest(turn.path)
     if newest is None or not turn.recall or any(a.node == newest.id for a in standing):
         return Recall()
     stands = {(one["kind"], one["source"]) for a in standing for one in _noted(a)}
     used = sum(wrapping.count(a.text) + wrapping.turn(a.role) for a in standing)
     found = [r for r in turn.recall if r.passage.kind == "document" or r.passage.source not in shown]
+    best = max((r.score for r in found), default=0.0)
+    found = [r for r in found if r.score >= _LEAST_OF_BEST * best]
     fresh = [r for r in found if (r.passage.kind, r.passage.source) not in stands]
     if not fresh:
         return Recall()
     chosen = _chosen(turn, texts, newest, fresh, room - used, wrapping)
-    if chosen.anchored is None and standing:
-        chosen = _chosen(turn, texts, newest, found, room, wrapping)
-        return Recall(chosen.anchored, chosen.anchored is not None, chosen.told)
+    if standing:
+        alone = _chosen(turn, texts, newest, found, room, wrapping)
+        if _passages(chosen) < (_passages(alone) + 1) // 2:
+            return replace(alone, anew=True)
     return chosen
+
+
+def _passages(recall: Recall) -> int:
+    return sum(1 for one in recall.told if one.segment)
 
 
 def _chosen(

@@ -25,13 +25,14 @@ from tui.domain.prompt.history import (
     skip_through,
 )
 from tui.domain.prompt.memory import (
-    memory_room,
     pin_segments,
     recall_now,
     recall_room,
     source_of,
     standing_recall,
+    summary_room,
     told_of,
+    why_recalled,
 )
 from tui.domain.prompt.render import TEMPLATE_CLOCK
 from tui.domain.prompt.stops import stops_of
@@ -141,7 +142,7 @@ def _draft(turn: Turn, count: Counter, count_markup: Counter, scan: LoreScanner 
     texts = Texts(turn)
     wrapping = Wrapping(turn, count, count_markup)
     pins = pin_segments(texts, count)
-    memory, summarised = memory_segments(texts, count, rebase, memory_room(turn) - _tokens(pins))
+    memory, summarised = memory_segments(texts, count, rebase, summary_room(turn, _tokens(pins)))
     memory = [*pins, *memory]
     lore = scan_turn(turn, texts, count, scan, rebase)
     texts.with_outlets(lore.outlets)
@@ -293,6 +294,8 @@ def _finish(turn: Turn, draft: _Draft, fit: Fit, rebase: bool) -> Plan:
         replace(s, included=False, why=_EXAMPLES_LEFT) for s in draft.examples
     )
     segments = [draft.template, *draft.head, *examples, *draft.memory, *draft.left]
+    why = {source_of(a): why_recalled(a) for a in draft.recall}
+    history = [replace(s, why=why[s.source]) if s.included and s.source in why else s for s in history]
     segments += with_inserts(history, draft.inserts, draft.tail)
     segments += [draft.ending] if draft.ending else []
     last = forecast(segments, turn.state.rendered, turn.template.system_placement == "last_user")
