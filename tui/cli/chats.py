@@ -113,7 +113,7 @@ def _print_node(node: Node, as_json: bool, depth: int, *, marked: bool = True) -
 
 #: Fields that are no texts: their values are JSON. Lorebooks may be names with commas between them.
 _WHOLE = ("note_depth", "note_interval", "persona_depth")
-_JSON = ("injections", "samplers", "variables")
+_JSON = ("injections", "languages", "samplers", "variables")
 #: Fields that hold what the program keeps for itself.
 _INNER = ("card", "sillytavern", "lore_timers")
 

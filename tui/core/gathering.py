@@ -119,7 +119,7 @@ class Gatherer:
             cut_ahead=ahead.cut if (ahead := self._ahead(chat, path)) is not None else (),
         )
         if turn.prompt.mode == "compatible" and asked.node in chat.nodes:
-            turn = replace(turn, path=(*path, chat.nodes[asked.node]), prefill="")   # continued in its place
+            turn = replace(turn, path=(*turn.path, chat.nodes[asked.node]), prefill="")   # continued in its place
         return replace(turn, **_of_chat(fields))
 
     async def filled(self, chat: Chat, path: Sequence[Node], text: str, place: str) -> Filled:
