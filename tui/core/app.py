@@ -10,6 +10,7 @@ from typing import Any
 
 from tui import __version__, collecting
 from tui.core.afterwards import Afterwards
+from tui.core.aside import Aside
 from tui.core.chats import Chats
 from tui.core.config import CoreConfig
 from tui.core.connection import Connection
@@ -83,6 +84,10 @@ class Core:
             self.afterwards, attached=lambda: self.attached, pictures=self.pictures,
             settings=self.settings, translations=self.translations,
         )
+        self.aside = Aside(
+            store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events, self.pictures,
+            self.sent,
+        )
         self.loops = LoopCalls(self.chats, self.turns)
         self.pulls = Pulls(self.events)
         self._told: set[str] = set()
@@ -123,7 +128,7 @@ class Core:
 
     def writing(self) -> bool:
         """Whether something is being generated."""
-        return self.turns.busy() or self.memory.busy() or self.translations.busy()
+        return self.turns.busy() or self.memory.busy() or self.translations.busy() or self.aside.busy()
 
     def environment(self, values: Mapping[str, str]) -> None:
         """Variables that a client hands over (a key, a device list), kept in memory only."""
@@ -143,7 +148,7 @@ class Core:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
         await asyncio.gather(self.turns.close(), self.memory.close(), self.pulls.close())
-        await self.translations.close()
+        await asyncio.gather(self.translations.close(), self.aside.close())
         await self.afterwards.close()
         await self.connection.close()
         await asyncio.to_thread(self.sandbox.close)

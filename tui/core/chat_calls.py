@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tui.core import reading
+from tui.core.aside import Aside
 from tui.core.chat_fields import checked
 from tui.core.chats import Chats, head_after_delete, new_node, now_ms
 from tui.core.connection import Connection
@@ -39,8 +40,9 @@ class ChatCalls:
 
     def __init__(
         self, store: Store, chats: Chats, turns: Turns, memory: Memory, gatherer: Gatherer, planner: Planner,
-        library: Library, settings: Settings, connection: Connection, warming: Warming,
+        library: Library, settings: Settings, connection: Connection, warming: Warming, aside: Aside,
     ) -> None:
+        self._aside = aside
         self._store = store
         self._chats = chats
         self._turns = turns
@@ -162,8 +164,8 @@ class ChatCalls:
         await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False, keep=True)
 
     async def stop(self, chat: str) -> dict[str, Any]:
-        stopped = await self._memory.stop(chat)
-        return {"stopped": await self._turns.stop(chat) or stopped}
+        stopped = [await self._memory.stop(chat), await self._aside.stop(chat)]
+        return {"stopped": await self._turns.stop(chat) or any(stopped)}
 
     async def edit(self, chat: str, node: str, revision: str, text: str) -> None:
         """A new revision of a message; what came after it stays."""

@@ -25,7 +25,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
     for calls in (
         ChatCalls(
             core.store, core.chats, core.turns, core.memory, core.gatherer, core.planner, core.library, core.settings,
-            core.connection, core.warming,
+            core.connection, core.warming, core.aside,
         ),
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         profiles,
@@ -36,6 +36,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         MemoryCalls(core.store, core.chats, core.memory, core.recalling),
         core.pictures,
         core.loops,
+        core.aside,
         core.translations,
         core.connection.kept,
         BackupCalls(core.store, core.config, core.events),

@@ -24,6 +24,7 @@ from tui.domain.notice import Notice, notice
 from tui.i18n import tr_notice, use_language
 from tui.ui import prefs, theme
 from tui.ui.actions import SIMPLE, Actions
+from tui.ui.asides import Asides
 from tui.ui.beginning import open_first
 from tui.ui.fetching import Fetching, Opened
 from tui.ui.keys import APP_BINDINGS, latin_key
@@ -104,6 +105,7 @@ class TraktirApp(App[None]):
         self.state = ChatState()
         self.link = Link(options.connect, self.on_core_event)
         self.fetching = Fetching(self.link)
+        self.asides = Asides(self)
         self.actions, self._told = Actions(self), ""
         self.chat = ChatScreen(self.state, jump=self.preferences.jump_scroll)
         self.animation_level = "none"
@@ -263,6 +265,7 @@ class TraktirApp(App[None]):
         elif kind == "untranslated" and self.state.chat is not None and event.get("chat") == self.state.chat.id:
             self.say_error(TraktirError.from_json(event["error"]))
         self.fetching.hear(event)
+        self.asides.hear(event)
         before = connection_of(self.state.chat)
         change = self.state.apply(event)
         if change == "stale":

@@ -85,6 +85,14 @@ async def _rename(app: App[Any], rest: str) -> None:
         await link(app).call("chats.set", id=chat.id, field="title", value=title.strip())
 
 
+async def _impersonate(app: App[Any], rest: str) -> None:
+    await host(app).asides.impersonate(rest, begun="")
+
+
+async def _suggest(app: App[Any], rest: str) -> None:
+    await host(app).asides.suggest()
+
+
 async def _favourite(app: App[Any], rest: str) -> None:
     character = str(open_chat_of(app).fields.get("character") or "")
     listed = (await link(app).call("characters.list"))["characters"]
@@ -454,6 +462,8 @@ DEEDS: Mapping[str, Deed] = {
     "unhide": _marked_hidden(False),
     "tokens": _action("tokens"),
     "copy": _action("copy_last"),
+    "impersonate": _impersonate,
+    "suggest": _suggest,
     "languages": languages,
     "translate": translate,
     "persona": _screen("persona"),

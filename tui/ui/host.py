@@ -54,8 +54,20 @@ class Actions(Protocol):
     async def take_rival(self, node: str, revision: str, token: int, rival: int) -> None: ...
 
 
+class Asides(Protocol):
+    """What the model writes into the composer."""
+
+    @property
+    def active(self) -> bool: ...
+    async def impersonate(self, guidance: str = "", begun: str | None = None) -> None: ...
+    async def suggest(self) -> None: ...
+
+
 class Host(Protocol):
     """The app."""
+
+    @property
+    def asides(self) -> Asides: ...
 
     @property
     def link(self) -> Link: ...

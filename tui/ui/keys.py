@@ -36,6 +36,8 @@ KEYS: tuple[Key, ...] = (
     Key("edit-last", "composer", "up", "↑", "up", mark("with nothing written, edit my last message")),
     Key("history-back", "composer", "alt+up,ctrl+up", "Alt+↑", "history(-1)", mark("what I sent before")),
     Key("history-on", "composer", "alt+down,ctrl+down", "Alt+↓", "history(1)", mark("what I sent after that")),
+    Key("impersonate", "composer", "ctrl+g", "Ctrl+G", "impersonate",
+        mark("let the model write my message, from what I typed on")),
     Key("editor", "composer", "ctrl+o", "Ctrl+O", "editor", mark("write in $EDITOR")),
     Key("undo", "composer", "ctrl+z", "Ctrl+Z", "undo_or('undo')", mark("undo; while writing, what was typed")),
     Key("redo", "composer", "ctrl+y", "Ctrl+Y", "undo_or('redo')", mark("redo")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.i18n.ru import (
+    aside,
     backends,
     backups,
     bench,
@@ -53,6 +54,7 @@ _IN_A_FILE = {
 
 CATALOGUE: dict[str, str] = {
     **_IN_A_FILE,
+    **aside.CATALOGUE,
     **backends.CATALOGUE,
     **bench.CATALOGUE,
     **backups.CATALOGUE,

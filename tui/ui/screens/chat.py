@@ -409,6 +409,7 @@ class ChatScreen(Screen[None]):
         answers: dict[str, Callable[[], None]] = {
             "undo": lambda: self.host.do("undo"), "redo": lambda: self.host.do("redo"), "up": self._up,
             "down": lambda: self.suggestions.move(1), "stop": self._stop, "editor": self._editor, "tab": self._tab,
+            "impersonate": lambda: self.host.perform(self.host.asides.impersonate()),
             "copy": lambda: self.host.perform(self.host.copy_text(self.composer.selected_text)),
         }
         answers[event.what]()
@@ -426,7 +427,7 @@ class ChatScreen(Screen[None]):
             self.composer.put("")
         elif self.editing is not None:
             self._leave_edit()
-        elif self._state.writing:
+        elif self._state.writing or self.host.asides.active:
             self.host.do("stop")
         else:
             self.story.focus()

@@ -41,7 +41,8 @@ class Composer(TextArea):
             self.path = path
 
     class Asked(Message):
-        """A key that the screen answers: `up`, `down`, `stop`, `copy`, `editor`, `tab`, `undo`, `redo`."""
+        """A key that the screen answers: `up`, `down`, `stop`, `copy`, `editor`, `impersonate`, `tab`, `undo` or
+        `redo`."""
 
         def __init__(self, what: str) -> None:
             super().__init__()
@@ -89,6 +90,9 @@ class Composer(TextArea):
 
     def action_stop_or_leave(self) -> None:
         self.post_message(self.Asked("copy" if self.selected_text else "stop"))
+
+    def action_impersonate(self) -> None:
+        self.post_message(self.Asked("impersonate"))
 
     def action_editor(self) -> None:
         self.post_message(self.Asked("editor"))
