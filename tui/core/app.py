@@ -11,6 +11,7 @@ from typing import Any
 from tui import __version__, collecting
 from tui.core.afterwards import Afterwards
 from tui.core.aside import Aside
+from tui.core.auto_rounds import AutoRounds
 from tui.core.chats import Chats
 from tui.core.config import CoreConfig
 from tui.core.connection import Connection
@@ -31,6 +32,7 @@ from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
 from tui.core.translating import Translations
 from tui.core.turns import Turns
+from tui.core.vectors import Vectors
 from tui.core.warming import Warming
 from tui.domain.errors import StoreError, TraktirError
 from tui.sandbox import Sandbox
@@ -44,6 +46,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "templates": ("templates", "profiles"), "connection": ("profiles", "templates"),
     "models": ("profiles", "templates"), "samplers": ("samplers", "profiles"), "prompt": KINDS, "settings": KINDS,
     "import": ("characters",), "chats.create": ("characters", "profiles"),
+    "cast": ("characters", "profiles"), "turn.speak": ("characters",),
     "chats.set": ("profiles", "templates", "lorebooks"),
 }
 _log = logging.getLogger(__name__)
@@ -66,7 +69,8 @@ class Core:
         self.connection = Connection(self.library, self.settings, self.events, self.formats, store)
         self.chats = chats or Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
-        self.recalling = Recalling(store, self.settings)
+        self.vectors = Vectors(store, self.settings, self.connection.endpoint, self.events, self.writing)
+        self.recalling = Recalling(store, self.settings, self.vectors)
         self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats, self.recalling)
         self.sent = SentPrompts(store)
         self.pictures = Pictures(store, self.chats)
@@ -89,6 +93,8 @@ class Core:
             self.sent,
         )
         self.loops = LoopCalls(self.chats, self.turns)
+        self.auto = AutoRounds(self.chats, self.library, self.turns, self.events, lambda: self.attached)
+        self.turns.pausing = self.auto.stop
         self.pulls = Pulls(self.events)
         self._told: set[str] = set()
         self._dispatcher = Dispatcher()
@@ -147,9 +153,11 @@ class Core:
     async def close(self) -> None:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
+        await self.auto.close()
         await asyncio.gather(self.turns.close(), self.memory.close(), self.pulls.close())
         await asyncio.gather(self.translations.close(), self.aside.close())
         await self.afterwards.close()
+        await self.vectors.close()
         await self.connection.close()
         await asyncio.to_thread(self.sandbox.close)
         try:

@@ -164,7 +164,7 @@ class ChatCalls:
         await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False, keep=True)
 
     async def stop(self, chat: str) -> dict[str, Any]:
-        stopped = [await self._memory.stop(chat), await self._aside.stop(chat)]
+        stopped = [await self._memory.stop(chat), await self._aside.stop(chat), await self._turns.pausing(chat)]
         return {"stopped": await self._turns.stop(chat) or any(stopped)}
 
     async def edit(self, chat: str, node: str, revision: str, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from tui.core.cast_fields import checked_cast
 from tui.core.library import Library
 from tui.domain.errors import BadInput
 from tui.domain.languages import SHOWS
@@ -166,5 +167,5 @@ _CHECKS: Mapping[str, _Check] = {
     "persona_role": _role, "scenario": _text, "mes_example": _text, "system_prompt": _text, "prefill": _text,
     "languages": _languages,
     "injections": _injections, "variables": _variables, "prompt": _prompt, "samplers": _samplers, "profile": _profile,
-    "template": _template, "lorebooks": _text, "pins": _pins, "documents": _documents,
+    "template": _template, "lorebooks": _text, "pins": _pins, "documents": _documents, "cast": checked_cast,
 }

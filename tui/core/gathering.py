@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tui.core.casting import as_speaker, in_cast, joined_books, last_speaker, predicted
 from tui.core.chat_overrides import first_state, overridden, start_of_reply
 from tui.core.connection import Connection, Link
 from tui.core.library import Library
@@ -87,6 +88,18 @@ class Gatherer:
             str(fields.get("persona_text") or self._settings.get("persona_description")),
         )
 
+    def as_speaker(self, chat: Chat, speaker: str) -> Chat:
+        """A group chat with a member as its character; any other as it is."""
+        return as_speaker(chat, self._library, speaker)
+
+    def as_last_speaker(self, chat: Chat) -> Chat:
+        """A group chat as the member sees it who spoke last: their prompt is the one that the backend still has."""
+        return as_speaker(chat, self._library, last_speaker(chat, self._library))
+
+    def as_next_speaker(self, chat: Chat, path: Sequence[Node]) -> Chat:
+        """A group chat as that member sees it who would answer the end of `path`."""
+        return as_speaker(chat, self._library, predicted(chat, self._library, path))
+
     def card_change(self, chat: Chat) -> dict[str, Any] | None:
         """The snapshot that the chat should keep, when the card was edited since."""
         snapshot = card_to_json(self._card(chat.fields))
@@ -102,7 +115,7 @@ class Gatherer:
     ) -> Turn:
         """Everything the plan of the next reply to `path` is made of. Raises NotFound (a preset that is gone)."""
         fields, who = chat.fields, await asyncio.to_thread(self.speakers, chat)
-        books, sources = self._books(fields, who.card)
+        books, sources = self._books(chat, who.card)
         state, sibling = await self._states(chat, path)
         turn = Turn(
             path=in_prompt(path), card=overridden(who.card, fields), user=who.user, persona=who.persona,
@@ -120,7 +133,7 @@ class Gatherer:
         )
         if turn.prompt.mode == "compatible" and asked.node in chat.nodes:
             turn = replace(turn, path=(*turn.path, chat.nodes[asked.node]), prefill="")   # continued in its place
-        return replace(turn, **_of_chat(fields))
+        return in_cast(replace(turn, **_of_chat(fields)), chat, self._library)
 
     async def filled(self, chat: Chat, path: Sequence[Node], text: str, place: str) -> Filled:
         """A text that is about to follow `path`, its macros filled as SillyTavern does when a message is sent."""
@@ -195,18 +208,19 @@ class Gatherer:
             return card_from_json(snapshot)
 
     def _books(
-        self, fields: Mapping[str, Any], card: Card
+        self, chat: Chat, card: Card
     ) -> tuple[tuple[Lorebook, ...], Mapping[str, LoreSource]]:
         """All books of a chat, each once, and where each comes from: one that is selected at several levels counts as
         global, then as the chat's, then as the persona's."""
         asked: dict[str, LoreSource] = {}
-        for source, names in self._selected(fields, card):
+        for source, names in self._selected(chat.fields, card):
             for name in names:
                 asked.setdefault(name, source)
         books = self._library.lorebooks(asked)
         sources = {book.id: asked[book.id] for book in books}
-        if card.book is not None:
-            books, sources = (card.book, *books), {**sources, card.book.id: "character"}
+        own = joined_books(chat, self._library) or ([card.book] if card.book is not None else [])
+        if own:
+            books, sources = (*own, *books), {**sources, **{book.id: "character" for book in own}}
         return books, sources
 
     def _selected(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.core.backup_calls import BackupCalls
+from tui.core.cast_calls import CastCalls
 from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
 from tui.core.library_calls import LibraryCalls
@@ -34,6 +35,8 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         ServerModels(core.connection, core.events),
         LibraryCalls(core.library, core.settings, core.chats, core.events, core.store),
         MemoryCalls(core.store, core.chats, core.memory, core.recalling),
+        CastCalls(core.store, core.chats, core.library, core.gatherer, core.turns),
+        core.auto,
         core.pictures,
         core.loops,
         core.aside,

@@ -19,6 +19,7 @@ from tui.core.pictures import looked_at, told_of
 from tui.core.prompt_formats import PromptFormats, Written
 from tui.core.recalling import Recalling
 from tui.domain.backend import CompletionRequest, Piece
+from tui.domain.cast import known_to
 from tui.domain.chat import Chat, Node
 from tui.domain.errors import PromptTooLong
 from tui.domain.notice import Notice, notice
@@ -112,6 +113,8 @@ class Planner:
         Raises PromptTooLong when not even the range alone fits, BadInput when there is nothing in it.
         """
         samplers = replace(self._gatherer.samplers(chat), max_tokens=SIDE_JOB_TOKENS)
+        chat = self._gatherer.as_last_speaker(chat)
+        path = known_to(path, "") if chat.fields.get("cast") else path      # a summary is for all members
         turn = await self._gatherer.turn(chat, path, link, self._reserve(samplers, link), REPLY, clock)
         turn = self._recalling.with_memory(turn, chat)
         turn = looked_at(turn, sees=link.capabilities.images)

@@ -64,6 +64,7 @@ class PromptCalls:
             raise BadInput(told, field="kind")
         tree = await self._chats.get(chat)
         path, asked = await self._asked(tree, tree.path(head), text, kind)
+        tree = self._gatherer.as_next_speaker(tree, path)
         async with self._connection.using(
             self._connection.chosen(tree.fields), template_id=tree.fields.get("template")
         ) as link:

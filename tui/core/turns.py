@@ -14,6 +14,14 @@ from typing import Any
 
 from tui.core.afterwards import Afterwards
 from tui.core.avoiding import Detours, must_be_watched
+from tui.core.casting import (
+    heard_by,
+    next_in_round,
+    other_voices,
+    placed,
+    spoke_for_another,
+    told_of_cast,
+)
 from tui.core.chat_overrides import opening_of
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.connection import Connection, Link
@@ -35,6 +43,7 @@ from tui.domain.errors import BackendError, BadInput, NotFound, StoreError, Trak
 from tui.domain.notice import notice
 from tui.domain.operations import Op, node_to_json
 from tui.domain.picture_marks import without_marks
+from tui.domain.voices import VoiceCut
 from tui.store import Store
 from tui.wire.ids import new_id
 
@@ -50,6 +59,8 @@ class _Reply:
     place: ReplyPlace
     request: str
     link: Link | None = None                      # set from the moment on when the backend is asked
+    voices: VoiceCut = field(default_factory=lambda: VoiceCut(()))
+    hushed: bool = False                          # it spoke for another, and was stopped there
     stopping: bool = False
     difference: dict[str, Any] | None = None      # to the prompt before
     replan: Callable[[str], Awaitable[Prepared]] | None = None     # the same reply, begun with a text
@@ -81,6 +92,7 @@ class Turns:
         self._running: dict[str, _Reply] = {}
         self._order: dict[str, asyncio.Lock] = {}
         self.last: dict[str, dict[str, Any]] = {}
+        self.pausing: Callable[[str], Awaitable[bool]] = _nothing_to_pause     # what begins replies by itself
 
     def busy(self) -> bool:
         return bool(self._running)
@@ -91,26 +103,30 @@ class Turns:
     async def say(
         self, chat: str, node: str, revision: str, text: str, reply: str, reply_revision: str,
         parent: str | None = None, name: str = "", images: list[dict[str, Any]] | None = None,
+        to: list[str] | None = None,
     ) -> dict[str, Any]:
         """Store what the person said under `parent`, with pictures (`name`, and `data` in base64) where there are some,
-        and start the reply to it."""
+        and start the reply to it. In a group, it may be whispered `to` some members: the others do not know of it."""
         if not text.strip() and not images:
             raise BadInput(notice("There is nothing to send."), field="text")
         tree = await self._chats.get(chat)
         if node not in tree.nodes:
             there = await self._pictures.take(chat, images or [])
-            await self._say(tree, parent, node, Revision(revision, without_marks(text), now_ms(), images=there), name)
+            await self._say(tree, parent, node, Revision(revision, without_marks(text), now_ms(), images=there), name,
+                            heard_by(tree, self._library, to))
         self._start(ReplyPlace(chat, reply, reply_revision, node))
         return {"node": node, "reply": reply}
 
-    async def _say(self, tree: Chat, parent: str | None, node: str, written: Revision, name: str) -> None:
+    async def _say(
+        self, tree: Chat, parent: str | None, node: str, written: Revision, name: str, heard: dict[str, Any]
+    ) -> None:
         """Store a message as it reads with its macros filled, and the variables that it set."""
         path = tree.path(parent) if parent is not None else []
         filled = await self._gatherer.filled(tree, path, written.text, f"said:{node}")
         if not filled.text.strip() and not written.images:
             raise BadInput(notice("Nothing is left of this message when its macros are filled."), field="text")
         who = name or self._gatherer.user_name(tree)
-        said = new_node(tree, node, parent, "user", who, replace(written, text=filled.text))
+        said = replace(new_node(tree, node, parent, "user", who, replace(written, text=filled.text)), extra=heard)
         ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
         await self._chats.commit(tree.id, ops, notice("your message"))
         with contextlib.suppress(StoreError):  # the message is safe; that its draft stays harms nothing
@@ -214,6 +230,8 @@ class Turns:
         await self._chats.held.catch_up(place.chat)
         await self._refresh_card(tree)
         tree = await self._translations.before(tree, place.parent)
+        place = reply.place = placed(tree, self._library, place)
+        tree = self._gatherer.as_speaker(tree, place.speaker)
         async with self._connection.using(
             self._connection.chosen(tree.fields),
             lambda s: self._status(reply, "loading", notice=s.notice.to_json(), fraction=s.fraction),
@@ -258,20 +276,24 @@ class Turns:
         continued = reply.place.base is not None or (bool(begun) and not begun[-1].isspace())
         if continued:
             growing.tokens.begin(0)
-        shaper = ReplyShaper([prepared.turn.card.display_name], continued=continued)
+        card = prepared.turn.card
+        own = [card.display_name, card.name] if prepared.turn.cast is not None else [card.display_name]
+        shaper = ReplyShaper(own, continued=continued)
+        voices = reply.voices = VoiceCut(other_voices(prepared.turn), continued=continued)
         thoughts = WholeCharacters()
         finish = Finish("cut")
-        async for event in self._heard(reply, prepared, lambda: growing.text + shaper.pending):
+        async for event in self._heard(reply, prepared, lambda: growing.text + voices.pending + shaper.pending):
             if isinstance(event, Finish):
                 finish = event
             elif isinstance(event, (Text, Reasoning)):
-                text = shaper.feed(event.text) if isinstance(event, Text) else ""
+                text = voices.feed(shaper.feed(event.text)) if isinstance(event, Text) else ""
                 thought = thoughts.feed(event.text) if isinstance(event, Reasoning) else ""
                 if shaper.started:
                     growing.tokens.begin(shaper.dropped)
                 if await growing.grow(text, thought):
                     self._status(reply, "writing")
                 await self._watch(reply, growing.text, prepared)
+                await self._hush(reply, prepared)
             elif isinstance(event, Tokens) and prepared.samplers.logprobs:      # some servers tell them unasked
                 growing.tokens.feed(event.tokens)
             elif isinstance(event, Progress):
@@ -280,10 +302,12 @@ class Turns:
                 )
             elif isinstance(event, Status):
                 self._status(reply, "loading", notice=event.notice.to_json(), fraction=event.fraction)
-        last = shaper.finish()
+        last = voices.feed(shaper.finish()) + voices.finish()
         if shaper.started:
             growing.tokens.begin(shaper.dropped)
         await growing.grow(last, thoughts.finish())
+        if voices.name and not reply.stopping:
+            finish = replace(finish, reason="stop", error=None)
         if reply.place.begun and finish.reason in ("stop", "length"):
             await growing.put()                   # nothing follows: then the text that was begun is the whole reply
         return finish
@@ -301,6 +325,12 @@ class Turns:
 
     async def _filled(self, request: CompletionRequest, prepared: Prepared) -> CompletionRequest:
         return await self._pictures.fill(request, prepared.shown)
+
+    async def _hush(self, reply: _Reply, prepared: Prepared) -> None:
+        """A reply that speaks for somebody else is not waited for."""
+        if reply.voices.name and not reply.hushed:
+            reply.hushed = True
+            await prepared.link.backend.abort(reply.request)
 
     async def _watch(self, reply: _Reply, text: str, prepared: Prepared) -> None:
         """Tell of a loop in a reply as it grows; one that is to be written anew unasked is not waited for."""
@@ -327,7 +357,7 @@ class Turns:
         loop = reply.guard.ended(growing.text) if growing.placed else None
         if growing.placed:
             made = record(prepared, finish, time.monotonic() - reply.started)
-            made |= {"loop": loop, "unlooped": reply.place.unlooped}
+            made |= {"loop": loop, "unlooped": reply.place.unlooped} | told_of_cast(reply.place, reply.voices)
             plan = await asyncio.to_thread(prepared_to_json, prepared) | {"difference": reply.difference}
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
             await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
@@ -336,7 +366,9 @@ class Turns:
                 self._translations.after(reply.place.chat, reply.place.node)
         error = finish.error
         mute = growing.silent and not reply.place.begun
-        if error is None and mute and not reply.stopping and finish.reason != "cut":
+        if error is None and reply.voices.name and not growing.placed:
+            error = spoke_for_another(reply.voices)
+        elif error is None and mute and not reply.stopping and finish.reason != "cut":
             error = BackendError(
                 notice("The model ended its turn without a word."), notice("Press Ctrl+R to ask again.")
             )
@@ -345,8 +377,14 @@ class Turns:
             error = StoreError(growing.trouble.what, kept, **growing.trouble.details)
         rewrite = growing.placed and error is None and self._cures(reply)
         self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed), loop=loop)
+        if reply.voices.name and growing.placed:
+            self._events.tell(notice("A turn for {name} was cut from this reply.", name=reply.voices.name))
         if rewrite:
             await self._rewrite(reply)
+        elif error is None and finish.reason in ("stop", "length") and not reply.stopping:
+            tree = await self._chats.get(reply.place.chat)
+            if (following := next_in_round(tree, self._library, reply.place)) is not None:
+                self._start(following)
 
     async def _note_absence(self, reply: _Reply, finish: Finish) -> None:
         """Remember that nobody saw this reply end, for the next opening of the chat. One cut off shows that itself."""
@@ -362,6 +400,10 @@ class Turns:
             self._running.pop(reply.place.revision, None)
             self.last[chat] = {**self.last.get(chat, {}), **status}
         self._events.emit("turn", **status)
+
+
+async def _nothing_to_pause(_: str) -> bool:
+    return False
 
 
 def _asked(tree: Chat, place: ReplyPlace) -> Asked:

@@ -93,7 +93,7 @@ class Warming:
             self._reading = ""
 
     async def _read_ahead(self, chat: str) -> None:
-        tree = await self._chats.get(chat)
+        tree = self._gatherer.as_last_speaker(await self._chats.get(chat))
         if self._done == (chat, tree.head, tree.updated_ms, self._sent.held):
             return
         if not self._connection.is_ready(self._connection.chosen(tree.fields)):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tui.core.chats import Chats, new_node, now_ms
 from tui.core.events import EventHub
 from tui.core.token_trace import Known, TokenTrace
+from tui.domain.cast import Choice
 from tui.domain.chat import Revision
 from tui.domain.errors import StoreError, TraktirError
-from tui.domain.notice import notice
+from tui.domain.notice import Notice, notice
 from tui.domain.operations import Op, node_to_json
 from tui.store import Store
 from tui.store.reply_tokens import TokenBlock
@@ -26,7 +27,9 @@ WRITE_EVERY = 0.5
 class ReplyPlace:
     """Where a reply goes. `base` is None for a new node, the text so far for a continuation of node `node`. `begun`:
     what a new one begins with, when that is more than the prompt's opening. `known`: the tokens of either. `unlooped`:
-    how often one tried already to write it without a loop, this time included; 0 where it is no such try."""
+    how often one tried already to write it without a loop, this time included; 0 where it is no such try. `speaker`:
+    the member of a cast whose reply it is, `why` it is theirs, and who answers `after` them; `seen_by`: the members who
+    know of it (none: all)."""
 
     chat: str
     node: str
@@ -36,6 +39,10 @@ class ReplyPlace:
     begun: str = ""
     known: Known | None = None
     unlooped: int = 0
+    speaker: str = ""
+    why: Notice | None = None
+    after: tuple[Choice, ...] = ()
+    seen_by: tuple[str, ...] = ()
 
 
 class GrowingReply:
@@ -142,6 +149,7 @@ class GrowingReply:
         else:
             tree = await self._chats.get(place.chat)
             node = new_node(tree, place.node, place.parent, "assistant", self._name, revision)
+            node = replace(node, extra=_extra(place))
             ops = [{"op": "add_node", "node": node_to_json(node)}, {"op": "set_head", "head": place.node}]
         label = notice("the reply") if place.base is None else notice("the continuation")
         self.placed = True                        # from now on it is there, even if this task is called off meanwhile
@@ -180,3 +188,9 @@ class GrowingReply:
         while self._unwritten is not None:
             await self._write()
             self._unwritten = self.tokens.block()
+
+
+def _extra(place: ReplyPlace) -> dict[str, Any]:
+    """What is noted on a reply in a group."""
+    extra: dict[str, Any] = {"speaker": place.speaker} if place.speaker else {}
+    return extra | ({"seen_by": list(place.seen_by)} if place.seen_by else {})

@@ -18,11 +18,11 @@ CHAT_FIELDS = frozenset(
         "title", "character", "card", "persona", "persona_text", "profile", "template", "samplers", "note",
         "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
         "persona_role", "scenario", "mes_example", "system_prompt", "injections", "prompt", "lorebooks", "deleted",
-        "prefill", "variables", "lore_timers", "sillytavern", "languages", "pins", "documents",
+        "prefill", "variables", "lore_timers", "sillytavern", "languages", "pins", "documents", "cast",
     }
 )
 #: What may be noted on a message beside its text; `set_extra` refuses others.
-NODE_EXTRAS = frozenset({"chapter", "checkpoint", "translation"})
+NODE_EXTRAS = frozenset({"chapter", "checkpoint", "translation", "speaker", "seen_by"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Node:
     """One message. `seq` orders siblings by creation within the chat. `extra` holds what is noted on it, by name:
 
     - `checkpoint`: the name of a place to come back to;
+    - `speaker`: which member of the cast said it, by library id;
+    - `seen_by`: the members who know of it, by library id; without it, all do;
     - `translation`: by revision, its `text` in the other `language` of the chat;
     - `chapter`: the title of the chapter that begins with it.
     """

@@ -32,7 +32,8 @@ class PromptPreset:
     low-water mark of the block cut (0..1). `examples`: example dialogue leaves when the chat needs its room, stays
     always, or never enters. `mode`: our order by volatility, or SillyTavern's assembly exactly; `sillytavern` holds
     the context preset (its own field names) that the latter follows. `impersonate_prompt` asks for the person's next
-    message where the format itself cannot. `summary_until` follows `summary_prompt` where messages stand in the prompt
+    message where the format itself cannot; `group_nudge` ends the prompt of a group, so that its head need not name
+    who speaks. `summary_until` follows `summary_prompt` where messages stand in the prompt
     that are not to be summed up; `{{message}}` is how the first of them begins."""
 
     id: str
@@ -57,6 +58,7 @@ class PromptPreset:
         "what was promised or learnt. Names and facts only, nothing new."
     )
     summary_until: str = "Leave out what follows from this message on: «{{message}}…»"
+    group_nudge: str = "[Write the next reply only as {{char}}.]"
     sillytavern: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -80,7 +80,7 @@ def _notes(inserts: _Inserts, due: bool) -> None:
     for at, card in enumerate(cards):
         own, note = card is turn.card, card.depth_prompt
         text = texts.fresh(note, "card.note") if own else texts.of_card(card, note, "card.note")
-        source = "card.note" if own else f"card.note:{card.display_name}"
+        source = "card.note" if len(cards) == 1 else f"card.note:{card.display_name}"
         inserts.add(source, text, card.depth_prompt_role, card.depth_prompt_depth, 3, at)
     for injection in sorted(turn.injections, key=lambda i: i.id):
         if injection.position == "at_depth":
@@ -124,10 +124,19 @@ def ending_segment(texts: Texts, wrapping: Wrapping) -> Segment | None:
         return Segment("instruction", "system", text, tokens, "tail") if text.strip() else None
     prefill = turn.prefill.rstrip(" ")                      # a blank at the end of a prompt misleads the tokenizer
     if not prefill:
-        return None
+        return _nudge(texts, wrapping)
     role: Role = "user" if turn.kind == "impersonate" else "assistant"
     name = turn.user if turn.kind == "impersonate" else turn.card.display_name
     return Segment("prefill", role, prefill, wrapping.count(prefill), "tail", name)
+
+
+def _nudge(texts: Texts, wrapping: Wrapping) -> Segment | None:
+    """In a group: whose reply comes, said at the end, where it costs nothing of what is cached."""
+    turn = texts.turn
+    text = texts.nudge() if turn.cast is not None and turn.kind != "impersonate" and not turn.side_job else ""
+    if not text.strip():
+        return None
+    return Segment("cast", "system", text, wrapping.count(text) + wrapping.turn("system"), "tail")
 
 
 def with_inserts(history: Sequence[Segment], inserts: Sequence[Insert], tail: Segment | None) -> list[Segment]:

@@ -80,13 +80,14 @@ def example_segments(texts: Texts, count: Counter) -> list[Segment]:
 
 def _example_blocks(texts: Texts) -> list[str]:
     turn = texts.turn
-    cards = joined_cards(turn.cast) if turn.cast is not None and turn.cast.join else [turn.card]
+    joined = turn.cast is not None and turn.cast.join
+    cards = joined_cards(turn.cast) if turn.cast is not None and joined else [turn.card]
     out: list[str] = []
     for card in cards:
         own = card.mes_example if turn.mes_example is None or card is not turn.card else turn.mes_example
         blocks = [block.strip() for block in _START.split(own) if block.strip()]
         out += [
-            texts.stable(block, f"example:{at}") if card is turn.card else texts.of_card(card, block, f"example:{at}")
+            texts.of_card(card, block, f"example:{at}") if joined else texts.stable(block, f"example:{at}")
             for at, block in enumerate(blocks)
         ]
     return out

@@ -15,6 +15,7 @@ from tui.domain.prompt.wrapping import Wrapping
 
 _CUT = Notice("Left out to make room; the oldest messages leave in one block.")
 _HIDDEN = Notice("Hidden from the model.")
+_PRIVATE = Notice("Hidden from the model, or whispered: who speaks does not know of it.")
 _EMPTY = Notice("It has no text.")
 _SUMMARISED = Notice("A summary stands for it.")
 
@@ -131,7 +132,7 @@ def is_anchored(segment: Segment) -> bool:
 
 
 def _message(node: Node, summarised: bool, wrapping: Wrapping, thoughts: str) -> Segment:
-    why = _HIDDEN if node.hidden else None if node.text.strip() else _EMPTY
+    why = (_PRIVATE if "seen_by" in node.extra else _HIDDEN) if node.hidden else None if node.text.strip() else _EMPTY
     if why is None and summarised:
         why = _SUMMARISED
     text = thoughts + node.text

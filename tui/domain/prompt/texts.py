@@ -65,7 +65,7 @@ class Texts:
 
     def stable(self, text: str, place: str) -> str:
         """For the head: the same on every turn."""
-        return expand(text, replace(self.base, place=place, frozen=self.frozen))
+        return expand(text, replace(self.base, char=self._head_char(), place=place, frozen=self.frozen))
 
     def fresh(self, text: str, place: str) -> str:
         """For the tail: time and dice of this turn."""
@@ -105,6 +105,10 @@ class Texts:
         """What asks for the person's next message, with their own guidance after it."""
         asked = self.fresh(self.turn.prompt.impersonate_prompt, "impersonate_prompt")
         return "\n\n".join(part for part in (asked, self.instruction()) if part.strip())
+
+    def nudge(self) -> str:
+        """What tells the model of a group whose reply comes."""
+        return self.fresh(self.turn.prompt.group_nudge, "group_nudge")
 
     def instruction(self) -> str:
         """What the person asks beside the story, or their guidance for a message of their own."""
