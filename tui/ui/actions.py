@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 #: What `do('…')` may run: names of methods without arguments.
 SIMPLE = frozenset({
     "stop", "regenerate", "unloop", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last",
-    "continue_reply", "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen",
+    "continue_reply", "go_on", "speak", "reveal",
+    "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen",
     "hide_chosen", "explain", "tokens",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
@@ -120,6 +121,31 @@ class Actions:
             await self._reply_to(target.id)
             return
         await self._call("turn.continue", chat=self._chat, node=target.id, revision=new_id())
+
+    async def go_on(self) -> None:
+        """What Enter does with nothing written: the reply goes on; in a group, somebody speaks."""
+        if self._state.field("cast"):
+            await self.speak()
+        else:
+            await self.continue_reply()
+
+    async def speak(self, speaker: str = "") -> None:
+        """Let a member of the group speak; "" is whoever would be next."""
+        from tui.ui import casting
+
+        await casting.speak(self._app, speaker)
+
+    async def whisper(self, text: str, to: list[str]) -> None:
+        """Say something to some members alone."""
+        from tui.ui import casting
+
+        await casting.whisper(self._app, text, to)
+
+    async def reveal(self) -> None:
+        """Let all know of what was whispered."""
+        from tui.ui import casting
+
+        await casting.reveal(self._app)
 
     async def _reply_to(self, parent: str | None) -> None:
         reply = new_id()

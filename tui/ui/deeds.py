@@ -14,7 +14,7 @@ from tui.domain.errors import BadInput, NotFound, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.samplers import RANGES, SWITCHES, TEXTS, parse_value
 from tui.i18n import LANGUAGES
-from tui.ui import prefs
+from tui.ui import deeds_cast, prefs
 from tui.ui.commands import latin_word
 from tui.ui.deeds_bans import ban, unban
 from tui.ui.deeds_languages import languages, translate
@@ -439,6 +439,7 @@ def _action(name: str, *args: Any) -> Deed:
 
 #: What each command does, by its name.
 DEEDS: Mapping[str, Deed] = {
+    **deeds_cast.DEEDS,
     "help": _screen("help"),
     "new": _new,
     "chats": _screen("chats"),

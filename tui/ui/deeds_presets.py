@@ -111,16 +111,16 @@ async def set_value(app: App[Any], rest: str) -> None:
     if not name:
         host(app).open_screen("samplers")
         return
-    name = _sampler_name(name)
+    name = sampler_named(name)
     if not value.strip():
         raise BadInput(notice("/set {name} needs a value; “preset” takes the preset's again.", name=name))
     taken = latin_word(value) in ("preset", "ghtctn", "пресет")
-    parsed = None if taken or value.strip().casefold() == "пресет" else parse_value(name, _value(name, value))
+    parsed = None if taken or value.strip().casefold() == "пресет" else parse_value(name, sampler_value(name, value))
     got = await link(app).call("samplers.set", chat=open_chat_of(app).id, values={name: parsed})
     _say(app, "{name} is now {value}.", name=name, value=got["samplers"].get(name))
 
 
-def _sampler_name(typed: str) -> str:
+def sampler_named(typed: str) -> str:
     """A sampler by its name, or by a beginning that only it has (`temp`). Raises BadInput."""
     from tui.domain.samplers import SAMPLER_NAMES
     from tui.ui.layouts import readings
@@ -136,7 +136,7 @@ def _sampler_name(typed: str) -> str:
     raise BadInput(notice("There is no sampler called {field}.", field=typed[:40]), "/samplers shows them.")
 
 
-def _value(name: str, text: str) -> Any:
+def sampler_value(name: str, text: str) -> Any:
     """A value as typed: a number with either decimal sign, a text, a switch, or texts divided by commas."""
     if name in RANGES:
         return text.strip().replace(",", ".")

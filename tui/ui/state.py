@@ -140,12 +140,21 @@ class ChatState:
         text_number = next((k for k, r in enumerate(node.revisions, 1) if r.id == node.current), 1)
         text, below = shown(node, languages_of(self.chat.fields) if self.chat is not None else None)
         return Entry(
-            node.id, revision.id, node.role, node.name, text + (f"\n\n— {below}" if below else ""), revision.reasoning,
-            self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
+            node.id, revision.id, node.role, self._name_of(node), text + (f"\n\n— {below}" if below else ""),
+            revision.reasoning, self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
             any(r.kind == "edit" for r in node.revisions),
             text_number, len(node.revisions), live=self.writing and revision.finish == "streaming",
             images=pictures_of(node) if revision.images else (),
         )
+
+    def _name_of(self, node: Node) -> str:
+        """Who said a message; of one that was whispered, to whom too."""
+        heard = node.extra.get("seen_by")
+        if not isinstance(heard, (list, tuple)):
+            return node.name
+        names = {str(n.extra["speaker"]): n.name for n in self.path if "speaker" in n.extra}
+        others = [names.get(str(who), str(who)) for who in heard if who != node.extra.get("speaker")]
+        return f"{node.name} → {', '.join(others)}" if others else f"({node.name})"
 
     def apply(self, event: Mapping[str, Any]) -> Change:
         """Take in one event of the core; says what it changed."""

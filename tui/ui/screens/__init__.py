@@ -28,6 +28,8 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tokens": ("tokens", "TokensPage", {}),
     "lore": ("lore", "LorePage", {}),
     "memory": ("memory", "MemoryPage", {}),
+    "cast": ("castpage", "CastPage", {}),
+    "group": ("castchoice", "GroupChoice", {}),
     "note": ("note", "NotePage", {}),
     "persona": ("persona", "PersonaPage", {}),
     "settings": ("settings", "SettingsPage", {}),

@@ -236,7 +236,7 @@ class ChatScreen(Screen[None]):
         if self.editing is not None:
             self._keep_edit(text)
         elif not text.strip() and not self._images:
-            self.host.do("continue_reply")
+            self.host.do("go_on")
         elif text.startswith(("/", ".")) and self._is_command(text):
             self._command(text)
         else:
