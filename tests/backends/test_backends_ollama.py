@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from scripted import NDJSON, ScriptedServer, answer, as_koboldcpp, json_line, play
+from scripted import NDJSON, Line, Request, ScriptedServer, answer, as_koboldcpp, json_line, play
 from told import Told, tell
 
 from tui.backends.patience import Limits
@@ -116,6 +116,19 @@ async def test_what_is_loaded_is_taken_where_no_model_is_named(ollama: ScriptedS
     ollama.on("GET /api/ps", answer({"models": [{"name": "mira:latest", "context_length": 4096}]}))
     told, sent = await say(ollama, {})
     assert (told.text, sent["model"]) == ("Good evening.", "mira:latest")
+
+
+async def test_a_model_for_vectors_is_not_taken_where_no_model_is_named(ollama: ScriptedServer) -> None:
+    """Remembering by meaning loads one at the same server, and then it stands first."""
+    async def shown(request: Request, line: Line) -> None:
+        vectors = request.json["model"] == "embed:latest"
+        await answer({"model_info": {}, "capabilities": ["embedding"]} if vectors else SHOW)(request, line)
+
+    ollama.on("POST /api/show", shown)
+    ollama.on("GET /api/ps", answer({"models": [{"name": "embed:latest", "context_length": 2048}]}))
+    found = await look(ollama)
+    assert (found.model, found.context_length, found.embeddings) == ("other:1b", 6144, False)
+    assert (await look(ollama, model="embed:latest")).embeddings
 
 
 async def test_a_reply_by_our_own_prompt(ollama: ScriptedServer) -> None:

@@ -92,6 +92,15 @@ def test_only_as_many_stops_as_the_server_takes_the_first_first() -> None:
     assert len(put("llamacpp", NEUTRAL, stops).fields["stop"]) == 40
 
 
+def test_a_reply_need_not_be_longer_than_it_may_be() -> None:
+    """vLLM answers 400 to that, also where a side job or a detour asks for few tokens."""
+    for dialect in ("vllm", "sglang", "aphrodite"):
+        done = put(dialect, Samplers(min_tokens=150))
+        assert (done.fields["min_tokens"], done.fields["max_tokens"]) == (100, 100)
+        assert ("min_tokens" in done.reasons, done.clamped["min_tokens"]) == (True, 100)
+    assert put("vllm", Samplers(min_tokens=50)).clamped == {}
+
+
 def test_off_has_another_number_at_sglang() -> None:
     assert put("sglang", NEUTRAL).fields["top_k"] == -1
     assert put("sglang", Samplers(top_k=50)).fields["top_k"] == 50

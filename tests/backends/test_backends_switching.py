@@ -101,6 +101,28 @@ async def test_lm_studio(scripted_server: ScriptedServer, connect: Open) -> None
     assert scripted_server.asked("/api/v1/models/unload")[0].json == {"instance_id": "acme/big:2"}
 
 
+@pytest.mark.parametrize(("route", "listed"), [
+    ("/api/v1/models", {"models": [
+        {"type": "embedding", "key": "embed", "loaded_instances": [{"id": "embed"}]},
+        {"type": "llm", "key": "small", "loaded_instances": []}]}),
+    ("/api/v0/models", {"data": [
+        {"id": "embed", "type": "embeddings", "state": "loaded"},
+        {"id": "small", "type": "llm", "state": "not-loaded"}]}),
+])
+async def test_lm_studio_is_not_asked_to_write_with_a_model_for_vectors(
+    scripted_server: ScriptedServer, connect: Open, route: str, listed: Any
+) -> None:
+    scripted_server.otherwise = UNKNOWN
+    scripted_server.on(f"GET {route}", answer(listed))
+    owned = [{"id": name, "owned_by": "organization_owner"} for name in ("embed", "small")]
+    scripted_server.on("GET /v1/models", answer({"data": owned}))
+    backend = connect()
+    found = await backend.capabilities()
+    assert (found.model, found.details["send_model"]) == ("small", "small")
+    assert any("will load small" in str(n) for n in found.notices)
+    assert await states(backend) == {"small": "unloaded"}
+
+
 async def test_an_older_lm_studio_says_200_to_loading_and_does_not(
     scripted_server: ScriptedServer, connect: Open
 ) -> None:

@@ -40,6 +40,11 @@ class Listed:
     quantisation: str
     size: int | None
 
+    @property
+    def writes(self) -> bool:
+        """Whether it is no model for vectors; v0 calls those otherwise than v1."""
+        return self.kind not in ("embedding", "embeddings")
+
     def goes_by(self, name: str) -> bool:
         return name == self.key or name in self.instances
 
@@ -77,11 +82,13 @@ def _older(entry: Mapping[str, Any]) -> Listed:
 
 
 async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
-    """The model that is named or loaded, and with which context. One that is not loaded will be, when it is named."""
-    found = [e for e in entries(await get(MODELS), await get(MODELS_BEFORE)) if e.kind != "embedding"]
+    """The model that is named or loaded, else the first, and with which context. One that is not loaded will be, when
+    it is asked."""
+    found = [e for e in entries(await get(MODELS), await get(MODELS_BEFORE)) if e.writes]
     used = next((e for e in found if (e.goes_by(endpoint.model) if endpoint.model else e.standing == "loaded")), None)
-    if used is None:
+    if used is None and (endpoint.model or not found):
         return {}
+    used = used or found[0]
     facts: Facts = {
         "model": used.instances[0] if used.instances else used.key, "context_length": used.context,
         "trained_context": used.most, "images": used.vision,
@@ -102,7 +109,7 @@ async def still_loading(http: Http, model: str) -> bool:
 
 async def models(http: Http, endpoint: Endpoint) -> tuple[ServerModel, ...]:
     """What it has on disk, and which of that is loaded. Raises BackendError."""
-    return tuple(_model(e) for e in await _ask(http) if e.kind != "embedding")
+    return tuple(_model(e) for e in await _ask(http) if e.writes)
 
 
 async def load(http: Http, endpoint: Endpoint, name: str, on_status: OnStatus) -> None:

@@ -34,6 +34,8 @@ USUAL_WINDOW = 8192
 machines, too little for a story."""
 UNLOAD_SECONDS = 60.0
 LOGPROBS_SINCE, MOST_RIVALS = "0.12.11", 20
+_MOST_SHOWN = 12
+"""Of so many models it is asked what they can, where none is named."""
 
 #: Markers as templates write them, and keys of a request that stand beside its `options`.
 _MARKER = re.compile(r"<[^<>\s{}]{1,60}>|\[/?[A-Z_]{2,30}\]")
@@ -48,8 +50,8 @@ async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     running = objects((await get("/api/ps")).field("models"))
     version = line((await get("/api/version")).field("version"), 30)
     listed = objects((await get("/api/tags")).field("models"))
-    model = endpoint.model or next(filter(None, map(_name, (*running, *listed))), "")
-    shown = await show(http, model) if model else Answer(0, {}, None, "")
+    names = [endpoint.model] if endpoint.model else [name for e in (*running, *listed) if (name := _name(e))]
+    model, shown = await _first_that_writes(http, tuple(dict.fromkeys(names)))
     facts = _shown(shown) | {
         "version": version, "model": line(model),
         "logprobs": MOST_RIVALS if at_least(version, LOGPROBS_SINCE) else 0,
@@ -60,6 +62,19 @@ async def describe(get: Get, http: Http, endpoint: Endpoint) -> Facts:
     facts["details"] |= {"loaded": bool(used), **sizes}
     _choose_window(facts, window(used.get("context_length")), string(shown.field("parameters")), endpoint)
     return {k: v for k, v in facts.items() if v not in (None, "")}
+
+
+async def _first_that_writes(http: Http, names: Sequence[str]) -> tuple[str, Answer]:
+    """The first of `names` that is not made for vectors alone, else the first, with what is known of it. One that
+    makes vectors is often what was loaded or pulled last."""
+    first = "", Answer(0, {}, None, "")
+    for name in names[:_MOST_SHOWN]:
+        shown = await show(http, name)
+        can = shown.field("capabilities")
+        if not (isinstance(can, list) and "embedding" in can and "completion" not in can):
+            return name, shown
+        first = first if first[0] else (name, shown)
+    return first
 
 
 async def show(http: Http, model: str) -> Answer:

@@ -49,6 +49,7 @@ def translate(
     draft = Draft(table, unknown, dict(table.constant), chat)
     for name in _NUMBERS:
         _write_number(draft, samplers, name, window)
+    _write_least(draft, samplers.min_tokens, max_tokens)
     _write_limit(draft, max_tokens)
     if draft.has("dry_multiplier") and samplers.dry_multiplier:
         draft.breakers([b for b in samplers.dry_sequence_breakers if b] or ["\n"])
@@ -133,6 +134,15 @@ def _write_bounds(draft: Draft, knob: Knob, samplers: Samplers) -> None:
 
 def _write_limit(draft: Draft, max_tokens: int) -> None:
     draft.put("max_tokens", int(_bounded(draft, draft.table.knobs["max_tokens"], "max_tokens", max_tokens)))
+
+
+def _write_least(draft: Draft, least: int, max_tokens: int) -> None:
+    """Engines refuse a reply that must be longer than it may be."""
+    if draft.has("min_tokens") and least > max_tokens:
+        draft.put("min_tokens", max_tokens)
+        draft.clamp("min_tokens", max_tokens, notice(
+            "{server} takes nothing above {high} here; {value} became that.", server=draft.table.label,
+            high=f"{max_tokens:g}", value=f"{least:g}"))
 
 
 def _number(draft: Draft, knob: Knob, name: str, value: float, window: int | None) -> float | int:
