@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("stop", "end the core cleanly"),
     "say": ("say", "one turn without the terminal UI; the reply streams to stdout"),
     "chats": ("chats", "list, show, set, search, export, delete and undo chats"),
+    "memory": ("memory", "what a chat remembers: facts, summaries, chapters, documents; what would be recalled"),
     "import": ("importing", "take in cards, lorebooks, chats and presets"),
     "export": ("exporting", "write a card, lorebook, chat or preset to a file"),
     "backup": ("backup", "write the whole home, or one chat, to one file; list the copies there are"),

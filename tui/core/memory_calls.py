@@ -12,13 +12,14 @@ from tui.core.dispatch import Handler
 from tui.core.memory import Memory
 from tui.core.recalling import Recalling
 from tui.domain.chat import Chat
+from tui.domain.documents import LONGEST
 from tui.domain.errors import BadInput, NotFound, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.recall import document_passages
 from tui.store import Store
 
-#: Characters of a pinned fact, of a chapter's title, and of a document.
-LONGEST_PIN, LONGEST_TITLE, LONGEST_DOCUMENT = 2_000, 200, 2_000_000
+#: Characters of a pinned fact, and of the title of a chapter or a document.
+LONGEST_PIN, LONGEST_TITLE = 2_000, 200
 _MOST_FOUND = 50
 
 
@@ -81,8 +82,8 @@ class MemoryCalls:
         digest = hashlib.sha256(data).hexdigest()
         if not text.strip():
             raise BadInput(notice("The document is empty."), field="text")
-        if len(text) > LONGEST_DOCUMENT:
-            told = notice("The document is too long: {n} characters at most.", n=LONGEST_DOCUMENT)
+        if len(text) > LONGEST:
+            told = notice("The document is too long: {n} characters at most.", n=LONGEST)
             raise BadInput(told, field="text")
         known = next((d for d in documents if d["id"] == id or d["digest"] == digest), None)
         if known is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.core.backup_calls import BackupCalls
+from tui.core.carrying import Carrying
 from tui.core.cast_calls import CastCalls
 from tui.core.chat_calls import ChatCalls
 from tui.core.dispatch import Dispatcher
@@ -36,6 +37,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         LibraryCalls(core.library, core.settings, core.chats, core.events, core.store),
         MemoryCalls(core.store, core.chats, core.memory, core.recalling),
         CastCalls(core.store, core.chats, core.library, core.gatherer, core.turns),
+        Carrying(core.store, core.chats, core.memory),
         core.auto,
         core.pictures,
         core.loops,

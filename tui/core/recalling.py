@@ -11,6 +11,7 @@ from typing import Any
 
 from tui.core.settings import Settings
 from tui.core.stems import stem_word
+from tui.core.vectors import Vectors
 from tui.domain.chat import Chat, Node
 from tui.domain.prompt.types import MemoryLimits, Pin, Turn
 from tui.domain.recall import (
@@ -31,11 +32,12 @@ Text = tuple[str, str]
 
 
 class Recalling:
-    """Ranks the passages of a chat."""
+    """Ranks the passages of a chat: by words always, by vectors where there are any."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, vectors: Vectors) -> None:
         self._store = store
         self._settings = settings
+        self._vectors = vectors
         self._indexes: OrderedDict[str, PassageIndex] = OrderedDict()
         self._filling = threading.Lock()
 
@@ -67,7 +69,8 @@ class Recalling:
         messages = [n for n in path if not n.hidden and n.text.strip() and n.revision.finish != "streaming"]
         texts = [(n.id, n.current) for n in messages] + list(documents)
         index = await asyncio.to_thread(self._index, chat, messages, documents)
-        return await asyncio.to_thread(recollect, index, query, texts)
+        likenesses = await self._vectors.likenesses(query.texts[0][0], index, texts)
+        return await asyncio.to_thread(recollect, index, query, texts, likenesses)
 
     async def search(self, chat: Chat, head: str | None, query: str) -> list[Recollection]:
         """What would be recalled for a text, wherever it stands."""

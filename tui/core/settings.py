@@ -50,7 +50,8 @@ SETTINGS: Mapping[str, Setting] = {
     "recall_passages": Setting(float, 4.0, 1.0, 50.0),    # passages that a turn recalls at most
     "memory_share": Setting(float, 0.25, 0.05, 0.75),     # of the window, for facts, summaries and recalled together
     "embedding_model": Setting(str, ""),                  # what makes vectors of texts: a GGUF file; "": none
-    "embedding_server": Setting(str, ""),                 # or the address of a server
+    "embedding_server": Setting(str, ""),                 # or the address of a server that has such a model
+    "embedding_key_file": Setting(str, ""),               # where that server's key is
     "model_folders": Setting(list, []),                   # further folders in which models are looked for
     "server_models": Setting(dict, {}),                   # by profile: address, its own model, the one chosen instead
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person

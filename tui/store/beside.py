@@ -89,6 +89,22 @@ def keep_token_counts(connection: sqlite3.Connection, counts: Mapping[bytes, int
     connection.execute("DELETE FROM token_counts WHERE pk <= (SELECT max(pk) FROM token_counts) - ?", (limit,))
 
 
+def vectors(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The vectors kept under those of `keys` that there are."""
+    found: dict[bytes, bytes] = {}
+    for start in range(0, len(keys), _VARIABLES):
+        some = keys[start:start + _VARIABLES]
+        places = ",".join("?" * len(some))
+        found |= connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({places})", some).fetchall()
+    return found
+
+
+def keep_vectors(connection: sqlite3.Connection, kept: Mapping[bytes, bytes], limit: int) -> None:
+    """Keep vectors; of all that were ever kept the `limit` newest stay."""
+    connection.executemany("INSERT OR REPLACE INTO vectors (key, vector) VALUES (?, ?)", kept.items())
+    connection.execute("DELETE FROM vectors WHERE pk <= (SELECT max(pk) FROM vectors) - ?", (limit,))
+
+
 def _pack(data: Mapping[str, Any]) -> bytes:
     """Item by item: the trace of large lorebooks has megabytes, and other threads wait while one call writes JSON."""
     whole = ",".join(f"{dump(key)}:{_written(value)}" for key, value in data.items())

@@ -173,7 +173,22 @@ def _extra(connection: sqlite3.Connection) -> None:
     run_script(connection, _EXTRA)
 
 
-STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens, _pictures, _extra)
+#: Vectors of passages, for as long as there is room: the newest rows stay. `key` is a digest of model and text, a
+#: vector is its numbers in single precision, little-endian.
+_VECTORS = """
+CREATE TABLE vectors (
+    pk INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    vector BLOB NOT NULL
+);
+"""
+
+
+def _vectors(connection: sqlite3.Connection) -> None:
+    run_script(connection, _VECTORS)
+
+
+STEPS: Sequence[Step] = (_first, _token_counts, _reply_tokens, _pictures, _extra, _vectors)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

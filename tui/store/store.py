@@ -40,6 +40,8 @@ from tui.store.writer import Writer
 
 #: Token counts that are kept, of all models together: about 10 MB.
 TOKEN_COUNTS = 200_000
+#: Vectors that are kept, of all chats together: about 100 MB.
+VECTORS = 60_000
 
 
 class Store:
@@ -218,6 +220,14 @@ class Store:
     async def keep_token_counts(self, counts: Mapping[bytes, int], *, limit: int = TOKEN_COUNTS) -> None:
         """Keep what a tokenizer said; the `limit` newest of all stay."""
         await self._writer.run(lambda c: beside.keep_token_counts(c, counts, limit), durable=False)
+
+    async def vectors(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The vectors kept under those of `keys` that there are."""
+        return await self._readers.run(lambda c: beside.vectors(c, keys))
+
+    async def keep_vectors(self, kept: Mapping[bytes, bytes], *, limit: int = VECTORS) -> None:
+        """Keep vectors of texts; the `limit` newest of all stay."""
+        await self._writer.run(lambda c: beside.keep_vectors(c, kept, limit), durable=False)
 
     # Care
 

@@ -67,15 +67,12 @@ def standing_recall(turn: Turn) -> tuple[Anchored, ...]:
         return ()
     newest = _newest(turn.path)
     there = {node.id: node.current for node in turn.path if not node.hidden}
-    of_sibling = turn.sibling.anchored if turn.sibling is not None and newest is not None else ()
-    earlier = [a for a in turn.state.anchored if a.book == RECALL and (newest is None or a.node != newest.id)]
-    again = [
-        a for a in of_sibling
-        if newest is not None and a.book == RECALL and a.node == newest.id and a.digest == _digest(newest)
-    ]
+    of_sibling = turn.sibling.anchored if turn.sibling is not None else ()
+    known = {a.node: a for a in (*turn.state.anchored, *of_sibling) if a.book == RECALL and a.node in there}
+    if newest is not None and newest.id in known and known[newest.id].digest != _digest(newest):
+        del known[newest.id]                      # it was edited: what it calls up now is another matter
     return tuple(
-        a for a in (*earlier, *again)
-        if a.node in there and all(_holds(one, there, turn.limits.documents) for one in _noted(a))
+        a for a in known.values() if all(_holds(one, there, turn.limits.documents) for one in _noted(a))
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tui.domain.lore import SILLYTAVERN_LORE, LoreSettings
 from tui.domain.notice import Notice
 from tui.domain.prompt.anchoring import anchor_lore, anchor_note
+from tui.domain.prompt.memory import RECALL
 from tui.domain.prompt.texts import Texts, turn_seed
 from tui.domain.prompt.types import Anchored, Counter, LoreHit, LoreTimer, Turn
 
@@ -116,7 +117,7 @@ def _said(turn: Turn) -> list[str]:
 def _stood(turn: Turn) -> tuple[Anchored, ...]:
     """What is anchored in the messages of a side job, as the last reply's prompt had it."""
     there = {node.id for node in turn.path if not node.hidden}
-    return tuple(a for a in turn.state.anchored if a.node in there)
+    return tuple(a for a in turn.state.anchored if a.node in there and a.book != RECALL)
 
 
 def _settings(turn: Turn, texts: Texts) -> ScanSettings:

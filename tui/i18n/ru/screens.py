@@ -214,7 +214,6 @@ CATALOGUE: dict[str, str] = {
     "below the author's note": "под заметкой автора",
     "above the examples": "над примерами",
     "below the examples": "под примерами",
-    "Memory: summaries of this chat": "Память: пересказы этого чата",
     "what to do": "что сделать",
     "a new one": "новый",
     (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from typing import cast as typed  # a screen's module is called cast
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -51,4 +52,4 @@ def make_screen(name: str, **options: Any) -> Screen[Any]:
     """A new screen of that name. Raises KeyError."""
     module, kind, fixed = _PLACES[name]
     made = getattr(import_module(f"tui.ui.screens.{module}"), kind)(**{**fixed, **options})
-    return cast("Screen[Any]", made)
+    return typed("Screen[Any]", made)

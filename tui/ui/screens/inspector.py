@@ -13,12 +13,14 @@ from tui.domain.errors import PromptTooLong
 from tui.i18n import tr
 from tui.ui.host import Link, host, link, open_chat_of
 from tui.ui.keys import INSPECTOR_BINDINGS
+from tui.ui.remembering import go_to_message
 from tui.ui.screens.difflines import difference_rows, difference_text, macro_rows, where_words
 from tui.ui.screens.inspector_parts import SearchLine, ShareBar, ViewTabs
 from tui.ui.screens.lorelines import FILTERS, Filter, filter_words, hit_text, hit_title, lore_rows
 from tui.ui.screens.page import Hint, Page, notice_text, sentence
 from tui.ui.screens.planfacts import number_lines, plan_size
 from tui.ui.screens.reading import Reading
+from tui.ui.screens.recalled import RecalledPage
 from tui.ui.screens.segments import Row, found, lore_names, segment_rows, segment_text, shares, source_words, visible
 from tui.ui.widgets.listing import Line, Listing
 from tui.ui.words import BROKEN
@@ -250,7 +252,25 @@ class Inspector(Page):
     def _read(self, title: str, text: str) -> None:
         self.app.push_screen(Reading(title, text, query=self._query))
 
+    def action_go(self) -> None:
+        """Go to the message that the line under the cursor stands for."""
+        line = self.listing.chosen
+        if self._view != "plan" or line is None or not line.id.isdecimal():
+            return
+        kind, _, rest = str((self._shown.get("segments") or ())[int(line.id) - 1].get("source")).partition(":")
+        node = rest.partition(":")[0]
+        if kind in ("message", "messages", "recall") and node in open_chat_of(self.app).nodes:
+            go_to_message(self, node)
+
     def _read_segment(self, segment: Mapping[str, Any]) -> None:
+        source = str(segment.get("source") or "")
+        if source.startswith("recall:"):
+            told = self._shown.get("recalled") or ()
+            mine = [one for one in told if one.get("segment") == source]
+            newest = any(one.get("text") for one in mine)
+            missed = [one for one in told if newest and not one.get("segment")]
+            self.app.push_screen(RecalledPage("", [*mine, *missed], str(segment.get("text") or "")))
+            return
         title = source_words(segment, self._ids(), lore_names(self._shown.get("lore") or ()))
         self.app.push_screen(Reading(title, segment_text(segment), query=self._query))
 

@@ -16,7 +16,7 @@ from tui.i18n import tr
 from tui.ui.host import host, link
 from tui.ui.screens.inspector import plan_of
 from tui.ui.screens.lorelines import lore_lines
-from tui.ui.screens.memory import summary_lines
+from tui.ui.screens.memory_lines import summary_lines
 from tui.ui.screens.note import note_of
 from tui.ui.screens.page import sentence
 from tui.ui.screens.panels import SidePanel

@@ -45,7 +45,7 @@ def kind_of(segment: Mapping[str, Any]) -> Kind:
     source = str(segment.get("source") or "").split(":", 1)[0]
     if source == "lore":
         return "lore"
-    if source == "summary":
+    if source in ("summary", "pin", "recall"):
         return "memory"
     volatility = segment.get("volatility")
     return next((kind for kind in KINDS if kind == volatility), "tail")
@@ -83,6 +83,10 @@ def source_words(
         return known[source]
     if kind in ("message", "messages"):
         return _messages(rest.split(":"), str(segment.get("name") or ""), path)
+    if kind == "pin":
+        return tr("pinned fact")
+    if kind == "recall":
+        return tr("recalled for {where}", where=_messages([rest], "", path))
     if kind == "lore":
         return tr("lore: {name}", name=(names or {}).get(rest) or rest.replace(":", " "))
     if kind == "example":

@@ -11,6 +11,7 @@ from tui.i18n import tr, tr_notice, use_language
 from tui.ui import prefs
 from tui.ui.screens.bookchoice import LISTS, choose_books
 from tui.ui.screens.formpage import FormPage
+from tui.ui.screens.memory_settings import NUMBERS, TEXTS, memory_fields, memory_value
 from tui.ui.screens.page import Page, notice_text
 from tui.ui.widgets.form import Field
 from tui.ui.words import BROKEN, rounded
@@ -79,6 +80,7 @@ class SettingsPage(FormPage):
                     tr("The beginning of the next prompt is processed while nobody waits.")),
             _switch("auto_summary", tr("Summaries unasked"), self._core,
                     tr("Messages that will soon no longer fit are summed up by the model.")),
+            *memory_fields(self._core),
             Field(
                 "translation_profile", tr("Profile that translates"), str(self._core.get("translation_profile") or ""),
                 tr("for chats in two languages; empty: the chat's own"),
@@ -103,7 +105,11 @@ class SettingsPage(FormPage):
             await self.call("settings.set", name=item.id, value=value.strip())
             await self.fetch()
             return
-        if item.id in ("read_ahead", "auto_summary", "rewrite_loops"):
+        if item.id in NUMBERS or item.id in TEXTS:
+            await self.call("settings.set", name=item.id, value=memory_value(item.id, value))
+            await self.fetch()
+            return
+        if item.id in ("read_ahead", "auto_summary", "rewrite_loops", "recall"):
             await self.call("settings.set", name=item.id, value=value == "yes")
             await self.fetch()
             return
