@@ -190,6 +190,17 @@ def test_a_full_disk_is_seen_before_anything_is_fetched(commands: Commands, hub:
     assert failed.returncode == 1
     assert "still to come" in failed.stderr
     assert not hub.transfers()
+    assert not list(commands.cache.glob("models--*"))          # nor is anything left of it
+
+
+def test_a_cache_that_takes_no_files_is_said_in_a_sentence(commands: Commands, hub: Hub) -> None:
+    commands.cache.parent.mkdir(parents=True, exist_ok=True)
+    commands.cache.write_text("not a folder")
+    failed = commands.run("models", "pull", f"{MAKER}:i1-Q4_K_S")
+    assert failed.returncode == 1
+    assert "cannot be written to the disk" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not hub.transfers()
 
 
 def test_a_downloaded_model_is_removed_only_with_yes_and_not_while_in_use(commands: Commands, hub: Hub) -> None:

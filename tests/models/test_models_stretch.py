@@ -70,6 +70,19 @@ def test_yarn_and_linear_scale_positions() -> None:
     assert none.parameters() == {"rope_freq_base": 10_000.0, "rope_scaling_type": 0, "rope_freq_scale": 1.0}
 
 
+def test_a_scale_that_is_asked_for_covers_the_models_own() -> None:
+    # llama.cpp takes it in place of the model's: 1 within the training would undo what the model was tuned with
+    tuned = Rope(131_072, 1e6, 128, "yarn", 4.0, 32_768)
+    for context, scale in ((131_072, 1 / 4), (262_144, 1 / 8)):
+        yarn = plan(tuned, context, EngineSettings(rope_scaling="yarn")).parameters()
+        assert (yarn["rope_freq_scale"], yarn["yarn_orig_ctx"]) == (scale, 32_768)
+    linear = replace(OLD, trained=16_384, scaling="linear", factor=4.0)
+    asked = EngineSettings(rope_scaling="linear")
+    assert [plan(linear, n, asked).scale for n in (8192, 16_384, 32_768)] == [1 / 4, 1 / 4, 1 / 8]
+    longer = replace(OLD, trained=131_072, scaling="longrope", original=4096)      # its tensors do it, not a scale
+    assert plan(longer, 131_072, EngineSettings(rope_scaling="yarn")).scale == 1
+
+
 def test_a_models_own_stretching_and_models_without_positions_are_left_alone() -> None:
     for rope in (replace(OLD, scaling="yarn", factor=4.0), replace(OLD, dimensions=0)):
         stretch = plan(rope, 16384, EngineSettings())

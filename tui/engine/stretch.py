@@ -27,6 +27,9 @@ NOTICEABLE, SEVERE = 2.0, 3.0
 #: Numbers of llama.cpp's enum llama_rope_scaling_type.
 _KINDS = {"none": 0, "linear": 1, "yarn": 2}
 
+#: Own stretchings of models that scale positions by their factor.
+_SCALES = frozenset({"linear", "yarn"})
+
 #: Families without rotary positions: their place is learned, or biases tell it, or a state runs through the text.
 _WITHOUT = frozenset({
     "gpt2", "mpt", "bloom", "refact", "starcoder", "jais", "mamba", "mamba2", "jamba", "rwkv6", "rwkv6qwen2", "rwkv7",
@@ -37,19 +40,27 @@ _WITHOUT = frozenset({
 @dataclass(frozen=True, slots=True)
 class Rope:
     """What a model says of its positions. `dimensions` 0: it has none that rotate. `scaling` is its own stretching
-    ("" none, linear, yarn, longrope), already counted in `trained`, the context in tokens."""
+    ("" none, linear, yarn, longrope) by `factor`, already counted in `trained`, the context in tokens; `original` the
+    context before it, 0 where the model does not tell."""
 
     trained: int = 0
     base: float = _USUAL_BASE
     dimensions: int = 0
     scaling: str = ""
     factor: float = 1.0
+    original: int = 0
+
+    @property
+    def unstretched(self) -> int:
+        """The context in tokens that a scale of 1 belongs to: that before the model's own scaling of positions."""
+        return (self.original or round(self.trained / self.factor)) if self.scaling in _SCALES else self.trained
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """How positions are laid for a context. `kind` is model (untouched), ntk, linear, yarn or none. `alpha` and `base`
-    belong together; `scale` is that of positions, 1 for untouched. `ratio` is the context over the trained one."""
+    belong together; `scale` is that of positions, 1 for untouched. `ratio` is the context over the trained one;
+    `original` the context in tokens from which YaRN stretches."""
 
     kind: str
     ratio: float
@@ -59,6 +70,7 @@ class Stretch:
     trained: int
     context: int
     notices: tuple[Notice, ...] = ()
+    original: int = 0
 
     def parameters(self) -> dict[str, float | int]:
         """Fields of llama_context_params; empty where the model's own stay."""
@@ -68,7 +80,7 @@ class Stretch:
         if self.kind in _KINDS:
             out |= {"rope_scaling_type": _KINDS[self.kind], "rope_freq_scale": self.scale}
         if self.kind == "yarn":
-            out["yarn_orig_ctx"] = self.trained
+            out["yarn_orig_ctx"] = self.original
         return out
 
 
@@ -95,6 +107,7 @@ def read_rope(get: Callable[[str], object]) -> Rope:
     return Rope(
         int(number("context_length")), number("rope.freq_base") or _USUAL_BASE, dimensions,
         "" if scaling == "none" else scaling[:20], number("rope.scaling.factor") or 1.0,
+        int(number("rope.scaling.original_context_length")),
     )
 
 
@@ -117,15 +130,15 @@ def plan(rope: Rope, context: int, settings: EngineSettings) -> Stretch:
     """How to load the model for a context: what the settings say, else NTK where the context is longer than the model
     was trained for."""
     ratio = context / rope.trained if rope.trained and context else 1.0
-    chosen = _chosen(rope, ratio, settings)
+    chosen = _chosen(rope, context, settings)
     kind, alpha, base, scale = chosen if chosen is not None else _automatic(rope, ratio)
     stretch = Stretch(kind, ratio, alpha, base, scale, rope.trained, context)
     told = tuple(_told(rope, stretch, settings, chosen is None))
-    return Stretch(kind, ratio, alpha, base, scale, rope.trained, context, told)
+    return Stretch(kind, ratio, alpha, base, scale, rope.trained, context, told, rope.unstretched)
 
 
-def _chosen(rope: Rope, ratio: float, settings: EngineSettings) -> tuple[str, float, float, float] | None:
-    """What a person set; None when nothing."""
+def _chosen(rope: Rope, context: int, settings: EngineSettings) -> tuple[str, float, float, float] | None:
+    """What a person set; None when nothing. A scale stands in place of the model's own: it covers that too."""
     base = settings.rope_freq_base
     if not base and settings.rope_alpha:
         base = base_for(settings.rope_alpha, rope.base, rope.dimensions)
@@ -138,7 +151,8 @@ def _chosen(rope: Rope, ratio: float, settings: EngineSettings) -> tuple[str, fl
     if kind == "none":
         scale = 1.0
     elif not scale:
-        scale = 1 / max(1.0, ratio)
+        own = rope.factor if rope.scaling in _SCALES else 1.0
+        scale = 1 / max(1.0, own, context / rope.unstretched if rope.unstretched else 1.0)
     return kind, alpha_of(base, rope.base, rope.dimensions), base, scale
 
 

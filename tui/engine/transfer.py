@@ -65,12 +65,13 @@ class Pull:
         """Download what is missing; returns the path of the first file. Raises Refused, BackendError, StoreError,
         Stopped."""
         require()
-        self._check_space()
         paths = []
-        for file in self.choice.files:
-            with _disk_errors():
+        with _disk_errors():
+            self._check_space()
+            self._note_commit()
+            for file in self.choice.files:
                 paths.append(self._one(file))
-            self._before += file.size
+                self._before += file.size
         self._say("done", self.choice.files[-1], 0)
         return paths[0]
 
@@ -96,10 +97,14 @@ class Pull:
         if self.to is not None:
             return self.to / file.name, None
         folder = repository_folder(self.listing.repo)
-        main = folder / "refs/main"
-        main.parent.mkdir(parents=True, exist_ok=True)
-        main.write_text(self.listing.commit, "ascii")
         return folder / "blobs" / file.digest, folder / "snapshots" / self.listing.commit / file.path
+
+    def _note_commit(self) -> None:
+        """In the cache: which commit `main` is, by which other programs find the files."""
+        if self.to is None:
+            main = repository_folder(self.listing.repo) / "refs/main"
+            main.parent.mkdir(parents=True, exist_ok=True)
+            main.write_text(self.listing.commit, "ascii")
 
     def _part(self, target: Path) -> Path:
         return target.with_name(f"{target.name}.incomplete")
