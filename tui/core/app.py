@@ -12,6 +12,7 @@ from tui import __version__, collecting
 from tui.core.afterwards import Afterwards
 from tui.core.aside import Aside
 from tui.core.auto_rounds import AutoRounds
+from tui.core.branching import Branching
 from tui.core.chats import Chats
 from tui.core.config import CoreConfig
 from tui.core.connection import Connection
@@ -23,6 +24,7 @@ from tui.core.looping import LoopCalls
 from tui.core.lore_scans import LoreScans
 from tui.core.memory import Memory
 from tui.core.methods import register
+from tui.core.personas import Personas
 from tui.core.pictures import Pictures
 from tui.core.planning import Planner
 from tui.core.prompt_formats import PromptFormats
@@ -64,11 +66,12 @@ class Core:
         self.config = config
         self.settings = Settings(config)
         self.library = Library(config, self._tell_problems)
+        self.personas = Personas(config)
         self.sandbox = Sandbox()
         self.formats = PromptFormats(self.library, self.settings, self.sandbox)
         self.connection = Connection(self.library, self.settings, self.events, self.formats, store)
         self.chats = chats or Chats(store, self.events)
-        self.gatherer = Gatherer(store, self.library, self.settings, self.connection)
+        self.gatherer = Gatherer(store, self.library, self.settings, self.connection, self.personas)
         self.vectors = Vectors(store, self.settings, self.connection.endpoint, self.events, self.writing)
         self.recalling = Recalling(store, self.settings, self.vectors)
         self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats, self.recalling)
@@ -93,6 +96,7 @@ class Core:
             self.sent,
         )
         self.loops = LoopCalls(self.chats, self.turns)
+        self.branching = Branching(self.chats, self.turns)
         self.auto = AutoRounds(self.chats, self.library, self.turns, self.events, lambda: self.attached)
         self.turns.pausing = self.auto.stop
         self.pulls = Pulls(self.events)

@@ -168,4 +168,5 @@ _CHECKS: Mapping[str, _Check] = {
     "languages": _languages,
     "injections": _injections, "variables": _variables, "prompt": _prompt, "samplers": _samplers, "profile": _profile,
     "template": _template, "lorebooks": _text, "pins": _pins, "documents": _documents, "cast": checked_cast,
+    "persona_id": _text,
 }

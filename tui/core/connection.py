@@ -180,6 +180,12 @@ class Connection:
         self._settings.set("profile_keys", kept)
         self._tell()
 
+    def forget_key(self, profile_id: str) -> None:
+        """What was kept for a profile is not its key any more. The file or the keyring's entry stays."""
+        kept = dict(self._settings.get("profile_keys"))
+        if kept.pop(profile_id, None) is not None:
+            self._settings.set("profile_keys", kept)
+
     def _spec(self, profile: Profile) -> Mapping[str, Any]:
         """What a profile says of its backend, with the place where its key is kept for it."""
         kind, _, name = str(self._settings.get("profile_keys").get(profile.id, "")).partition(":")

@@ -12,6 +12,7 @@ from tui.core.casting import as_speaker, in_cast, joined_books, last_speaker, pr
 from tui.core.chat_overrides import first_state, overridden, start_of_reply
 from tui.core.connection import Connection, Link
 from tui.core.library import Library
+from tui.core.personas import Personas
 from tui.core.settings import Settings
 from tui.core.snapshots import card_from_json, card_to_json
 from tui.domain.card import Card
@@ -67,7 +68,10 @@ class Ahead:
 class Gatherer:
     """Reads what belongs to a chat's next turn; changes nothing."""
 
-    def __init__(self, store: Store, library: Library, settings: Settings, connection: Connection) -> None:
+    def __init__(
+        self, store: Store, library: Library, settings: Settings, connection: Connection, personas: Personas
+    ) -> None:
+        self._personas = personas
         self._store = store
         self._library = library
         self._settings = settings
@@ -77,7 +81,9 @@ class Gatherer:
 
     def user_name(self, chat: Chat) -> str:
         """What the person is called in a chat."""
-        return str(chat.fields.get("persona") or self._settings.get("persona_name"))
+        own = chat.fields.get("persona")
+        persona, _ = (None, None) if own else self._personas.of(chat.fields)
+        return str(own or (persona.name if persona is not None else self._settings.get("persona_name")))
 
     def speakers(self, chat: Chat) -> Speakers:
         """The card as it now is in the library, else the snapshot in the chat."""
@@ -85,8 +91,14 @@ class Gatherer:
         return Speakers(
             self._card(fields),
             self.user_name(chat),
-            str(fields.get("persona_text") or self._settings.get("persona_description")),
+            self._persona_text(fields),
         )
+
+    def _persona_text(self, fields: Mapping[str, Any]) -> str:
+        """What is told of the person: the chat's own text, else the persona's, else what holds for all."""
+        persona, _ = self._personas.of(fields)
+        default = persona.description if persona is not None else self._settings.get("persona_description")
+        return str(fields.get("persona_text") or default)
 
     def as_speaker(self, chat: Chat, speaker: str) -> Chat:
         """A group chat with a member as its character; any other as it is."""
@@ -133,7 +145,7 @@ class Gatherer:
         )
         if turn.prompt.mode == "compatible" and asked.node in chat.nodes:
             turn = replace(turn, path=(*turn.path, chat.nodes[asked.node]), prefill="")   # continued in its place
-        return in_cast(replace(turn, **_of_chat(fields)), chat, self._library)
+        return in_cast(replace(turn, **self._placed(fields), **_of_chat(fields)), chat, self._library)
 
     async def filled(self, chat: Chat, path: Sequence[Node], text: str, place: str) -> Filled:
         """A text that is about to follow `path`, its macros filled as SillyTavern does when a message is sent."""
@@ -223,6 +235,18 @@ class Gatherer:
             books, sources = (*own, *books), {**sources, **{book.id: "character" for book in own}}
         return books, sources
 
+    def _books_of_persona(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        persona, _ = self._personas.of(fields)
+        return persona.lorebooks if persona is not None else ()
+
+    def _placed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the persona's description stands, unless the chat has its own mind about that."""
+        persona, _ = self._personas.of(fields)
+        if persona is None:
+            return {}
+        placed = {"position": persona.position, "depth": persona.depth, "role": persona.role}
+        return {f"persona_{k}": v for k, v in placed.items() if fields.get(f"persona_{k}") is None}
+
     def _selected(
         self, fields: Mapping[str, Any], card: Card
     ) -> tuple[tuple[LoreSource, Sequence[str]], ...]:
@@ -231,7 +255,8 @@ class Gatherer:
         own = (world,) if isinstance(world, str) and world and card.book is None else ()
         return (
             ("global", self._settings.get("lorebooks")), ("chat", fields.get("lorebooks") or ()),
-            ("persona", self._settings.get("persona_lorebooks")), ("character", own),
+            ("persona", (*self._settings.get("persona_lorebooks"), *self._books_of_persona(fields))),
+            ("character", own),
         )
 
 

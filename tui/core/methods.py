@@ -13,6 +13,7 @@ from tui.core.library_calls import LibraryCalls
 from tui.core.memory_calls import MemoryCalls
 from tui.core.model_calls import ModelCalls
 from tui.core.model_files import ModelFiles
+from tui.core.personas import PersonaCalls
 from tui.core.profile_calls import ProfileCalls
 from tui.core.prompt_calls import PromptCalls
 from tui.core.server_models import ServerModels
@@ -36,11 +37,13 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         ServerModels(core.connection, core.events),
         LibraryCalls(core.library, core.settings, core.chats, core.events, core.store),
         MemoryCalls(core.store, core.chats, core.memory, core.recalling),
-        CastCalls(core.store, core.chats, core.library, core.gatherer, core.turns),
         Carrying(core.store, core.chats, core.memory),
+        CastCalls(core.store, core.chats, core.library, core.gatherer, core.turns),
         core.auto,
+        PersonaCalls(core.personas, core.chats, core.library, core.events),
         core.pictures,
         core.loops,
+        core.branching,
         core.aside,
         core.translations,
         core.connection.kept,

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tui.backends.address import without_user
+from tui.backends.address import parse_address, without_user
 from tui.core.backend_spec import model_path
 from tui.core.connection import Connection
 from tui.core.dispatch import Handler
@@ -88,9 +88,19 @@ class ModelCalls:
             OWN_PROFILE, label=Path(model).stem if kind == "embedded" else without_user(url),
             backend={k: v for k, v in backend.items() if v}, template=template,
         )
+        if not self._was_at(url):
+            self._connection.forget_key(OWN_PROFILE)            # it was given for another server
         written = write_profile(profile)
         await self._library.change("profiles", lambda folder: folder.save(OWN_PROFILE, ".yaml", written, replace=True))
         return await self._profiles.use(OWN_PROFILE)
+
+    def _was_at(self, url: str) -> bool:
+        """Whether the profile that is about to be written has been one of that server's."""
+        try:
+            before = str(self._library.profile(OWN_PROFILE).backend.get("url") or "")
+            return bool(url) and parse_address(before).root == parse_address(url).root
+        except (BadInput, NotFound):
+            return False
 
     async def load(self, profile: str = "", character: str = "") -> dict[str, Any]:
         chosen = self._chosen(profile, character)

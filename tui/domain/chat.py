@@ -19,6 +19,7 @@ CHAT_FIELDS = frozenset(
         "note_depth", "note_role", "note_interval", "note_position", "persona_position", "persona_depth",
         "persona_role", "scenario", "mes_example", "system_prompt", "injections", "prompt", "lorebooks", "deleted",
         "prefill", "variables", "lore_timers", "sillytavern", "languages", "pins", "documents", "cast",
+        "persona_id",
     }
 )
 #: What may be noted on a message beside its text; `set_extra` refuses others.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from tui.domain.chat import Node, Summary, summary_applies
 
@@ -27,6 +28,25 @@ def standing(summaries: Iterable[Summary], path: Sequence[Node]) -> list[Summary
     covered = {s.id: frozenset(node for node, _ in s.covers) for s in valid}
     out = [s for s in valid if not inside_another(s, valid, covered)]
     return sorted(out, key=lambda s: min(place[node] for node, _ in s.covers))
+
+
+def copied(
+    summaries: Iterable[Summary], path: Sequence[Node], after: Sequence[tuple[str, Node]], new: str
+) -> list[Summary]:
+    """The summaries that hold for `path`, for a path that is made of copies: `after` tells for each message of that one
+    which it was. One that a message came into, or left, holds there no more. Their ids begin with `new`."""
+    old = {node.id: at for at, node in enumerate(path)}
+    place = {node_id: at for at, (node_id, _) in enumerate(after)}
+    found: list[Summary] = []
+    for summary in summaries:
+        ids = [node for node, _ in summary.covers]
+        if summary_applies(summary, path) != "yes" or any(node not in place for node in ids):
+            continue
+        there, before = sorted(place[node] for node in ids), sorted(old[node] for node in ids)
+        if there[-1] - there[0] == before[-1] - before[0] and any(after[at][1].id not in old for at in there):
+            covers = tuple((after[at][1].id, after[at][1].current) for at in there)
+            found.append(replace(summary, id=f"{new}.s{len(found)}", covers=covers))
+    return found
 
 
 def nested(summaries: Iterable[Summary]) -> dict[str, str]:

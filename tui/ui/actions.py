@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tui.domain.chat import Node
-from tui.domain.cleantext import clean_line
+from tui.domain.cleantext import clean, clean_line
 from tui.domain.errors import Refused
 from tui.domain.notice import Notice, notice
 from tui.i18n import mark, tr, tr_notice
@@ -22,7 +22,7 @@ SIMPLE = frozenset({
     "stop", "regenerate", "unloop", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last",
     "continue_reply", "go_on", "speak", "reveal",
     "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen",
-    "hide_chosen", "explain", "tokens",
+    "hide_chosen", "explain", "edit_branch", "move_up", "move_down", "parent", "tokens", "pin",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
@@ -87,7 +87,11 @@ class Actions:
         )
 
     async def regenerate(self) -> None:
-        """Another reply beside the chosen or the last one; after words of the person, the first."""
+        """Another reply beside the chosen or the last one; after words of the person, the first. While a reply is being
+        edited, anew from the cursor on."""
+        if self._app.chat.editing.node is not None:
+            self._app.chat.editing.rewrite()
+            return
         target = self._target()
         if self._state.writing:
             await self._call("turn.stop", chat=self._chat)
@@ -212,6 +216,55 @@ class Actions:
             raise Refused("You have said nothing in this chat yet.")
         self._app.begin_edit(node)
 
+    async def edit_branch(self) -> None:
+        """Open the chosen (else the last) message in the composer, to say it otherwise in a branch."""
+        self._app.begin_edit(self._target(), branch=True)
+
+    async def branch_edit(self, node: str, text: str) -> None:
+        """Say a message otherwise beside it; after words of the person, the reply is asked for."""
+        new = new_id()
+        chat = self._state.chat
+        mine = chat is not None and node in chat.nodes and chat.nodes[node].role == "user"
+        self._state.expected.add(new)
+        await self._call("node.branch", chat=self._chat, node=node, id=new, revision=new_id(), text=text)
+        if mine:
+            await self._reply_to(new)
+
+    async def rewrite(self, node: str, at: int) -> None:
+        """Have a reply written anew from a place in it on."""
+        reply = new_id()
+        self._state.expected.add(reply)
+        await self._call("turn.rewrite", chat=self._chat, node=node, at=at, reply=reply, reply_revision=new_id())
+
+    async def move_up(self) -> None:
+        """Move the chosen message a place up; the order before stays as another branch."""
+        await self.move(-1)
+
+    async def move_down(self) -> None:
+        await self.move(1)
+
+    async def move(self, by: int) -> None:
+        """Move the chosen (else the last) message `by` places."""
+        moved = await self._call(
+            "node.move", chat=self._chat, node=self._target().id, by=by, id=new_id(), head=self._state.head,
+        )
+        await self.open_chat(self._chat, moved["head"])
+        self._app.show_head(moved["head"], moved["node"])
+
+    async def parent(self) -> None:
+        """Back to the branch that the one on view was branched off from."""
+        from tui.ui.deeds_tree import parent
+
+        await parent(self._app, "")
+
+    async def checkpoint(self, name: str) -> None:
+        """Give the chosen or last message a name to come back to; none takes it away."""
+        await self._call("node.checkpoint", chat=self._chat, node=self._target().id, name=name or None)
+        self._app.say_notice(
+            notice("“{name}” is a place to come back to: /checkpoints.", name=name) if name
+            else notice("This message is no checkpoint any more.")
+        )
+
     async def save_edit(self, node: str, text: str) -> None:
         await self._call("node.edit", chat=self._chat, node=node, revision=new_id(), text=text)
 
@@ -302,6 +355,14 @@ class Actions:
         if node.role != "assistant":
             raise Refused("Only replies have been made from a prompt.", "Choose one with ↑ and ↓.")
         self._app.open_screen("inspector", node=node.id)
+
+    async def pin(self) -> None:
+        """Pin what the chosen (else the last) message says, shortened by the person."""
+        from tui.ui.remembering import pin_text
+
+        node = self._target()
+        if await pin_text(self._app, clean(node.text, 500), node.id):
+            self._app.say_notice(notice("Pinned: it stands in every prompt from now on. /memory lists what is pinned."))
 
     async def tokens(self) -> None:
         """What else might have been said in the chosen (else the last) reply."""

@@ -360,8 +360,8 @@ class TraktirApp(App[None]):
         self.state.show(head)
         self._changed("path")
 
-    def begin_edit(self, node: Node) -> None:
-        self.chat.begin_edit(node)
+    def begin_edit(self, node: Node, *, branch: bool = False) -> None:
+        self.chat.editing.begin(node, branch=branch)
 
     def chosen(self) -> Node | None:
         """The message chosen in the story, None while one writes."""

@@ -12,24 +12,22 @@ from textual.app import App
 from tui.domain.chat import Node
 from tui.domain.errors import BadInput, NotFound, Refused
 from tui.domain.notice import Notice, notice
-from tui.domain.samplers import RANGES, SWITCHES, TEXTS, parse_value
 from tui.i18n import LANGUAGES
-from tui.ui import deeds_cast, prefs
+from tui.ui import deeds_cast, deeds_memory, deeds_tree, prefs
 from tui.ui.commands import latin_word
 from tui.ui.deeds_bans import ban, unban
+from tui.ui.deeds_branches import checkpoint, rewrite
 from tui.ui.deeds_languages import languages, translate
+from tui.ui.deeds_presets import instructions, profile, samplers, set_value, template
 from tui.ui.host import host, link, open_chat_of
+from tui.ui.host import say as _say
 from tui.ui.importing import import_path, write_export
 from tui.ui.layouts import matches
-from tui.ui.profiling import connection_of, read_binding
-from tui.ui.ranges import nodes_of, offered, parse_range
+from tui.ui.profiling import connection_of
+from tui.ui.ranges import parse_range
 from tui.wire.ids import new_id
 
 Deed = Callable[[App[Any], str], Awaitable[None]]
-
-
-def _say(app: App[Any], text: str, /, **args: Any) -> None:
-    host(app).say_notice(Notice(text, args))
 
 
 def _screen(name: str) -> Deed:
@@ -37,25 +35,6 @@ def _screen(name: str) -> Deed:
         host(app).open_screen(name)
 
     return show
-
-
-async def _presets_of(app: App[Any], kind: str) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = (await link(app).call("presets.list", kind=kind))["presets"]
-    return found
-
-
-async def _preset_id(app: App[Any], kind: str, name: str) -> str:
-    """The preset meant by a name typed: its id, its label, or the only one that begins so. Raises NotFound."""
-    presets = await _presets_of(app, kind)
-    for preset in presets:
-        if name.casefold() in (str(preset["id"]).casefold(), str(preset.get("label") or "").casefold()):
-            return str(preset["id"])
-    found = [str(p["id"]) for p in presets if matches(name, f"{p['id']} {p.get('label') or ''}") is not None]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadInput(notice("{name} could be {names}.", name=name[:40], names=", ".join(found[:6])))
-    raise NotFound(notice("There is no preset called {name}.", name=name[:40]), "Press F3 to see them.")
 
 
 async def _new(app: App[Any], rest: str) -> None:
@@ -120,12 +99,6 @@ async def _swipe(app: App[Any], rest: str) -> None:
         raise BadInput("/swipe takes the number of a version, or nothing for the next one.")
 
 
-async def _delete(app: App[Any], rest: str) -> None:
-    if rest and (not rest.isdecimal() or int(rest) < 1):
-        raise BadInput("/delete takes the number of messages to delete from the end, or nothing for one.")
-    await host(app).actions.delete(int(rest or 1))
-
-
 def _marked_hidden(value: bool) -> Deed:
     async def run(app: App[Any], rest: str) -> None:
         chat = open_chat_of(app)
@@ -159,137 +132,12 @@ async def _note(app: App[Any], rest: str) -> None:
     _say(app, "The author's note is set; the model reads it from the next turn on.")
 
 
-async def _summarise(app: App[Any], rest: str) -> None:
-    chat = open_chat_of(app)
-    view = host(app).state
-    path = chat.path(view.head)
-    if not rest and (numbers := offered(view.turn, path)) is not None:
-        rest = f"{numbers[0]}..{numbers[1]}"  # what the last turn offered
-    first, last = nodes_of(rest, path)
-    _say(app, "The model is writing the summary.")
-    await link(app).call("summary.make", chat=chat.id, id=new_id(), first=first, last=last)
-    view.turn.pop("offer", None)
-    _say(app, "The summary is written. /memory shows it; reading it once is worth while.")
-
-
-async def _profile(app: App[Any], rest: str) -> None:
-    if not rest:
-        host(app).open_screen("presets", kind="profiles")
-        return
-    name, place = read_binding(rest)
-    profile, chat = await _preset_id(app, "profiles", name) if name else "", host(app).state.chat
-    if place or not name:
-        await _bind(app, profile, place or "chat")
-        return
-    if chat is None:
-        await link(app).call("profiles.use", id=profile)
-    else:
-        await link(app).call("chats.set", id=chat.id, field="profile", value=profile)
-    _say(app, "The profile is now {name}.", name=profile)
-
-
-async def _bind(app: App[Any], profile: str, place: str) -> None:
-    """Let a profile hold for this chat, for its character, or for all summaries; "" takes that away."""
-    chat = host(app).state.chat
-    if place == "summaries":
-        await link(app).call("settings.set", name="summary_profile", value=profile)
-        _say(app, "The profile {name} now writes all summaries." if profile
-             else "Summaries are written by the model that replies.", name=profile)
-        return
-    if chat is None:
-        raise BadInput("No chat is open; a profile can be chosen, the rest belongs to a chat.")
-    whom = str(chat.fields.get("character") or "") if place == "character" else chat.id
-    got = await link(app).call("profiles.bind", profile=profile, **{place: whom})
-    _say(app, "The profile is now {name}.", name=got["profile"])
-
-
-async def _template(app: App[Any], rest: str) -> None:
-    """Also the answer to a model whose format is unknown: then the choice is kept for the model."""
-    if not rest:
-        host(app).open_screen("presets", kind="templates")
-        return
-    template, chat = await _preset_id(app, "templates", rest), host(app).state.chat
-    connection = await link(app).call("connection.get", **connection_of(host(app).state.chat))
-    if chat is None or connection.get("ask_template"):
-        await link(app).call("templates.pin", template=template)
-    else:
-        await link(app).call("chats.set", id=chat.id, field="template", value=template)
-    _say(app, "The prompt format is now {name}.", name=template)
-
-
-async def _instructions(app: App[Any], rest: str) -> None:
-    """A prompt preset for this chat; “profile” takes the profile's again."""
-    from tui.ui.screens.presets import prompt_words
-
-    if not rest:
-        host(app).open_screen("presets", kind="prompts")
-        return
-    back = rest.casefold() in ("profile", "профиль") or latin_word(rest) == "profile"
-    preset = "" if back else await _preset_id(app, "prompts", rest)
-    await link(app).call("chats.set", id=open_chat_of(app).id, field="prompt", value=preset or None)
-    host(app).say_notice(Notice(prompt_words(preset).replace("{", "(").replace("}", ")")))
-
-
 async def _scenario(app: App[Any], rest: str) -> None:
     if not rest:
         host(app).open_screen("note")
         return
     await link(app).call("chats.set", id=open_chat_of(app).id, field="scenario", value=rest)
     _say(app, "The scenario of this chat is set; the model reads it from the next turn on.")
-
-
-async def _samplers(app: App[Any], rest: str) -> None:
-    if not rest:
-        host(app).open_screen("presets", kind="samplers")
-        return
-    from tui.ui.screens.presets import sampler_values
-
-    preset = await _preset_id(app, "samplers", rest)
-    got = await link(app).call("presets.get", kind="samplers", id=preset)
-    await link(app).call("samplers.set", chat=open_chat_of(app).id, values=sampler_values(got))
-    _say(app, "This chat now uses the sampler values of {name}.", name=preset)
-
-
-async def _set(app: App[Any], rest: str) -> None:
-    name, _, value = rest.replace("=", " ", 1).partition(" ")
-    if not name:
-        host(app).open_screen("samplers")
-        return
-    name = _sampler_name(name)
-    if not value.strip():
-        raise BadInput(notice("/set {name} needs a value; “preset” takes the preset's again.", name=name))
-    taken = latin_word(value) in ("preset", "ghtctn", "пресет")
-    parsed = None if taken or value.strip().casefold() == "пресет" else parse_value(name, _value(name, value))
-    got = await link(app).call("samplers.set", chat=open_chat_of(app).id, values={name: parsed})
-    _say(app, "{name} is now {value}.", name=name, value=got["samplers"].get(name))
-
-
-def _sampler_name(typed: str) -> str:
-    """A sampler by its name, or by a beginning that only it has (`temp`). Raises BadInput."""
-    from tui.domain.samplers import SAMPLER_NAMES
-    from tui.ui.layouts import readings
-
-    for reading in readings(typed):
-        if reading in SAMPLER_NAMES:
-            return reading
-    found = [name for name in SAMPLER_NAMES for reading in readings(typed) if name.startswith(reading)]
-    if len(set(found)) == 1:
-        return found[0]
-    if found:
-        raise BadInput(notice("{name} could be {names}.", name=typed[:40], names=", ".join(dict.fromkeys(found))))
-    raise BadInput(notice("There is no sampler called {field}.", field=typed[:40]), "/samplers shows them.")
-
-
-def _value(name: str, text: str) -> Any:
-    """A value as typed: a number with either decimal sign, a text, a switch, or texts divided by commas."""
-    if name in RANGES:
-        return text.strip().replace(",", ".")
-    if name in TEXTS or name in SWITCHES:
-        return text.strip() if name in TEXTS else latin_word(text)
-    if name == "logit_bias":
-        pairs = [part.rpartition(":") for part in text.split(",")]
-        return {key.strip(): bias for key, _, bias in pairs}
-    return [part.strip().replace("\\n", "\n") for part in text.split(",") if part.strip()]
 
 
 async def _model(app: App[Any], rest: str) -> None:
@@ -439,7 +287,6 @@ def _action(name: str, *args: Any) -> Deed:
 
 #: What each command does, by its name.
 DEEDS: Mapping[str, Deed] = {
-    **deeds_cast.DEEDS,
     "help": _screen("help"),
     "new": _new,
     "chats": _screen("chats"),
@@ -447,18 +294,18 @@ DEEDS: Mapping[str, Deed] = {
     "favourite": _favourite,
     "rename": _rename,
     "search": _search,
-    "regenerate": _action("regenerate"),
     "unloop": _action("unloop"),
     "ban": ban,
     "unban": unban,
-    "continue": _action("continue_reply"),
     "swipe": _swipe,
     "stop": _action("stop"),
-    "edit": _action("edit_last"),
-    "delete": _delete,
     "undo": _action("undo"),
     "redo": _action("redo"),
-    "branch": _action("branch"),
+    "map": _screen("map"),
+    "checkpoint": checkpoint,
+    "checkpoints": _screen("checkpoints"),
+    "rewrite": rewrite,
+    **deeds_tree.DEEDS,
     "hide": _marked_hidden(True),
     "unhide": _marked_hidden(False),
     "tokens": _action("tokens"),
@@ -469,20 +316,20 @@ DEEDS: Mapping[str, Deed] = {
     "translate": translate,
     "persona": _screen("persona"),
     "note": _note,
-    "summarise": _summarise,
-    "memory": _screen("memory"),
+    **deeds_memory.DEEDS,
+    **deeds_cast.DEEDS,
     "lore": _screen("lore"),
     "trace": _screen("trace"),
     "scenario": _scenario,
     "prompt": _screen("inspector"),
     "diff": _screen("difference"),
     "macros": _screen("macros"),
-    "instructions": _instructions,
+    "instructions": instructions,
     "context": _screen("context"),
-    "profile": _profile,
-    "template": _template,
-    "samplers": _samplers,
-    "set": _set,
+    "profile": profile,
+    "template": template,
+    "samplers": samplers,
+    "set": set_value,
     "model": _model,
     "pull": _pull,
     "connect": _connect,

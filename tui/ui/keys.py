@@ -56,6 +56,13 @@ KEYS: tuple[Key, ...] = (
         mark("the text before it was changed")),
     Key("text-on", "messages", "right_square_bracket", "]", "app.do('text_on')", mark("the text after that")),
     Key("edit", "messages", "e", "e", "app.do('edit')", mark("edit")),
+    Key("edit-branch", "messages", "E,shift+e", "E", "app.do('edit_branch')",
+        mark("say it otherwise, in a branch of its own")),
+    Key("move-up", "messages", "K,shift+up", "K", "app.do('move_up')", mark("move the message up")),
+    Key("move-down", "messages", "J,shift+down", "J", "app.do('move_down')", mark("move the message down")),
+    Key("parent", "messages", "B,shift+b", "B", "app.do('parent')",
+        mark("back to the branch that this one came from")),
+    Key("map", "messages", "m", "m", "app.screen_named('map')", mark("the map of the branches")),
     Key("again", "messages", "r", "r", "app.do('regenerate')", mark("another reply")),
     Key("continue", "messages", "c", "c", "app.do('continue_reply')", mark("go on writing from here")),
     Key("branch", "messages", "b", "b", "app.do('branch')",
@@ -67,6 +74,7 @@ KEYS: tuple[Key, ...] = (
     Key("messages-redo", "messages", "ctrl+y", "Ctrl+Y", "app.do('redo')", mark("redo")),
     Key("why", "messages", "i", "i", "app.do('explain')", mark("what was sent for this reply, and why")),
     Key("tokens", "messages", "t", "t", "app.do('tokens')", mark("what else might have been said, token by token")),
+    Key("pin", "messages", "p", "p", "app.do('pin')", mark("pin what it says: it stands in every prompt")),
     Key("thoughts", "messages", "space", "Space", "thoughts", mark("open or fold the thoughts")),
     Key("slash", "messages", "slash", "/", "app.begin_command", mark("commands")),
     Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", mark("back to writing")),
@@ -87,6 +95,7 @@ KEYS: tuple[Key, ...] = (
     Key("presets", "anywhere", "f3", "F3", "screen_named('presets')", mark("profile and presets")),
     Key("connection", "anywhere", "f4", "F4", "screen_named('connection')", mark("connection and model")),
     Key("inspector", "anywhere", "f5", "F5", "screen_named('inspector')", mark("the prompt")),
+    Key("map-anywhere", "anywhere", "f6", "F6", "screen_named('map')", mark("the map of the branches")),
     Key("quit", "anywhere", "ctrl+q", "Ctrl+Q", "leave", mark("leave; a reply goes on")),
     Key("inspector-next", "inspector", "tab,right", "Tab", "next_view(1)", mark("the next view")),
     Key("inspector-previous", "inspector", "shift+tab", "Shift+Tab", "next_view(-1)", mark("the view before")),
@@ -102,6 +111,7 @@ KEYS: tuple[Key, ...] = (
     Key("inspector-filter", "inspector", "f", "f", "filter", mark("lore: all, what fired, what did not")),
     Key("inspector-thaw", "inspector", "m", "m", "thaw", mark("resolve the macros of the head again")),
     Key("inspector-text", "inspector", "t", "t", "text", mark("the whole prompt as text")),
+    Key("inspector-go", "inspector", "g", "g", "go", mark("to the message in the story")),
     Key("inspector-close", "inspector", "f5,ctrl+e", "F5", "back", mark("back to the story")),
     Key("tokens-back", "tokens", "left,h", "← h", "walk(-1)", mark("the token before")),
     Key("tokens-on", "tokens", "right,l", "→ l", "walk(1)", mark("the token after")),
@@ -118,8 +128,8 @@ KEYS: tuple[Key, ...] = (
 
 
 #: Keys that act before the next one is looked at: leaving works in dialogs too; what is typed in one go after the way
-#: to the composer belongs there, and is no row of keys among the messages.
-FIRST = frozenset({"quit", "slash", "back"})
+#: to the composer belongs there, and is no row of keys among the messages; F6 would else choose a line.
+FIRST = frozenset({"quit", "slash", "back", "map-anywhere"})
 
 
 def bindings(place: Place) -> Sequence[Binding]:

@@ -44,6 +44,8 @@ from tui.i18n.ru import (
     templates,
     tokens,
     tokens_view,
+    tree,
+    treeacts,
 )
 
 #: Sampler files say the same as samplers do, with file and line before it.
@@ -96,4 +98,6 @@ CATALOGUE: dict[str, str] = {
     **templates.CATALOGUE,
     **tokens.CATALOGUE,
     **tokens_view.CATALOGUE,
+    **treeacts.CATALOGUE,
+    **tree.CATALOGUE,
 }

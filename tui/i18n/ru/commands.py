@@ -17,17 +17,12 @@ CATALOGUE: dict[str, str] = {
     "{name} is no favourite any more.": "{name}: больше не в избранном.",
     "Search all chats: words, “phrases”, with:mira by:me after:2026-05 chat:this is:deleted.":
         "Искать во всех чатах: слова, «фразы», персонаж:мира от:меня после:2026-05 чат:этот это:удалено.",
-    "Another reply to the same message.": "Другой ответ на то же сообщение.",
-    "Let the last reply go on.": "Продолжить последний ответ.",
     "[N]": "[N]",
     "Another version of the last reply: the next, or number N.":
         "Другая версия последнего ответа: следующая или номер N.",
     "Stop what is being generated.": "Остановить то, что пишется.",
-    "Edit my last message.": "Править моё последнее сообщение.",
-    "Delete the last message, or the last N.": "Удалить последнее сообщение или последние N.",
     "Take back the last change of this chat.": "Отменить последнее изменение этого чата.",
     "Do again what was taken back.": "Вернуть отменённое.",
-    "Go on from here in a branch of its own.": "Пойти отсюда отдельной веткой.",
     "[N..M]": "[N..M]",
     "Keep messages out of the prompt; they stay on the screen.":
         "Убрать сообщения из промпта; на экране они останутся.",
@@ -36,8 +31,6 @@ CATALOGUE: dict[str, str] = {
     "Who you are in the story.": "Кто вы в этой истории.",
     "[TEXT]": "[ТЕКСТ]",
     "The author's note; with a text, set it at once.": "Заметка автора; с текстом — задать сразу.",
-    "Have older messages summarised.": "Пересказать старые сообщения.",
-    "Read and edit the summaries.": "Читать и править пересказы.",
     "Lorebooks, and what fired.": "Лорбуки и что сработало.",
     "What the next turn sends, segment by segment.": "Что отправит следующий ход, по частям.",
     "The next prompt in numbers.": "Следующий промпт в числах.",
@@ -74,8 +67,6 @@ CATALOGUE: dict[str, str] = {
     "The name of this chat": "Название этого чата",
     "/swipe takes the number of a version, or nothing for the next one.":
         "/swipe принимает номер версии; без номера — следующая.",
-    "/delete takes the number of messages to delete from the end, or nothing for one.":
-        "/delete принимает число сообщений, удаляемых с конца; без числа — одно.",
     "Hidden from the model: {n}. /unhide lets them count again.": "Скрыто от модели: {n}. Вернуть: /unhide.",
     "These count again: {n}.": "Снова учитывается: {n}.",
     "There is no such message in this chat.": "Такого сообщения в этом чате нет.",

@@ -27,6 +27,8 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "macros": ("inspector", "Inspector", {"view": "macros"}),
     "context": ("inspector", "Inspector", {"view": "numbers"}),
     "tokens": ("tokens", "TokensPage", {}),
+    "map": ("branchmap", "BranchMap", {}),
+    "checkpoints": ("branchmap", "BranchMap", {"part": "marks"}),
     "lore": ("lore", "LorePage", {}),
     "memory": ("memory", "MemoryPage", {}),
     "cast": ("castpage", "CastPage", {}),

@@ -22,6 +22,7 @@ from tui.domain.errors import BadInput, ConnectionLost, Refused, TraktirError
 from tui.domain.notice import Notice, notice
 from tui.domain.pictures import MAX_PICTURES
 from tui.i18n import language, tr, tr_notice
+from tui.ui.editing import Editing
 from tui.ui.keys import CHAT_BINDINGS
 from tui.ui.state import Change, ChatState
 from tui.ui.widgets.attached import AttachedLines
@@ -69,9 +70,8 @@ class ChatScreen(Screen[None]):
         self.attached = AttachedLines(id="attached")
         self.composer = Composer(id="composer")
         self.status = StatusLine(state, id="status")
-        self.editing: str | None = None
+        self.editing = Editing(self)
         self._language = language()
-        self._set_aside = ""
         self._stored_draft = ""
         self._images: tuple[Attached, ...] = ()
         self._unsure: Saying | None = None             # said, but the line broke before the core had answered
@@ -117,7 +117,7 @@ class ChatScreen(Screen[None]):
     def show_chat(self, *, at: str | None = None, draft: bool = True) -> None:
         """Another chat is in front, or the same one anew."""
         if draft:
-            self._leave_edit()
+            self.editing.leave()
             self.composer.put(self._with_what_came_early(self._state.draft))
             self._stored_draft = self._state.draft
         else:
@@ -154,7 +154,7 @@ class ChatScreen(Screen[None]):
 
     def relabel(self) -> None:
         """The language changed."""
-        if self.editing is None:
+        if self.editing.node is None:
             self.composer.placeholder = Content(tr("Write here; / for commands"))
         self.story.relabel()
         for panel in self._panels.values():
@@ -233,8 +233,8 @@ class ChatScreen(Screen[None]):
     @on(Composer.Sent)
     def _sent(self) -> None:
         text = self.composer.text
-        if self.editing is not None:
-            self._keep_edit(text)
+        if self.editing.node is not None:
+            self.editing.keep(text)
         elif not text.strip() and not self._images:
             self.host.do("go_on")
         elif text.startswith(("/", ".")) and self._is_command(text):
@@ -332,38 +332,14 @@ class ChatScreen(Screen[None]):
         unsure, chat = self._unsure, self._state.chat
         if unsure is not None and chat is not None and unsure.node in chat.nodes:
             self._unsure = None
-            if self.editing is None and self.composer.text == unsure.text:
+            if self.editing.node is None and self.composer.text == unsure.text:
                 self.composer.put("")
                 self.drop_pictures()
-
-    def begin_edit(self, node: Node) -> None:
-        """Lend the composer to a message."""
-        if self.editing is None:
-            self._set_aside = self.composer.text
-        self.editing = node.id
-        self.query_one("#prompt", Static).update(Content("✎"))
-        self.composer.focus()
-        self.composer.put(node.text)
-        self.host.say_notice(Notice("Editing: Enter keeps the text, Esc leaves it as it was."))
-
-    def _keep_edit(self, text: str) -> None:
-        node, chat = self.editing, self._state.chat
-        old = chat.nodes.get(node) if chat is not None and node is not None else None
-        self._leave_edit()
-        if old is not None and text.strip() and text != old.text:
-            self.host.perform(self.host.actions.save_edit(old.id, text))
-
-    def _leave_edit(self) -> None:
-        if self.editing is not None:
-            self.editing = None
-            self.query_one("#prompt", Static).update(Content("›"))
-            self.composer.put(self._set_aside)
-            self._set_aside = ""
 
     def _suggest(self) -> None:
         """Show what the text may become."""
         text = self.composer.text
-        if text[:1] in ("/", ".") and "\n" not in text and self.editing is None:
+        if text[:1] in ("/", ".") and "\n" not in text and self.editing.node is None:
             from tui.ui.commands import complete
 
             self.suggestions.show([(c.insert, c.label, c.help) for c in complete(text)])
@@ -376,7 +352,7 @@ class ChatScreen(Screen[None]):
         self._suggest()
         if self._draft_timer is not None:
             self._draft_timer.stop()
-        if self.editing is None:
+        if self.editing.node is None:
             now = time.monotonic()
             since = self._unstored_since = now if self._unstored_since is None else self._unstored_since
             wait = min(DRAFT_S, max(0.01, since + DRAFT_LATEST_S - now))
@@ -388,7 +364,7 @@ class ChatScreen(Screen[None]):
             self._draft_timer.stop()
         self._unstored_since = None
         chat = self._state.chat
-        text = self._set_aside if self.editing is not None else self.composer.text
+        text = self.editing.set_aside if self.editing.node is not None else self.composer.text
         if chat is not None and text != self._stored_draft:
             before, self._stored_draft = self._stored_draft, text
             try:
@@ -425,8 +401,8 @@ class ChatScreen(Screen[None]):
     def _stop(self) -> None:
         if self.suggestions.open:
             self.composer.put("")
-        elif self.editing is not None:
-            self._leave_edit()
+        elif self.editing.node is not None:
+            self.editing.leave()
         elif self._state.writing or self.host.asides.active:
             self.host.do("stop")
         else:

@@ -61,6 +61,12 @@ class Composer(TextArea):
         """While a list of completions is open, the arrows belong to it."""
         self._steering = on
 
+    @property
+    def before_cursor(self) -> int:
+        """Characters of the text before the cursor."""
+        row, column = self.cursor_location
+        return sum(len(line) + 1 for line in self.text.split("\n")[:row]) + column
+
     def put(self, text: str) -> None:
         """Replace the text, with the cursor at its end."""
         self.load_text(text)

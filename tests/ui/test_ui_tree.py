@@ -1,0 +1,125 @@
+"""The tree by commands: messages named by number, ranges, the way back to the branch before; and a large map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from chat_stage import Stage, stage
+from screens_stage import lines
+
+from tui.domain.chat import Chat, Node, Revision, Role
+from tui.store import LockInfo, Store
+from tui.ui.widgets.listing import Listing
+
+OWNER = LockInfo("here", 1)
+
+
+async def say(play: Stage, line: str) -> None:
+    play.app.compose_line("")
+    await play.type(line, "enter")
+
+
+async def talk(play: Stage, *said: str) -> None:
+    for text in said:
+        count = len(play.texts())
+        await say(play, text)
+        await play.until(lambda count=count: len(play.texts()) == count + 2, f"the reply to {text!r}")  # type: ignore[misc]
+        await play.idle()
+
+
+@pytest.mark.parametrize("size", [(40, 10), (120, 40)])
+async def test_a_range_is_deleted_and_comes_back(size: tuple[int, int]) -> None:
+    async with stage("One.", "Two.", "Three.", size=size) as play:
+        await talk(play, "A?", "B?", "C?")
+        before = play.texts()
+        await say(play, "/удалить 3-5")
+        await play.sees("Delete messages 3 to 5?")
+        await play.press("down", "enter")
+        await play.until(lambda: play.texts() == [before[0], "A?", "C?", "Three."], "what stays")
+        await say(play, "/hide 2..3")
+        hidden = [False, True, True, False]
+        await play.until(lambda: [n.hidden for n in play.app.state.path] == hidden, "what is hidden")
+        await say(play, "/undo")
+        await say(play, "/undo")
+        await play.until(lambda: play.texts() == before, "all of it")
+        assert not any(n.hidden for n in play.app.state.path)
+        await say(play, "/redo")
+        await play.until(lambda: len(play.texts()) == 4, "gone again")
+        await say(play, "/delete 9-12")
+        await play.sees("This chat has messages 1 to 4")
+
+
+async def test_any_message_is_answered_anew_and_the_branch_before_is_one_key_away() -> None:
+    async with stage("One.", "Two.", "Other one.") as play:
+        await talk(play, "A?", "B?")
+        old = play.texts()
+        await say(play, "/заново 3")
+        await play.until(lambda: play.texts()[1:] == ["A?", "Other one."], "another reply in the middle")
+        await play.idle()
+        await play.press("B")             # the message named is the chosen one
+        await play.until(lambda: play.texts() == old, "the branch before")
+        assert play.app.chosen() is not None
+        assert play.app.chosen().text == "One."
+        await play.press("right")
+        await play.until(lambda: play.texts()[-1] == "Other one.", "the other version, from the middle")
+        await play.press("left", "B")
+        await play.sees("This is the first branch")
+
+
+async def test_a_message_named_by_number_is_said_otherwise_and_moved() -> None:
+    async with stage("One.", "Two.", "Other.") as play:
+        await talk(play, "A?", "B?")
+        await say(play, "/move 4 up 2")
+        await play.until(lambda: play.texts()[1:] == ["B?", "A?", "One.", "Two."], "the new order")
+        await say(play, "/move sideways")
+        await play.sees("/move takes up or down")
+        await say(play, "/undo")
+        await play.until(lambda: play.texts()[1:] == ["A?", "One.", "B?", "Two."], "the old order")
+        await say(play, "/fork 2")
+        await play.until(lambda: play.composer.text == "A?", "the text to be changed")
+        await play.press("end")
+        await play.type(" Or C?", "enter")
+        await play.until(lambda: play.texts()[1:] == ["A? Or C?", "Other."], "the other branch")
+        await play.idle()
+        await say(play, "/назад")
+        await play.until(lambda: play.texts()[1:] == ["A?", "One.", "B?", "Two."], "the branch before")
+
+
+def large(count: int) -> Chat:
+    """A story of `count` messages in which every tenth was answered twice more."""
+    nodes: dict[str, Node] = {}
+    parent: str | None = None
+    for at in range(count):
+        for version in range(3 if at % 10 == 4 else 1):
+            said = Revision("r", f"message {at} {version}", at)
+            role: Role = "user" if at % 2 else "assistant"
+            node = Node(f"n{at}.{version}", parent, role, "Mira", at, len(nodes), (said,), "r")
+            nodes[node.id] = node
+        parent = f"n{at}.0"
+    return Chat("big", 1, head=parent, fields={"title": "Long", "character": "mira"}, nodes=nodes)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (120, 40)])
+async def test_the_map_of_thousands_of_messages_is_walked(home: Path, size: tuple[int, int]) -> None:
+    (home / "data").mkdir(parents=True, exist_ok=True)
+    store = await Store.open(home / "data" / "traktir.db", owner=OWNER)
+    await store.create_chat(large(3000))
+    await store.close()
+    async with stage("One.", size=size, character=None) as play:
+        await play.until(lambda: play.app.state.linked and play.app.state.connection, "the core")
+        await play.app.actions.open_chat("big", "n2999.0")
+        await play.until(lambda: len(play.texts()) == 3000, "the whole story")
+        await play.press("f6")
+        await play.until(lambda: len(lines(play.app)) > 800, "the map")
+        here = [line for line in lines(play.app) if line.mark]
+        assert len(here) == 1
+        assert "#2995–3000" in here[0].title
+        assert {len(line.title) - len(line.title.lstrip("├ ")) for line in lines(play.app)} == {0, 2}, "no staircase"
+        listing = play.app.screen.query_one(Listing)
+        await play.until(lambda: listing.chosen is not None and listing.chosen.mark, "where one is")
+        await play.press("up")
+        await play.until(lambda: listing.chosen is not None and listing.chosen.id == "n2994.2", "the way aside")
+        await play.press("enter")
+        await play.until(lambda: play.texts()[-1:] == ["message 2994 2"], "the other branch")
+        assert len(play.texts()) == 2995
