@@ -264,6 +264,21 @@ async def test_a_typed_key_is_tried_and_then_kept_with_the_profile(
     assert scripted_server.asked("/v1/chat/completions")[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
+async def test_a_key_kept_for_one_server_does_not_go_to_the_next(table: Table, scripted_server: ScriptedServer) -> None:
+    """Connecting writes the same profile anew: what was kept under its name belongs to the server before."""
+    as_openai(scripted_server, "Good evening.")
+    route, other = "/v1/chat/completions", scripted_server.url.replace("127.0.0.1", "localhost")
+    chat = await table.new_chat()
+    await table.call("connection.use", kind="openai", url=scripted_server.url, template="chatml")
+    await table.call("profiles.key", profile="mine", key=KEY)
+    await table.call("connection.use", kind="openai", url=f"{scripted_server.url}/v1", template="chatml")
+    await table.say(chat, "Hello!")
+    assert scripted_server.asked(route)[-1].headers["authorization"] == f"Bearer {KEY}"
+    await table.call("connection.use", kind="openai", url=other, template="chatml")
+    _, done = await table.say(chat, "And you?")
+    assert (done["error"], "authorization" in scripted_server.asked(route)[-1].headers) == (None, False)
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o606, 0o660])
 def test_a_key_file_that_others_can_touch_is_refused(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "key"
