@@ -12,6 +12,8 @@ from textual.widgets import Input
 
 from tui.domain.errors import BadInput
 from tui.ui.profiling import holds_words, read_binding
+from tui.ui.screens.server import ServerPage
+from tui.ui.widgets.form import Field
 
 KEY = "sk-ui-canary-0123456789"
 
@@ -74,3 +76,25 @@ async def test_a_key_is_typed_unseen(play: Stage, home: Path) -> None:
     assert any("••••••" in text for text in shown)
     assert KEY not in "".join(shown)
     assert not list(home.rglob("*.key"))
+
+
+async def test_a_typed_key_does_not_go_to_another_address(play: Stage) -> None:
+    await play.press("f4")
+    await listed(play, "Connect to a server…")
+    await go_to(play, "Connect to a server…")
+    await play.press("enter")
+    await listed(play, "Use this server")
+    page = play.app.screen
+    assert isinstance(page, ServerPage)
+    url, key = play.server.url, Field("key", "Key", kind="action")
+
+    def sent() -> list[str]:
+        return [r.headers.get("authorization", "") for r in play.server.requests[before:]]
+
+    before = len(play.server.requests)
+    await page.change(key, KEY)
+    await page.change(Field("url", "Address"), f"{url}/v1")
+    assert {*sent()} == {f"Bearer {KEY}"}
+    before = len(play.server.requests)
+    await page.change(Field("url", "Address"), url.replace("127.0.0.1", "localhost"))
+    assert {*sent()} == {""}

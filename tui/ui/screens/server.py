@@ -104,6 +104,8 @@ class ServerPage(FormPage):
         return fields
 
     async def change(self, item: Field, value: str) -> None:
+        if item.id == "url" and self._found is not None and _machine(value) != _machine(self._values["url"]):
+            self._values |= dict.fromkeys(("key", "key_env", "key_file", "model"), "")   # they were for the one before
         self._values[item.id] = value.strip()
         unusable = bool(self._found and self._found.get("problem"))
         if self._values["url"] and (item.id != "model" or unusable):
@@ -134,6 +136,11 @@ class ServerPage(FormPage):
     async def _use(self) -> None:
         await self.call("connection.use", kind="auto", **_given(self._values))
         self.dismiss(True)
+
+
+def _machine(url: str) -> str:
+    """Name and port in an address, as they were typed."""
+    return url.strip().rpartition("://")[2].partition("/")[0].casefold()
 
 
 def _given(values: Mapping[str, str]) -> dict[str, str]:
