@@ -205,7 +205,7 @@ class PersonaCalls:
     def _known(book: PersonaBook, persona_id: str) -> Persona:
         found = book.get(persona_id)
         if found is None:
-            raise NotFound(notice("There is no such persona."), notice("/persona lists them."))
+            raise NotFound(notice("There is no such persona."), notice("/personas lists them."))
         return found
 
 

@@ -30,8 +30,10 @@ def is_persona_backup(data: Any) -> bool:
 
 
 def read_personas(data: Any) -> PersonaBook:
-    """The personas of a backup (or of `power_user` in settings.json), by the names of their picture files. Characters
+    """The personas of a backup or of a whole settings.json (there in `power_user`), by the names of their picture files. Characters
     are named by the stems of theirs. Raises BadInput."""
+    if isinstance(data, Mapping) and is_persona_backup(data.get("power_user")):
+        data = data["power_user"]
     if not is_persona_backup(data) or len(data["personas"]) > _MOST:
         raise BadInput(notice("This is no backup of personas."))
     descriptions = data.get("persona_descriptions") or {}

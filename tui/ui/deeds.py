@@ -13,7 +13,7 @@ from tui.domain.chat import Node
 from tui.domain.errors import BadInput, NotFound, Refused
 from tui.domain.notice import Notice, notice
 from tui.i18n import LANGUAGES
-from tui.ui import deeds_cast, deeds_memory, deeds_tree, prefs
+from tui.ui import deeds_cast, deeds_memory, deeds_persona, deeds_tree, prefs
 from tui.ui.commands import latin_word
 from tui.ui.deeds_bans import ban, unban
 from tui.ui.deeds_branches import checkpoint, rewrite
@@ -62,6 +62,12 @@ async def _rename(app: App[Any], rest: str) -> None:
     title = rest or await ask_line(app, tr("The name of this chat"), str(chat.fields.get("title") or ""))
     if title and title.strip():
         await link(app).call("chats.set", id=chat.id, field="title", value=title.strip())
+
+
+async def _swipes(app: App[Any], rest: str) -> None:
+    if rest and (not rest.isdecimal() or not 0 < int(rest) <= 50):
+        raise BadInput("/swipes takes how many more replies are wanted, 1 to 50.")
+    await host(app).actions.swipes(int(rest or 3))
 
 
 async def _impersonate(app: App[Any], rest: str) -> None:
@@ -294,6 +300,7 @@ DEEDS: Mapping[str, Deed] = {
     "favourite": _favourite,
     "rename": _rename,
     "search": _search,
+    "swipes": _swipes,
     "unloop": _action("unloop"),
     "ban": ban,
     "unban": unban,
@@ -314,10 +321,10 @@ DEEDS: Mapping[str, Deed] = {
     "suggest": _suggest,
     "languages": languages,
     "translate": translate,
-    "persona": _screen("persona"),
     "note": _note,
     **deeds_memory.DEEDS,
     **deeds_cast.DEEDS,
+    **deeds_persona.DEEDS,
     "lore": _screen("lore"),
     "trace": _screen("trace"),
     "scenario": _scenario,

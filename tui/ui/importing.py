@@ -57,6 +57,11 @@ def files_of(path: str) -> list[Path]:
     return [place]
 
 
+async def read_text(path: str) -> str:
+    """The text of one file of the person's. Raises NotFound, Refused."""
+    return (await asyncio.to_thread(lambda: _read(files_of(path)[0]))).decode("utf-8", "replace")
+
+
 def _below(folder: Path) -> Iterator[Path]:
     """Files that may be imported; links to folders are not followed, and files of keys are nobody's business."""
     for place, folders, names in os.walk(folder):

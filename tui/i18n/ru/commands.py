@@ -28,7 +28,6 @@ CATALOGUE: dict[str, str] = {
         "Убрать сообщения из промпта; на экране они останутся.",
     "Let hidden messages count again.": "Снова учитывать скрытые сообщения.",
     "Copy the last message.": "Скопировать последнее сообщение.",
-    "Who you are in the story.": "Кто вы в этой истории.",
     "[TEXT]": "[ТЕКСТ]",
     "The author's note; with a text, set it at once.": "Заметка автора; с текстом — задать сразу.",
     "Lorebooks, and what fired.": "Лорбуки и что сработало.",

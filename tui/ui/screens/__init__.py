@@ -34,6 +34,7 @@ _PLACES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "cast": ("castpage", "CastPage", {}),
     "group": ("castchoice", "GroupChoice", {}),
     "note": ("note", "NotePage", {}),
+    "personas": ("personas", "PersonasPage", {}),
     "persona": ("persona", "PersonaPage", {}),
     "settings": ("settings", "SettingsPage", {}),
     "doctor": ("doctor", "DoctorPage", {}),

@@ -19,22 +19,30 @@ class PersonaPage(FormPage):
     def __init__(self) -> None:
         super().__init__()
         self._settings: Mapping[str, Any] = {}
+        self._persona = ""
 
     def heading(self) -> str:
         return tr("Who you are in the story")
 
     async def fetch(self) -> None:
         self._settings = (await self.call("settings.get"))["settings"]
+        chat = host(self.app).state.chat
+        told = await self.call("personas.list", chat=chat.id if chat is not None else "")
+        chosen = told["current"] or told["default"]
+        self._persona = next((str(p["name"]) for p in told["personas"] if p["id"] == chosen), "")
 
     def fields(self) -> Sequence[Field | str]:
-        fields: list[Field | str] = []
+        fields: list[Field | str] = [
+            Field("personas", tr("Your personas…"), kind="action", shown=self._persona,
+                  hint=tr("Several, each for a chat, for a character, or by default.")),
+        ]
         if (chat := host(self.app).state.chat) is not None:
             default = tr("empty: as in all chats")
             fields += [
                 tr("In this chat"),
                 Field("persona", tr("Name"), str(chat.fields.get("persona") or ""), default),
                 Field("persona_text", tr("Description"), str(chat.fields.get("persona_text") or ""), default, "text"),
-                *_placing(chat.fields),
+                *placing(chat.fields),
             ]
         return [
             *fields,
@@ -49,6 +57,12 @@ class PersonaPage(FormPage):
             ),
         ]
 
+    async def act(self, item: Field) -> None:
+        from tui.ui.screens.personas import PersonasPage
+
+        await self.app.push_screen_wait(PersonasPage())
+        await self.fetch()
+
     async def change(self, item: Field, value: str) -> None:
         chat = host(self.app).state.chat
         if item.id in ("persona_name", "persona_description"):
@@ -58,7 +72,7 @@ class PersonaPage(FormPage):
             await self.call("chats.set", id=chat.id, field=item.id, value=note_value(item.id, value))
 
 
-def _placing(values: Mapping[str, Any]) -> Sequence[Field]:
+def placing(values: Mapping[str, Any]) -> Sequence[Field]:
     """Where the description stands; how deep and as whose words matter only at a depth."""
     place = str(values.get("persona_position") or "head")
     unused = "" if place == "at_depth" else UNUSED
