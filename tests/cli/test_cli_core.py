@@ -148,6 +148,21 @@ def test_undo_takes_the_last_change_back(traktir: Traktir) -> None:
     assert traktir.json("chats", "show", chat)[-1]["text"] == "Hello!"
 
 
+def test_redo_and_the_map_of_the_branches(traktir: Traktir) -> None:
+    traktir("say", "--character", "mira", "Hello!")
+    (chat,) = [c["id"] for c in traktir.json("chats", "list")]
+    before = traktir("chats", "show", chat)
+    runs = traktir.json("chats", "map", chat)
+    assert sum(r["count"] for r in runs if r["on_path"]) == 3
+    assert [r["here"] for r in runs].count(True) == 1
+    assert "● #1–3  " in traktir("chats", "map", chat)
+    traktir("chats", "undo", chat)
+    assert traktir("chats", "show", chat) != before
+    traktir("chats", "redo", chat)
+    assert traktir("chats", "show", chat) == before
+    assert "nothing to redo" in traktir.run("chats", "redo", chat).stderr
+
+
 def test_undo_takes_a_chat_out_of_the_trash_before_it_takes_back_what_was_said(traktir: Traktir) -> None:
     traktir("say", "--character", "mira", "Hello!")
     chat = first_chat(traktir)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from chat_steps import visible
 from core_table import Table
+from scripted import ScriptedServer, as_koboldcpp
 
 from tui.domain.branchmap import branch_map
 from tui.domain.chat import Chat, Node, Revision
@@ -164,3 +165,48 @@ async def test_what_is_remembered_of_a_story_stays_remembered_when_a_message_mov
     await table.call("chats.undo", id=chat)
     assert [s.id for s in standing((await tree_of(table, chat)).summaries.values(),
                                    (await tree_of(table, chat)).path())] == ["s"]
+
+
+async def test_a_reply_in_the_middle_is_written_anew_from_a_place_in_it_by_the_real_engine(table: Table) -> None:
+    pytest.importorskip("llama_cpp")
+    chat = await table.new_chat()
+    await table.call("samplers.set", chat=chat, values={"seed": 5, "temperature": 0.9, "max_tokens": 24})
+    first, done = await table.say(chat, "Tell me a long story of the sea.")
+    assert done["error"] is None
+    await table.say(chat, "And then?")
+    old = (await tree_of(table, chat)).path()
+    text = old[2].text
+    at = text.index(" ", len(text) // 3)
+    told = await table.call("turn.rewrite", chat=chat, node=first, at=at, reply="other", reply_revision="r")
+    assert told == {"reply": "other", "kept": at}
+    assert (await table.done("other"))["error"] is None
+    tree = await tree_of(table, chat)
+    assert tree.nodes["other"].text.startswith(text[:at])
+    assert len(tree.nodes["other"].text) > at, "the model went on"
+    assert [n.id for n in tree.versions(tree.nodes["other"])] == [first, "other"]
+    assert [n.id for n in tree.path(old[-1].id)] == [n.id for n in old], "what followed stays in its branch"
+    assert tree.nodes[first].text == text
+    again = await table.call("chats.parent", id=chat, head="other")
+    assert again == {"node": first, "leaf": old[-1].id}
+    table.heard.clear()
+    await table.call("turn.continue", chat=chat, node=first, revision="on")
+    await table.done(first)
+    inner = (await tree_of(table, chat)).nodes[first]
+    assert [r.kind for r in inner.revisions] == ["original", "continue"]
+    assert inner.text.startswith(text.rstrip())
+
+
+async def test_line_breaks_before_the_place_stay_and_a_reply_from_its_beginning_is_all_new(
+    table: Table, scripted_server: ScriptedServer
+) -> None:
+    as_koboldcpp(scripted_server, "Anew.")
+    await table.call("connection.use", kind="koboldcpp", url=scripted_server.url, template="chatml")
+    chat = await a_story(table, 3)
+    await table.call("node.edit", chat=chat, node="m2", revision="e", text="She opens.  \n\nHe screams.")
+    texts = ((14, "She opens.  \n\nAnew."), (10, "She opens.Anew."), (0, "Anew."),
+             (99, "She opens.  \n\nHe screams.Anew."))
+    for at, wanted in texts:
+        reply = new_id()
+        await table.call("turn.rewrite", chat=chat, node="m2", at=at, reply=reply, reply_revision=new_id())
+        await table.done(reply)
+        assert (await tree_of(table, chat)).nodes[reply].text == wanted

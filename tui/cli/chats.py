@@ -1,4 +1,4 @@
-"""`traktir chats`: list, show, tokens, set, search, export, delete, restore, undo."""
+"""`traktir chats`: list, show, map, tokens, set, search, export, delete, restore, undo, redo."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = show.add_mutually_exclusive_group()
     how.add_argument("--path", action="store_true", help="the visible path (default)")
     how.add_argument("--tree", action="store_true", help="the whole tree")
+    verbs.add_parser("map", help="the branches, each run of messages on a line").add_argument("id")
     tokens = verbs.add_parser("tokens", help="the tokens of a reply with their probabilities and rivals")
     tokens.add_argument("--chat", metavar="ID", required=True, dest="id")
     tokens.add_argument("--node", metavar="N", help="the message; default: the last reply that has some")
@@ -45,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("id")
     export.add_argument("-o", "--output", metavar="FILE", help="- is standard output", default="-")
     export.add_argument("--format", choices=("jsonl", "txt"), default="jsonl")
-    acts = {"delete": "put a chat into the trash", "restore": "take it out again", "undo": "take the last change back"}
+    acts = {
+        "delete": "put a chat into the trash", "restore": "take it out again", "undo": "take the last change back",
+        "redo": "do again what was taken back",
+    }
     for verb, text in acts.items():
         verbs.add_parser(verb, help=text).add_argument("id")
     for sub in verbs.choices.values():
@@ -56,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     act = {
         "list": _list, "show": _show, "set": _set, "search": _search, "export": _export, "delete": _delete,
-        "restore": _restore, "undo": _undo, "tokens": print_tokens,
+        "restore": _restore, "undo": _undo, "redo": _redo, "tokens": print_tokens, "map": _map,
     }[args.verb]
     return on_core(args, lambda session: act(session, args))
 
@@ -81,6 +85,21 @@ async def _show(session: Session, args: argparse.Namespace) -> int:
         return 0
     for node in chat.path():
         _print_node(node, args.json, 0)
+    return 0
+
+
+async def _map(session: Session, args: argparse.Namespace) -> int:
+    """Ways aside are set in below the run that they leave; ● is the branch on view."""
+    for row in (await session.call("chats.map", id=args.id))["rows"]:
+        if args.json:
+            json_line({"type": "run", **row})
+            continue
+        last = row["number"] + row["count"] - 1
+        numbers = f"#{row['number']}" + (f"–{last}" if row["count"] > 1 else "")
+        ways = f"  ‹{row['version']}/{row['versions']}›" if row["versions"] > 1 else ""
+        marks = "".join(f"  ⚑ {name}" for _, _, name in row["marks"])
+        sign = "●" if row["on_path"] else "○"
+        line(f"{'  ' * row['depth']}{sign} {numbers}  {row['name']}: {row['text'][:60]}{ways}{marks}  {row['first']}")
     return 0
 
 
@@ -179,4 +198,10 @@ async def _restore(session: Session, args: argparse.Namespace) -> int:
 async def _undo(session: Session, args: argparse.Namespace) -> int:
     done = await session.call("chats.undo", id=args.id)
     say_aside(tr("Taken back: {label}", label=sentence(done["label"])))
+    return 0
+
+
+async def _redo(session: Session, args: argparse.Namespace) -> int:
+    done = await session.call("chats.redo", id=args.id)
+    say_aside(tr("Done again: {label}", label=sentence(done["label"])))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 CATALOGUE: dict[str, str] = {
     "{text} is not the number of a message.": "{text}: это не номер сообщения.",
     "Write it like 12.": "Например: 12.",
+    "Done again: {label}": "Сделано снова: {label}",
     "Delete messages {first} to {last}?": "Удалить сообщения с {first} по {last}?",
     "Delete message {n}?": "Удалить сообщение {n}?",
     "From “{begin}” to “{end}”: what follows stays, and Undo brings them back.":
