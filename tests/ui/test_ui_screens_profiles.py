@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from tui.domain.errors import BadInput
 from tui.ui.profiling import holds_words, read_binding
+from tui.ui.screens.connection import facts_of
 from tui.ui.screens.server import ServerPage
 from tui.ui.widgets.form import Field
 
@@ -98,3 +99,9 @@ async def test_a_typed_key_does_not_go_to_another_address(play: Stage) -> None:
     before = len(play.server.requests)
     await page.change(Field("url", "Address"), url.replace("127.0.0.1", "localhost"))
     assert {*sent()} == {""}
+
+
+def test_what_a_server_does_not_say_is_only_said_of_one_that_was_asked() -> None:
+    asked = {"url": "http://there:1", "capabilities": {"dialect": "openai"}, "model": ""}
+    assert ("Model", "the server does not say") in facts_of(asked)
+    assert "Model" not in dict(facts_of(asked | {"capabilities": None}))

@@ -199,7 +199,8 @@ def facts_of(connection: Mapping[str, Any]) -> list[tuple[str, str]]:
     where = tr("llama.cpp in this program") if embedded else str(connection.get("url") or "")
     answers = " ".join(str(capabilities.get(k) or "") for k in ("dialect", "version")).strip()
     facts = [(tr("Backend"), where if embedded or not answers else f"{where} · {answers}")]
-    facts.append((tr("Model"), str(connection.get("model") or tr("the server does not say"))))
+    if connection.get("model") or capabilities:                  # before it was looked at, nothing could be said
+        facts.append((tr("Model"), str(connection.get("model") or tr("the server does not say"))))
     if connection.get("context"):
         facts.append((tr("Context"), thousands(int(connection["context"]))))
     template: Mapping[str, Any] = connection.get("template") or {}
