@@ -10,6 +10,7 @@ from chat_stage import Stage, stage
 from screens_stage import go_to, lines, listed, own_characters, titles, write_card
 
 from tui.client.connection import Connection
+from tui.ui.screens.formpage import Form
 
 STARTER = "Talk now with the small model inside"
 
@@ -36,6 +37,22 @@ async def test_three_lines_and_the_cursor_on_the_first(fresh: Stage) -> None:
     await fresh.until(lambda: fresh.app.state.chat is not None, "the chat")
     await fresh.until(lambda: fresh.app.screen is fresh.app.chat, "the chat screen")
     await fresh.sees("She listens.")
+
+
+async def test_a_key_pressed_twice_before_anything_is_shown_is_one_choice(fresh: Stage) -> None:
+    for _ in range(2):
+        fresh.app.screen.query_one(Form).action_select()
+    await fresh.sees("Who do you want to talk to?")
+    await listed(fresh, "Mira")
+    pages = len(fresh.app.screen_stack)
+    await fresh.press(*"isolde")
+    await fresh.until(lambda: titles(fresh.app) == ["Isolde"], "the character")
+    for _ in range(2):
+        fresh.app.screen.action_choose()  # type: ignore[attr-defined]  # the library's own
+    await fresh.until(lambda: fresh.app.screen is fresh.app.chat, "the chat screen")
+    await fresh.sees("She listens.")
+    assert len((await fresh.app.link.call("chats.list"))["chats"]) == 1
+    assert pages == 3  # the chat, the first run, the library
 
 
 async def test_with_the_small_model_the_character_made_for_it_stands_first(fresh: Stage) -> None:

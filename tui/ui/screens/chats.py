@@ -126,7 +126,7 @@ class Library(Page):
     @on(Picker.Chosen)
     def _chosen(self, event: Picker.Chosen) -> None:
         self.say("")
-        self.start(self._open(event.line.id))
+        self.start(self._open(event.line.id), once="open")
 
     @on(Picker.MoreAsked)
     def _more_asked(self, event: Picker.MoreAsked) -> None:
@@ -142,7 +142,7 @@ class Library(Page):
 
     def action_choose(self) -> None:
         if (line := self.picker.listing.chosen) is not None:
-            self.start(self._open(line.id))
+            self.start(self._open(line.id), once="open")
 
     def action_more(self) -> None:
         self.picker.ask_more()

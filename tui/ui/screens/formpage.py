@@ -64,7 +64,7 @@ class FormPage(Page):
         event.stop()
         if (line := self.form.chosen) is not None:
             self.say("")
-            self.start(self._edit(self.form.field(line.id)))
+            self.start(self._edit(self.form.field(line.id)), once="edit")
 
     async def _edit(self, item: Field) -> None:
         if item.kind == "action":

@@ -106,7 +106,7 @@ class ModelChoice(Page):
 
     @on(Picker.Chosen)
     def _chosen(self, event: Picker.Chosen) -> None:
-        self.start(self._use(event.line.id))
+        self.start(self._use(event.line.id), once="use")
 
     @on(Picker.Back)
     def _left(self) -> None:

@@ -165,9 +165,14 @@ class Page(Screen[Any]):
     def on_mount(self) -> None:
         self.start(self.load())
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something that may wait; an error of it is shown here as a sentence."""
-        self.run_worker(self._guarded(work), exit_on_error=True)
+    def start(self, work: Coroutine[Any, Any, None], once: str = "") -> None:
+        """Run something that may wait; an error of it is shown here as a sentence. Of works that are named the same
+        with `once`, one runs at a time: a second press of a key, while the first shows nothing yet, is that press."""
+        under_way = (w for w in self.workers if w.node is self and w.group == once and not w.is_finished)
+        if once and any(under_way):
+            work.close()
+            return
+        self.run_worker(self._guarded(work), group=once or "default", exit_on_error=True)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
