@@ -30,6 +30,8 @@ from tui.core.planning import Planner
 from tui.core.prompt_formats import PromptFormats
 from tui.core.pulls import Pulls
 from tui.core.recalling import Recalling
+from tui.core.regex_files import RegexFiles
+from tui.core.regexes import Regexes
 from tui.core.sent import SentPrompts
 from tui.core.settings import Settings
 from tui.core.translating import Translations
@@ -72,6 +74,10 @@ class Core:
         self.connection = Connection(self.library, self.settings, self.events, self.formats, store)
         self.chats = chats or Chats(store, self.events)
         self.gatherer = Gatherer(store, self.library, self.settings, self.connection, self.personas)
+        self.regexes = Regexes(
+            RegexFiles(config, self.settings), self.chats, self.sandbox, self.events, self.gatherer.speakers,
+        )
+        self.gatherer.rewriting = self.regexes
         self.vectors = Vectors(store, self.settings, self.connection.endpoint, self.events, self.writing)
         self.recalling = Recalling(store, self.settings, self.vectors)
         self.planner = Planner(self.gatherer, LoreScans(self.sandbox), self.formats, self.recalling)
@@ -89,7 +95,7 @@ class Core:
         self.turns = Turns(
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events,
             self.afterwards, attached=lambda: self.attached, pictures=self.pictures,
-            settings=self.settings, translations=self.translations,
+            settings=self.settings, translations=self.translations, rewriting=self.regexes,
         )
         self.aside = Aside(
             store, self.chats, self.gatherer, self.planner, self.library, self.connection, self.events, self.pictures,

@@ -174,8 +174,9 @@ class ChatCalls:
         if not text.strip() and not images:
             raise BadInput(notice("A message cannot be empty; delete it instead."), field="text")
         new = Revision(revision, without_marks(text), now_ms(), kind="edit", images=images)
-        op: Op = {"op": "add_revision", "node": node, "revision": asdict(new)}
-        await self._chats.commit(chat, [op], notice("the edit"))
+        written = await self._turns.rewriting.edited(await self._chats.get(chat), node, new)
+        ops: list[Op] = [{"op": "add_revision", "node": node, "revision": asdict(one)} for one in written]
+        await self._chats.commit(chat, ops, notice("the edit"))
 
     async def current(self, chat: str, node: str, revision: str) -> None:
         op: Op = {"op": "set_current", "node": node, "revision": revision}

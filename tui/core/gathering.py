@@ -6,7 +6,7 @@ import asyncio
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.core.casting import as_speaker, in_cast, joined_books, last_speaker, predicted
 from tui.core.chat_overrides import first_state, overridden, start_of_reply
@@ -27,6 +27,9 @@ from tui.domain.prompt.types import Budget, Injection, PlanState, Turn
 from tui.domain.samplers import Samplers
 from tui.domain.template import Template
 from tui.store import Store
+
+if TYPE_CHECKING:
+    from tui.core.regexes import Regexes
 
 #: The macro variables that all chats share are kept in the store under this name.
 GLOBALS = "macros:globals"
@@ -76,6 +79,8 @@ class Gatherer:
         self._library = library
         self._settings = settings
         self._connection = connection
+        #: What regex scripts make of a prompt's texts; it asks for the speakers, so it is made after this.
+        self.rewriting: Regexes | None = None
         #: What was decided ahead of a chat's next turn, by chat.
         self.ahead: dict[str, Ahead] = {}
 
@@ -128,9 +133,12 @@ class Gatherer:
         """Everything the plan of the next reply to `path` is made of. Raises NotFound (a preset that is gone)."""
         fields, who = chat.fields, await asyncio.to_thread(self.speakers, chat)
         books, sources = self._books(chat, who.card)
+        path = in_prompt(path)
+        if self.rewriting is not None:
+            path, books = await self.rewriting.sent(chat, path), await self.rewriting.lore(chat, books)
         state, sibling = await self._states(chat, path)
         turn = Turn(
-            path=in_prompt(path), card=overridden(who.card, fields), user=who.user, persona=who.persona,
+            path=path, card=overridden(who.card, fields), user=who.user, persona=who.persona,
             prompt=self._prompt(fields), template=link.template,
             budget=Budget(link.context, reserve), books=books, sources=sources,
             character=str(fields.get("character") or ""),

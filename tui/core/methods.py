@@ -43,6 +43,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         PersonaCalls(core.personas, core.chats, core.library, core.events),
         core.pictures,
         core.loops,
+        core.regexes,
         core.branching,
         core.aside,
         core.translations,

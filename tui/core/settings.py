@@ -54,6 +54,8 @@ SETTINGS: Mapping[str, Setting] = {
     "embedding_key_file": Setting(str, ""),               # where that server's key is
     "model_folders": Setting(list, []),                   # further folders in which models are looked for
     "server_models": Setting(dict, {}),                   # by profile: address, its own model, the one chosen instead
+    "regex_switched": Setting(dict, {}),                  # "on" or "off" by regex script, over what its file says
+    "regex_allowed": Setting(dict, {}),                   # the cards whose regex scripts may run, and which these were
     "template_pins": Setting(dict, {}),                   # template id by model name, chosen by the person
 }
 

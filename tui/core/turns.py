@@ -32,6 +32,7 @@ from tui.core.looping import MOST_CURES, LoopGuard, cure, said_before
 from tui.core.outcome import outcome, prepared_to_json, record
 from tui.core.pictures import Pictures
 from tui.core.planning import Planner, Prepared
+from tui.core.regexes import Regexes
 from tui.core.settings import Settings
 from tui.core.shaping import ReplyShaper, WholeCharacters
 from tui.core.token_trace import other_way, traced
@@ -75,8 +76,9 @@ class Turns:
     def __init__(
         self, store: Store, chats: Chats, gatherer: Gatherer, planner: Planner, library: Library,
         connection: Connection, events: EventHub, afterwards: Afterwards, attached: Callable[[], int],
-        pictures: Pictures, settings: Settings, translations: Translations,
+        pictures: Pictures, settings: Settings, translations: Translations, rewriting: Regexes,
     ) -> None:
+        self.rewriting = rewriting
         self._translations = translations
         self._pictures = pictures
         self._settings = settings
@@ -126,7 +128,8 @@ class Turns:
         if not filled.text.strip() and not written.images:
             raise BadInput(notice("Nothing is left of this message when its macros are filled."), field="text")
         who = name or self._gatherer.user_name(tree)
-        said = replace(new_node(tree, node, parent, "user", who, replace(written, text=filled.text)), extra=heard)
+        revisions = await self.rewriting.said(tree, replace(written, text=filled.text))
+        said = replace(new_node(tree, node, parent, "user", who, revisions[-1]), extra=heard, revisions=revisions)
         ops: list[Op] = [{"op": "add_node", "node": node_to_json(said)}, {"op": "set_head", "head": node}]
         await self._chats.commit(tree.id, ops, notice("your message"))
         with contextlib.suppress(StoreError):  # the message is safe; that its draft stays harms nothing
@@ -360,6 +363,8 @@ class Turns:
             made |= {"loop": loop, "unlooped": reply.place.unlooped} | told_of_cast(reply.place, reply.voices)
             plan = await asyncio.to_thread(prepared_to_json, prepared) | {"difference": reply.difference}
             await growing.close(finish.reason, made, prepared.plan.state.to_json(), plan)
+            with contextlib.suppress(StoreError):  # told already, and the model's own words are kept
+                await self.rewriting.reply(reply.place.chat, reply.place.node)
             await self._afterwards.reply(reply.place.chat, prepared, growing.said, finish)
             await self._note_absence(reply, finish)
             if finish.reason in ("stop", "length"):

@@ -396,6 +396,11 @@ def _groups(source: str) -> tuple[dict[str, int], int]:
     return names, total
 
 
+def group_numbers(pattern: Pattern) -> dict[str, int]:
+    """The named groups of a pattern that can be had: for `re` they are numbers."""
+    return _groups(pattern.source)[0] if pattern.python is not None else {}
+
+
 def _literal(char: str) -> str:
     """A character as `re` takes it for itself, in a class or outside."""
     if char.isalnum() or char == "_" or ord(char) > 0x7F:

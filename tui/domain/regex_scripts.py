@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tui.domain.patterns import Pattern, parse_pattern
+from tui.domain.patterns import Pattern, group_numbers, parse_pattern
 
 #: Where a text stands: SillyTavern's numbers.
 USER_INPUT, AI_OUTPUT, SLASH_COMMAND, WORLD_INFO, REASONING = 1, 2, 3, 5, 6
@@ -69,17 +69,18 @@ class RegexScript:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A script ready for the helper process: Python's pattern, and what stands for a match. `problem` is why it has
-    none."""
+    """A script ready for the helper process: its pattern, what stands for a match, and what is trimmed off groups."""
 
     script: RegexScript
     pattern: Pattern
     replace: str
+    trims: tuple[str, ...] = ()
 
     def to_json(self) -> list[Any]:
-        """Pattern, whether case counts for nothing, whether all matches are replaced, replacement, trims."""
-        everywhere = "g" in self.pattern.flags
-        return [self.pattern.python, self.pattern.ignore_case, everywhere, self.replace, list(self.script.trims)]
+        """Pattern, whether case counts for nothing, whether all matches are replaced, replacement, trims, and the
+        numbers of the named groups."""
+        everywhere, names = "g" in self.pattern.flags, group_numbers(self.pattern)
+        return [self.pattern.python, self.pattern.ignore_case, everywhere, self.replace, list(self.trims), names]
 
 
 def step_of(script: RegexScript, fill: Callable[[str], str]) -> Step:
@@ -92,7 +93,7 @@ def step_of(script: RegexScript, fill: Callable[[str], str]) -> Step:
         find = "".join(_escaped(fill(part)) if macro else part for part, macro in _macros(find))
     pattern = parse_pattern(find) or _plain(find)
     pieces = re.split(r"\{\{match\}\}", script.replace[:LONGEST_REPLACEMENT], flags=re.IGNORECASE)
-    return Step(script, pattern, "$0".join(fill(piece) for piece in pieces))
+    return Step(script, pattern, "$0".join(map(fill, pieces)), tuple(filter(None, map(fill, script.trims))))
 
 
 def _plain(find: str) -> Pattern:

@@ -64,6 +64,11 @@ class Sandbox:
         that a conversation need not name; `budget` is in seconds, for all calls together."""
         return Renderer(lambda conversation: self.render(template, [conversation])[0], defaults or {}, budget)
 
+    @property
+    def lock(self) -> threading.Lock:
+        """Held by whoever speaks to the process."""
+        return self._lock
+
     def close(self) -> None:
         """End the process; a later call starts another."""
         with self._lock:

@@ -53,12 +53,12 @@ class Replacer:
 
 def replaced(step: list[Any], text: str) -> str:
     """`text` with one match, or all, replaced as JavaScript does it. Raises TooMuch and what `re` raises."""
-    pattern, ignore_case, everywhere, replacement, trims = step
+    pattern, ignore_case, everywhere, replacement, trims, names = step
     room = len(text) * _TIMES + _BESIDES
 
     def put(match: re.Match[str]) -> str:
         nonlocal room
-        made = _PLACE.sub(lambda place: _group(match, place, trims), replacement)
+        made = _PLACE.sub(lambda place: _group(match, place, trims, names), replacement)
         room -= len(made)
         if room < 0:
             raise TooMuch
@@ -67,17 +67,10 @@ def replaced(step: list[Any], text: str) -> str:
     return re.compile(pattern, re.IGNORECASE if ignore_case else 0).sub(put, text, count=0 if everywhere else 1)
 
 
-def _group(match: re.Match[str], place: re.Match[str], trims: list[str]) -> str:
+def _group(match: re.Match[str], place: re.Match[str], trims: list[str], names: dict[str, int]) -> str:
     """What a group took, without the trimmed parts; nothing for one that took no part, or is none."""
-    try:
-        found = match[int(place[1])] if place[1] else match[_numbered(match, place[2])]
-    except IndexError:
-        return ""
+    number = int(place[1]) if place[1] else names.get(place[2], -1)
+    found = match[number] if 0 <= number <= len(match.groups()) else None
     for trim in trims if found else ():
-        found = found.replace(trim, "")
+        found = (found or "").replace(trim, "")
     return found or ""
-
-
-def _numbered(match: re.Match[str], name: str) -> int:
-    """A named group by number: names are told to `re` as numbers only."""
-    raise IndexError(name)

@@ -94,6 +94,7 @@ def main() -> None:
     alarm = Alarm()
     searcher: Any = None
     renderer: Any = None
+    replacer: Any = None
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)
         limit_work(request["work"])
@@ -104,6 +105,13 @@ def main() -> None:
                 searcher = Searcher(alarm, _answer)
             _answer({"ready": True})
             searcher.run(request)
+        elif request["op"] == "replace":
+            if replacer is None:
+                from tui.sandbox.replacing import Replacer
+
+                replacer = Replacer(alarm, _answer)
+            _answer({"ready": True})
+            replacer.run(request)
         else:
             if renderer is None:
                 from tui.sandbox.rendering import TemplateRunner
