@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -148,14 +149,14 @@ async def test_voices_do_not_mix_and_what_was_cut_is_kept_and_told(
     assert await lines(troupe, chat) == [("Bob", "It is late.")]
     record = (await story(troupe, chat))[-1]["revisions"][-1]["generation"]
     assert record["voices"]["name"] == "Nell"
-    assert record["voices"]["cut"].startswith("**Nell**: I")
+    assert record["voices"]["cut"].startswith("**Nell**:")
     told = await troupe.until(lambda e: e["type"] == "notice")
     assert told["notice"]["args"]["name"] == "Nell"
     stops = scripted_server.asked("/api/extra/generate/stream")[-1].json["stop_sequence"]
     assert {"\nSam:", "\nNell:", "\nАнна:"} <= set(stops)
     assert "\nBob:" not in stops
     done = await speak(troupe, chat, "bob")
-    assert done["error"]["what"]["args"]["text"].startswith("Nell: I")
+    assert done["error"]["what"]["args"]["text"].startswith("Nell:")
     assert len(await lines(troupe, chat)) == 1
 
 
@@ -207,6 +208,27 @@ async def test_a_whisper_and_its_answer_are_known_to_those_who_heard_it(
     await troupe.call("chats.undo", id=chat)
     with pytest.raises(NotFound):
         await troupe.call("cast.known", chat=chat, node=node, to=["mira"])
+
+
+async def test_lore_for_one_is_read_by_that_one_alone(troupe: Table, scripted_server: ScriptedServer) -> None:
+    entry = {
+        "uid": 0, "key": [], "comment": "", "content": "The eel pie is poisoned.", "constant": True, "position": 0,
+        "order": 100, "disable": False, "characterFilter": {"isExclude": False, "names": ["bob"], "tags": []},
+    }
+    key = {**entry, "uid": 1, "key": ["pie"], "constant": False, "content": "Bob baked it.", "anchored": True}
+    book = {"entries": {"0": entry, "1": key}}
+    folder = paths.config_dir() / "lorebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "secrets.json").write_text(json.dumps(book), "utf-8")
+    for joining in ("swap", "join"):
+        chat = await make(troupe, greetings="first", strategy="manual", joining=joining)
+        await troupe.call("chats.set", id=chat, field="lorebooks", value=["secrets"])
+        await troupe.say(chat, "Who will have some pie?")
+        for speaker in ("bob", "anna", "bob"):
+            await speak(troupe, chat, speaker)
+            read = prompts(scripted_server)[-1]
+            assert ("eel pie is poisoned" in read) is (speaker == "bob"), (joining, speaker)
+            assert ("Bob baked it" in read) is (speaker == "bob"), (joining, speaker)
 
 
 async def test_a_summary_tells_nobody_what_was_whispered(troupe: Table, scripted_server: ScriptedServer) -> None:
@@ -287,3 +309,20 @@ async def test_a_chat_of_two_becomes_a_group_and_back_by_undo(troupe: Table) -> 
     await troupe.call("cast.end", chat=chat)
     assert (await troupe.call("cast.get", chat=chat))["cast"] is None
     await troupe.settled(chat)
+
+
+async def test_the_real_model_reads_what_the_members_share_only_once(troupe: Table) -> None:
+    pytest.importorskip("llama_cpp")
+    await troupe.call("profiles.use", id="starter")
+    shared = {}
+    for joining in ("join", "swap"):
+        chat = await make(troupe, joining=joining, greetings="first", strategy="list")
+        values = {"max_tokens": 8, "temperature": 0, "ignore_eos": False}
+        await troupe.call("samplers.set", chat=chat, values=values)
+        await troupe.say(chat, "Tell me about the storm that came last night, and who was out on the water then.")
+        await over(troupe, chat, 3)
+        said = [n for n in await story(troupe, chat) if n["extra"].get("speaker")][1:]
+        assert [n["name"] for n in said] == ["Nell", "Bob", "Анна"]
+        made = [n["revisions"][-1]["generation"] for n in said]
+        shared[joining] = min(g["cached_tokens"] / g["prompt_tokens"] for g in made[1:])
+    assert shared["join"] > 0.6 > shared["swap"], shared

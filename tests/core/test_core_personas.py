@@ -92,12 +92,16 @@ async def test_a_backup_of_sillytavern_comes_in_once_and_goes_out_the_same(table
     (described,) = [d for d in out["persona_descriptions"].values() if d["title"]]
     assert (described["position"], described["depth"], described["role"]) == (4, 3, 1)
     assert out["personas"][out["default_persona"]] == "Оля"
-    for broken in ("", "[]", '{"personas": []}', "[" * 100_000):
+    for broken in ("", "[]", '{"personas": []}', "[" * 100_000, '{"personas": {}}'):
         with pytest.raises(BadInput):
             await table.call("personas.import", text=broken)
 
 
 async def test_what_does_not_fit_is_refused_and_a_damaged_file_is_left_alone(table: Table) -> None:
+    odd = {"personas": {"a": "A", "b": 7, "": " "}, "persona_descriptions": {"a": {"connections": 5, "position": "x"}}}
+    assert (await table.call("personas.import", text=json.dumps(odd)))["added"] == 1
+    odd = {"personas": {"c": "C"}, "persona_descriptions": [], "default_persona": 3}
+    assert (await table.call("personas.import", text=json.dumps({"power_user": odd})))["added"] == 1
     oak = await persona(table, "Oak", "")
     for values in ({"name": " "}, {"depth": -1}, {"position": "nowhere"}, {"role": "king"}, {"colour": "red"}):
         with pytest.raises(BadInput):

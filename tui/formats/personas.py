@@ -30,13 +30,14 @@ def is_persona_backup(data: Any) -> bool:
 
 
 def read_personas(data: Any) -> PersonaBook:
-    """The personas of a backup or of a whole settings.json (there in `power_user`), by the names of their picture files. Characters
-    are named by the stems of theirs. Raises BadInput."""
+    """The personas of a backup or of a whole settings.json (there in `power_user`), by the names of their picture
+    files. Characters are named by the stems of theirs. Raises BadInput."""
     if isinstance(data, Mapping) and is_persona_backup(data.get("power_user")):
         data = data["power_user"]
     if not is_persona_backup(data) or len(data["personas"]) > _MOST:
         raise BadInput(notice("This is no backup of personas."))
-    descriptions = data.get("persona_descriptions") or {}
+    descriptions = data.get("persona_descriptions")
+    descriptions = descriptions if isinstance(descriptions, Mapping) else {}
     personas, bound, ids = [], {}, dict[str, str]()
     for avatar, name in data["personas"].items():
         if not isinstance(name, str) or not name.strip():
@@ -45,7 +46,8 @@ def read_personas(data: Any) -> PersonaBook:
         more = descriptions.get(avatar)
         more = more if isinstance(more, Mapping) else {}
         personas.append(_persona(ids[avatar], name, more))
-        for link in more.get("connections") or ():
+        links = more.get("connections")
+        for link in links if isinstance(links, list) else ():
             if isinstance(link, Mapping) and link.get("type") == "character" and isinstance(link.get("id"), str):
                 bound[PurePosixPath(link["id"]).stem] = ids[avatar]
     default = data.get("default_persona")

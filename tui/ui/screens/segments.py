@@ -78,6 +78,7 @@ def source_words(
         "post_history": tr("after the history"),
         "prefill": tr("start of the reply"),
         "instruction": tr("what is asked for"),
+        "cast": tr("whose reply it is"),
     }
     if source in known:
         return known[source]
@@ -89,6 +90,8 @@ def source_words(
         return tr("recalled for {where}", where=_messages([rest], "", path))
     if kind == "lore":
         return tr("lore: {name}", name=(names or {}).get(rest) or rest.replace(":", " "))
+    if kind == "card.note":
+        return tr("card of {name}: note", name=rest)
     if kind == "example":
         return tr("example {n}", n=int(rest) + 1 if rest.isdecimal() else rest)
     if kind == "examples":
