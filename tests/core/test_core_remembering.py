@@ -59,6 +59,15 @@ async def test_a_pinned_fact_stands_in_the_prompt_is_edited_and_undone(
     await table.settled(chat)
 
 
+async def test_sillytaverns_assembly_has_the_pinned_facts_too(table: Table, scripted_server: ScriptedServer) -> None:
+    chat = await _talk(table, scripted_server, "a")
+    await table.call("presets.save", kind="prompts", id="exact", text="label: exact\nmode: compatible\n")
+    await table.call("chats.set", id=chat, field="prompt", value="exact")
+    await table.call("pins.add", chat=chat, id="p1", text="Mira fears {{random::water::fire}}.")
+    shown = await table.call("prompt.show", chat=chat, text="Come!")
+    assert "- Mira fears { {random::water::fire}}." in shown["text"]
+
+
 async def test_a_summary_of_summaries_takes_their_place_and_is_unfolded_again(
     table: Table, scripted_server: ScriptedServer
 ) -> None:

@@ -110,6 +110,7 @@ async def test_chapters_are_begun_listed_summarised_and_gone_to() -> None:
     async with stage("She nods.", "The storm came.", size=(48, 18)) as play:
         await play.type("/глава Начало", "enter")
         await play.until(lambda: any(n.extra.get("chapter") for n in play.app.state.path), "the chapter")
+        await play.sees("§ Начало")
         await _say(play, "Hello", 3)
         play.app.run_command("/chapter The storm")
         await play.until(lambda: play.app.state.path[-1].extra.get("chapter"), "the second chapter")

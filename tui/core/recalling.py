@@ -13,7 +13,7 @@ from tui.core.settings import Settings
 from tui.core.stems import stem_word
 from tui.core.vectors import Vectors
 from tui.domain.chat import Chat, Node
-from tui.domain.prompt.types import MemoryLimits, Pin, Turn
+from tui.domain.prompt.types import Injection, MemoryLimits, Pin, Turn
 from tui.domain.recall import (
     PassageIndex,
     Query,
@@ -42,9 +42,12 @@ class Recalling:
         self._filling = threading.Lock()
 
     def with_memory(self, turn: Turn, chat: Chat) -> Turn:
-        """The turn with the chat's pinned facts and the limits of memory."""
+        """The turn with the chat's pinned facts and the limits of memory. SillyTavern's assembly has a place for the
+        facts, but recalls nothing."""
         get, fields = self._settings.get, chat.fields
-        recall = float(get("recall_share")) if get("recall") and turn.prompt.mode != "compatible" else 0.0
+        if turn.prompt.mode == "compatible":
+            return replace(turn, injections=(*turn.injections, *_injected(turn, fields)))
+        recall = float(get("recall_share")) if get("recall") else 0.0
         limits = MemoryLimits(
             float(get("memory_share")), recall, int(get("recall_passages")),
             frozenset(str(d["id"]) for d in fields.get("documents") or ()),
@@ -107,6 +110,15 @@ class Recalling:
 def pins_of(fields: Mapping[str, Any]) -> tuple[Pin, ...]:
     """The facts that a chat has pinned, in their order."""
     return tuple(Pin(p["id"], p["text"], p.get("node") or "") for p in fields.get("pins") or ())
+
+
+def _injected(turn: Turn, fields: Mapping[str, Any]) -> tuple[Injection, ...]:
+    """The pinned facts as a text after the story; nothing in them is a macro."""
+    facts = "\n".join(f"- {pin.text.strip()}" for pin in pins_of(fields) if pin.text.strip())
+    if not facts:
+        return ()
+    text = turn.prompt.pins_format.replace("{{pins}}", facts.replace("{{", "{ {"))
+    return (Injection("pins", text, "after"),)
 
 
 def query_of(turn: Turn) -> Query:

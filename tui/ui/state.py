@@ -20,7 +20,8 @@ Change = Literal["path", "growth", "turn", "fields", "stale", "connection", "not
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A message as it is drawn. `version` of `versions` counts the swipes from 1; `text_number` of
-    `texts` counts what was ever written in its place (edits, continuations); `live` while it is written."""
+    `texts` counts what was ever written in its place (edits, continuations); `live` while it is written. `chapter` is
+    the title of the chapter that begins with it."""
 
     id: str
     revision: str
@@ -38,6 +39,7 @@ class Entry:
     texts: int = 1
     live: bool = False
     images: tuple[Picture, ...] = ()
+    chapter: str = ""
 
 
 @dataclass
@@ -144,7 +146,7 @@ class ChatState:
             revision.reasoning, self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,
             any(r.kind == "edit" for r in node.revisions),
             text_number, len(node.revisions), live=self.writing and revision.finish == "streaming",
-            images=pictures_of(node) if revision.images else (),
+            images=pictures_of(node) if revision.images else (), chapter=str(node.extra.get("chapter") or ""),
         )
 
     def _name_of(self, node: Node) -> str:

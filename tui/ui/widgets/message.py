@@ -97,6 +97,8 @@ def lay_out(entry: Entry, look: Look, laid: Laid, *, chosen: bool, unfolded: boo
     if laid.measure is not look:
         laid.paragraphs = []
     rows = _thoughts(entry, look, unfolded)
+    if entry.chapter:
+        rows += _plain(f"§ {clean_line(entry.chapter, 200)}", look.text_width, look.strong)
     for picture in entry.images:
         rows += _plain(picture_label(picture), look.text_width, look.meta)
     body = _body(entry, look, laid) if entry.text or not entry.images else []
