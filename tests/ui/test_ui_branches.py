@@ -57,13 +57,16 @@ async def test_a_reply_is_written_anew_from_the_cursor_on() -> None:
         assert len(play.app.state.versions(play.app.state.path[-1])) == 3
 
 
-async def test_what_was_changed_before_the_cursor_is_not_thrown_away() -> None:
-    async with stage("She opens the door.") as play:
+async def test_a_reply_begins_as_it_was_changed_before_the_cursor() -> None:
+    async with stage("She opens the door.", " It rains.") as play:
         await talk(play, "Knock.")
         await play.press("tab", "e", "home")
-        await play.type("Then ", "ctrl+r")
-        await play.sees("What stands before the cursor was changed")
-        assert play.composer.text == "Then She opens the door."
+        await play.type("Then she wakes. ", "ctrl+r")
+        await play.until(lambda: play.texts()[-1] == "Then she wakes. It rains.", "the other reply")
+        await play.idle()
+        assert prompts(play)[1].endswith("Then she wakes.")
+        await play.press("alt+left")
+        await play.until(lambda: play.texts()[-1] == "She opens the door.", "the one before, as it was")
 
 
 async def test_messages_move_and_the_order_before_is_one_undo_away() -> None:

@@ -67,6 +67,32 @@ async def test_any_message_is_answered_anew_and_the_branch_before_is_one_key_awa
         await play.sees("This is the first branch")
 
 
+async def test_beyond_the_newest_version_of_any_message_comes_a_new_one_and_older_texts_are_one_key_away() -> None:
+    async with stage("One.", "Two.", "Anew.") as play:
+        await talk(play, "A?", "B?")
+        await play.press("tab", "up", "up")
+        await play.until(lambda: play.app.chosen() is not None and play.app.chosen().text == "One.", "the first reply")
+        await play.press("alt+right")
+        await play.until(lambda: play.texts()[1:] == ["A?", "Anew."], "a new version in the middle")
+        await play.idle()
+        await play.press("alt+left")
+        await play.until(lambda: play.texts()[1:] == ["A?", "One.", "B?", "Two."], "the version before")
+        for text in ("Uno.", "Un."):
+            await say(play, "/edit 3")
+            await play.until(lambda: play.app.chat.editing.node is not None, "the editing")
+            play.composer.put(text)
+            await play.press("enter")
+            await play.until(lambda text=text: play.texts()[2] == text, text)  # type: ignore[misc]
+        await say(play, "/older 3")
+        await play.until(lambda: play.texts()[2] == "Uno.", "the text before")
+        await play.press("[")
+        await play.until(lambda: play.texts()[2] == "One.", "the first text")
+        await play.press("]")
+        await play.until(lambda: play.texts()[2] == "Uno.", "the one after")
+        await say(play, "/позже 3")
+        await play.until(lambda: play.texts()[2] == "Un.", "the newest")
+
+
 async def test_a_message_named_by_number_is_said_otherwise_and_moved() -> None:
     async with stage("One.", "Two.", "Other.") as play:
         await talk(play, "A?", "B?")

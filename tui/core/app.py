@@ -29,6 +29,7 @@ from tui.core.pictures import Pictures
 from tui.core.planning import Planner
 from tui.core.prompt_formats import PromptFormats
 from tui.core.pulls import Pulls
+from tui.core.queued import QueuedSwipes
 from tui.core.recalling import Recalling
 from tui.core.regex_files import RegexFiles
 from tui.core.regexes import Regexes
@@ -102,6 +103,7 @@ class Core:
             self.sent,
         )
         self.loops = LoopCalls(self.chats, self.turns)
+        self.queued = QueuedSwipes(self.chats, self.turns, self.events)
         self.branching = Branching(self.chats, self.turns)
         self.auto = AutoRounds(self.chats, self.library, self.turns, self.events, lambda: self.attached)
         self.turns.pausing = self.auto.stop
@@ -144,7 +146,7 @@ class Core:
 
     def writing(self) -> bool:
         """Whether something is being generated."""
-        return self.turns.busy() or self.memory.busy() or self.translations.busy() or self.aside.busy()
+        return any(part.busy() for part in (self.turns, self.memory, self.translations, self.aside, self.queued))
 
     def environment(self, values: Mapping[str, str]) -> None:
         """Variables that a client hands over (a key, a device list), kept in memory only."""
@@ -164,6 +166,7 @@ class Core:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
         await self.auto.close()
+        await self.queued.close()
         await asyncio.gather(self.turns.close(), self.memory.close(), self.pulls.close())
         await asyncio.gather(self.translations.close(), self.aside.close())
         await self.afterwards.close()

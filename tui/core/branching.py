@@ -59,15 +59,18 @@ class Branching:
         said = replace(old, id=id, revisions=(new,), current=revision, extra=extra, deleted=False)
         await self._commit(tree, [said], notice("the branch"))
 
-    async def rewrite(self, chat: str, node: str, at: int, reply: str, reply_revision: str) -> dict[str, Any]:
-        """Have a reply written anew from character `at` of it on, as a version beside it; what stands before stays.
-        One that is being written is stopped first."""
+    async def rewrite(
+        self, chat: str, node: str, at: int, reply: str, reply_revision: str, text: str | None = None
+    ) -> dict[str, Any]:
+        """Have a reply written anew from character `at` of it on, as a version beside it; what stands before stays, or
+        is as in `text`, which the person made of it. One that is being written is stopped first."""
         await self._turns.stop(chat, [node])
         tree = await self._chats.get(chat)
         old = _node(tree, node)
         if old.role != "assistant":
             raise Refused("This is no reply of the model.", "Choose one that is.")
-        kept = old.text[:max(0, at)].rstrip(" ") if at < len(old.text) else old.text.rstrip()
+        said = old.text if text is None else without_marks(text)
+        kept = said[:max(0, at)].rstrip(" ") if at < len(said) else said.rstrip()
         self._turns.begin(ReplyPlace(
             chat, reply, reply_revision, old.parent, begun=kept if kept.strip() else "",
             speaker=str(old.extra.get("speaker") or ""), seen_by=tuple(old.extra.get("seen_by") or ()),

@@ -17,6 +17,7 @@ from tui.core.gathering import Gatherer
 from tui.core.library import Library
 from tui.core.memory import Memory
 from tui.core.planning import Planner
+from tui.core.queued import QueuedSwipes
 from tui.core.settings import Settings
 from tui.core.snapshots import card_to_json
 from tui.core.token_trace import tokens_to_json, traced
@@ -41,7 +42,9 @@ class ChatCalls:
     def __init__(
         self, store: Store, chats: Chats, turns: Turns, memory: Memory, gatherer: Gatherer, planner: Planner,
         library: Library, settings: Settings, connection: Connection, warming: Warming, aside: Aside,
+        queued: QueuedSwipes,
     ) -> None:
+        self._queued = queued
         self._aside = aside
         self._store = store
         self._chats = chats
@@ -106,7 +109,9 @@ class ChatCalls:
             await self.head(id, head)
         snapshot = await reading.open_chat(self._store, self._chats, id, last)
         self._warming.soon(id)
-        return snapshot | {"turn": self._turns.last.get(id), "writing": id in self._turns.writing_in()}
+        return snapshot | {
+            "turn": self._turns.last.get(id), "writing": self._turns.replying_in(id), "queued": self._queued.left(id),
+        }
 
     async def set_field(self, id: str, field: str, value: Any = None) -> None:  # noqa: A002
         tree = await self._chats.get(id)
@@ -164,7 +169,8 @@ class ChatCalls:
         await self._chats.commit(id, ops, notice("moving"), undoable=False, durable=False, keep=True)
 
     async def stop(self, chat: str) -> dict[str, Any]:
-        stopped = [await self._memory.stop(chat), await self._aside.stop(chat), await self._turns.pausing(chat)]
+        stopped = [self._queued.drop(chat), await self._memory.stop(chat), await self._aside.stop(chat)]
+        stopped.append(await self._turns.pausing(chat))
         return {"stopped": await self._turns.stop(chat) or any(stopped)}
 
     async def edit(self, chat: str, node: str, revision: str, text: str) -> None:

@@ -54,6 +54,15 @@ class Chats:
         self._working: set[asyncio.Task[Any]] = set()
         self.held = HeldChanges(store, events)
 
+    async def title(self, chat_id: str) -> str:
+        """What a chat is called in the list, "" where it is gone."""
+        try:
+            fields = (await self.get(chat_id)).fields
+        except (NotFound, StoreError):
+            return ""
+        card = fields.get("card")
+        return str(fields.get("title") or (card.get("name") if isinstance(card, dict) else "") or "")
+
     async def get(self, chat_id: str) -> Chat:
         """The tree as it now is. Raises NotFound."""
         chat = self._open.get(chat_id)

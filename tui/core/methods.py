@@ -28,7 +28,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
     for calls in (
         ChatCalls(
             core.store, core.chats, core.turns, core.memory, core.gatherer, core.planner, core.library, core.settings,
-            core.connection, core.warming, core.aside,
+            core.connection, core.warming, core.aside, core.queued,
         ),
         PromptCalls(core.store, core.chats, core.gatherer, core.planner, core.connection, core.sent),
         profiles,
@@ -45,6 +45,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         core.loops,
         core.regexes,
         core.branching,
+        core.queued,
         core.aside,
         core.translations,
         core.connection.kept,

@@ -99,6 +99,10 @@ class Turns:
     def busy(self) -> bool:
         return bool(self._running)
 
+    def replying_in(self, chat: str) -> bool:
+        """Whether a reply that is waited for is on its way in a chat."""
+        return any(r.place.chat == chat and not r.place.quiet for r in self._running.values())
+
     def writing_in(self) -> list[str]:
         return sorted({r.place.chat for r in self._running.values()})
 
@@ -381,7 +385,8 @@ class Turns:
             kept = notice("The text stays in memory, and is written as soon as the disk takes it.")
             error = StoreError(growing.trouble.what, kept, **growing.trouble.details)
         rewrite = growing.placed and error is None and self._cures(reply)
-        self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed), loop=loop)
+        self._status(reply, "done", **outcome(prepared, finish, error, stored=growing.placed), loop=loop,
+                     title=await self._chats.title(reply.place.chat))
         if reply.voices.name and growing.placed:
             self._events.tell(notice("A turn for {name} was cut from this reply.", name=reply.voices.name))
         if rewrite:
@@ -401,9 +406,12 @@ class Turns:
     def _status(self, reply: _Reply, state: str, **data: Any) -> None:
         chat = reply.place.chat
         status = {"chat": chat, "node": reply.place.node, "state": state, **data}
+        if reply.place.quiet:
+            status["quiet"] = True
         if state == "done":                       # nobody may find it running still once he has heard this
             self._running.pop(reply.place.revision, None)
-            self.last[chat] = {**self.last.get(chat, {}), **status}
+            if not reply.place.quiet:
+                self.last[chat] = {**self.last.get(chat, {}), **status}
         self._events.emit("turn", **status)
 
 

@@ -39,6 +39,7 @@ class ReplyPlace:
     begun: str = ""
     known: Known | None = None
     unlooped: int = 0
+    quiet: bool = False                           # written in the background: the view stays where it is
     speaker: str = ""
     why: Notice | None = None
     after: tuple[Choice, ...] = ()
@@ -150,7 +151,9 @@ class GrowingReply:
             tree = await self._chats.get(place.chat)
             node = new_node(tree, place.node, place.parent, "assistant", self._name, revision)
             node = replace(node, extra=_extra(place))
-            ops = [{"op": "add_node", "node": node_to_json(node)}, {"op": "set_head", "head": place.node}]
+            ops = [{"op": "add_node", "node": node_to_json(node)}]
+            if not place.quiet:
+                ops.append({"op": "set_head", "head": place.node})
         label = notice("the reply") if place.base is None else notice("the continuation")
         self.placed = True                        # from now on it is there, even if this task is called off meanwhile
         try:

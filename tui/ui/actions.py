@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: What `do('…')` may run: names of methods without arguments.
 SIMPLE = frozenset({
-    "stop", "regenerate", "unloop", "swipe_back", "swipe_on", "version_back", "version_on", "edit", "edit_last",
-    "continue_reply", "go_on", "speak", "reveal",
+    "stop", "regenerate", "more_swipes", "unloop", "swipe_back", "swipe_on", "version_back", "version_on", "edit",
+    "edit_last", "continue_reply", "go_on", "speak", "reveal",
     "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen",
     "hide_chosen", "explain", "edit_branch", "move_up", "move_down", "parent", "tokens", "pin",
 })
@@ -110,6 +110,18 @@ class Actions:
         self._state.expected.add(reply)
         await self._call("turn.unloop", chat=self._chat, node=target.id, reply=reply, reply_revision=new_id())
 
+    async def swipes(self, count: int) -> None:
+        """Have `count` more versions of the chosen or last reply written in the background."""
+        target = self._target()
+        parent = target.parent if target.role == "assistant" else target.id
+        replies = [{"reply": new_id(), "reply_revision": new_id()} for _ in range(count)]
+        await self._call("turn.swipes", chat=self._chat, parent=parent, replies=replies)
+        self._app.say_notice(notice("More versions are being written; read on. Alt+→ walks through them, Esc stops."))
+
+    async def more_swipes(self) -> None:
+        """Three more versions in the background."""
+        await self.swipes(3)
+
     async def stop(self) -> None:
         if not (await self._call("turn.stop", chat=self._chat))["stopped"]:
             self._app.say_notice(notice("Nothing is being written."))
@@ -159,8 +171,8 @@ class Actions:
     # ------------------------------------------------------------------ versions
 
     async def swipe(self, step: int) -> None:
-        """The version before or after of the last message; beyond the last reply, a new one."""
-        await self._version(self._last(), step, may_ask=True)
+        """The version before or after of the chosen or last message; beyond the last reply, a new one."""
+        await self._version(self._target(), step, may_ask=True)
 
     async def swipe_back(self) -> None:
         await self.swipe(-1)
@@ -230,11 +242,14 @@ class Actions:
         if mine:
             await self._reply_to(new)
 
-    async def rewrite(self, node: str, at: int) -> None:
-        """Have a reply written anew from a place in it on."""
+    async def rewrite(self, node: str, at: int, text: str | None = None) -> None:
+        """Have a reply written anew from a place in it on; it begins as in `text`, where that is given."""
         reply = new_id()
         self._state.expected.add(reply)
-        await self._call("turn.rewrite", chat=self._chat, node=node, at=at, reply=reply, reply_revision=new_id())
+        begun = {} if text is None else {"text": text}
+        await self._call(
+            "turn.rewrite", chat=self._chat, node=node, at=at, reply=reply, reply_revision=new_id(), **begun,
+        )
 
     async def move_up(self) -> None:
         """Move the chosen message a place up; the order before stays as another branch."""

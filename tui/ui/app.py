@@ -266,6 +266,7 @@ class TraktirApp(App[None]):
             self.say_error(TraktirError.from_json(event["error"]))
         self.fetching.hear(event)
         self.asides.hear(event)
+        self._hear_of_the_rest(event)
         before = connection_of(self.state.chat)
         change = self.state.apply(event)
         if change == "stale":
@@ -339,6 +340,20 @@ class TraktirApp(App[None]):
             tokens = self.state.away.get("tokens") or 0
             self.say_notice(notice("Finished while you were away: a reply of {n} tokens.", n=tokens))
             self.state.away = None
+
+    def _hear_of_the_rest(self, event: Mapping[str, Any]) -> None:
+        """Say what has finished where nobody looks."""
+        chat = self.state.chat
+        front = chat is not None and event.get("chat") == chat.id
+        if event.get("type") == "queue" and not event.get("left"):
+            if event.get("failed"):
+                self.say_notice(notice("The versions in the background were not all written."), "warning")
+            elif front:
+                self.say_notice(notice("The other versions are written: Alt+→ walks through them."))
+            else:
+                self.say_notice(notice("In “{title}” the other versions are written.", title=str(event.get("title"))))
+        elif event.get("type") == "turn" and event.get("state") == "done" and not front and event.get("title"):
+            self.say_notice(notice("In “{title}” the reply is written.", title=str(event["title"])))
 
     def show_head(self, head: str | None, at: str) -> None:
         """Let another path be on view."""

@@ -62,6 +62,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("swipe", ("версия", "свайп"), mark("Another version of the last reply: the next, or number N."), "[N]"),
     Command("stop", ("стоп", "хватит"), mark("Stop what is being generated.")),
     Command("edit", ("правка", "изменить"), mark("Edit my last message, or message N.")),
+    Command("older", ("раньше", "прежнее"), mark("The text that the last message, or message N, had before an edit.")),
+    Command("newer", ("позже",), mark("The text after that one.")),
     Command("fork", ("иначе", "развилка"),
             mark("Say the last message otherwise, or message N, in a branch of its own.")),
     Command("move", ("сдвинуть", "передвинуть"), mark("Move a message: up, down 3; a number before it says which."),

@@ -123,4 +123,5 @@ async def parent(app: App[Any], rest: str) -> None:
 DEEDS: Mapping[str, Deed] = {
     "regenerate": on_message("regenerate"), "continue": on_message("continue_reply"), "branch": on_message("branch"),
     "edit": edit, "fork": on_message("edit_branch"), "delete": delete, "move": move, "parent": parent,
+    "older": on_message("text_back"), "newer": on_message("text_on"),
 }

@@ -52,18 +52,13 @@ class Editing:
         )
 
     def rewrite(self) -> None:
-        """Have the reply written anew from the cursor on. What was changed before the cursor is not kept: Enter first.
-        Raises Refused."""
+        """Have the reply written anew from the cursor on; it begins as it was changed before that. Raises Refused."""
         node, composer = self._old(), self._screen.composer
-        at = composer.before_cursor
+        at, text = composer.before_cursor, composer.text
         if node is None or node.role != "assistant":
             raise Refused("This is no reply of the model.", "Choose one that is.")
-        if composer.text[:at] != node.text[:at]:
-            raise Refused(
-                "What stands before the cursor was changed.", "Enter keeps it; then edit again and press Ctrl+R."
-            )
         self.leave()
-        self._screen.host.perform(self._screen.host.actions.rewrite(node.id, at))
+        self._screen.host.perform(self._screen.host.actions.rewrite(node.id, at, None if text == node.text else text))
 
     def leave(self) -> None:
         """Give the composer back."""

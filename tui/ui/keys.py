@@ -64,6 +64,8 @@ KEYS: tuple[Key, ...] = (
         mark("back to the branch that this one came from")),
     Key("map", "messages", "m", "m", "app.screen_named('map')", mark("the map of the branches")),
     Key("again", "messages", "r", "r", "app.do('regenerate')", mark("another reply")),
+    Key("swipes", "messages", "R,shift+r", "R", "app.do('more_swipes')",
+        mark("three more replies, written in the background")),
     Key("continue", "messages", "c", "c", "app.do('continue_reply')", mark("go on writing from here")),
     Key("branch", "messages", "b", "b", "app.do('branch')",
         mark("branch here: what follows stays in the other branch")),

@@ -55,6 +55,8 @@ class ChatState:
     linked: bool = True
     #: Why there is no core to be had; None while there is one, or one is on its way.
     trouble: TraktirError | None = None
+    #: Versions of replies that are to come in the background.
+    queued: int = 0
     #: Messages of the path that come before those that were loaded.
     before: int = 0
     #: Nodes this client asked for: when one appears, the view goes there.
@@ -82,6 +84,7 @@ class ChatState:
             self.expected.clear()
             self.draft = str(snapshot.get("draft") or "")
         self.away = snapshot.get("away") or None
+        self.queued = int(snapshot.get("queued") or 0)
         self.before = int(snapshot.get("before") or 0)
         self._forget()
         self.show(head)
@@ -173,7 +176,7 @@ class ChatState:
             return "nothing"
         handler = {
             "node": self._on_node, "delta": self._on_delta, "head": self._on_head, "chat": self._on_chat,
-            "summary": self._on_summary, "turn": self._on_turn,
+            "summary": self._on_summary, "turn": self._on_turn, "queue": self._on_queue,
         }.get(str(kind))
         return handler(event) if handler is not None else "nothing"
 
@@ -232,8 +235,14 @@ class ChatState:
         self.chat = replace(self.chat, summaries={**self.chat.summaries, summary.id: summary})
         return "fields"
 
+    def _on_queue(self, event: Mapping[str, Any]) -> Change:
+        self.queued = int(event.get("left") or 0)
+        return "turn"
+
     def _on_turn(self, event: Mapping[str, Any]) -> Change:
         news = {k: v for k, v in event.items() if k not in ("type", "chat")}
+        if news.get("quiet"):                     # a version written in the background: nobody waits for it
+            return "nothing"
         if news.get("state") in ("waiting", "done") or "state" not in self.turn:
             kept = {k: self.turn[k] for k in _LASTING if k in self.turn}
         else:

@@ -5,8 +5,6 @@ CATALOGUE: dict[str, str] = {
         "Enter скажет иначе в своей ветке, Esc оставит как было.",
     "Enter keeps the text, Esc leaves it as it was; Ctrl+R: anew from the cursor on.":
         "Enter сохраняет текст, Esc оставляет как было; Ctrl+R: заново от курсора.",
-    "What stands before the cursor was changed.": "Текст до курсора изменён.",
-    "Enter keeps it; then edit again and press Ctrl+R.": "Enter сохранит его; потом откройте правку снова и Ctrl+R.",
     "It cannot go further.": "Дальше некуда.",
     "Too much follows it: {n} messages would be copied.":
         "За ним слишком много: пришлось бы скопировать сообщений: {n}.",

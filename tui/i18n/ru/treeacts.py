@@ -4,6 +4,9 @@ from __future__ import annotations
 
 CATALOGUE: dict[str, str] = {
     "{text} is not the number of a message.": "{text}: это не номер сообщения.",
+    "The text that the last message, or message N, had before an edit.":
+        "Текст последнего сообщения (или сообщения N) до правки.",
+    "The text after that one.": "Текст, который был после него.",
     "Write it like 12.": "Например: 12.",
     "Done again: {label}": "Сделано снова: {label}",
     "Delete messages {first} to {last}?": "Удалить сообщения с {first} по {last}?",

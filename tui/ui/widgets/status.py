@@ -82,6 +82,8 @@ class StatusLine(TapLine):
 
     def left_parts(self, width: int) -> Sequence[Part]:
         parts = [Part(tr("↓ new text"), "to_end", _ALERT)] if self.unseen else []
+        if queued := self._state.queued:
+            parts.append(Part(tr("versions to come: {n}", n=queued), "do('stop')", "$primary"))
         parts += attention(self._state.turn) + numbers(self._state.turn, wide=self.size.width >= 60)
         while len(parts) > 1 and sum(cell_len(p.text) for p in divided(parts)) > width:
             parts.pop()
