@@ -100,7 +100,7 @@ async def test_what_is_typed_in_one_go_after_the_way_to_the_composer_is_text() -
                 play.app.post_message(Key(letter, letter))
             await play.until(lambda text=written: play.composer.text == text, written)
         assert len(play.texts()) == 3
-        assert play.app.chat.editing is None
+        assert play.app.chat.editing.node is None
 
 
 async def test_letters_of_any_layout_are_text_while_writing() -> None:
