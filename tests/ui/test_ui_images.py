@@ -52,6 +52,16 @@ async def test_a_picture_goes_with_the_message_and_is_shown(lamp: Path) -> None:
         assert any("does not see pictures" in told["id"] for told in play.app.state.turn["notices"])
 
 
+async def test_that_a_known_model_is_blind_is_said_before_the_picture_is_sent(lamp: Path) -> None:
+    async with stage("Yes?") as play:
+        await play.type("Hello.", "enter")
+        await play.until(lambda: len(play.texts()) >= 3, "the reply")
+        await play.idle()
+        await play.type(f"/image {lamp}", "enter")
+        await play.sees("The model in use does not see pictures")
+        await play.sees("▣ old lamp.png · 24×16 · 1 KB ✕")
+
+
 async def test_a_picture_alone_is_enough_and_can_be_taken_away(lamp: Path) -> None:
     async with stage("Yes.") as play:
         await play.type(f"/image {lamp}", "enter")

@@ -15,6 +15,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.pictures import SUFFIXES, Picture
 from tui.ui.host import host, link, open_chat_of
 from tui.ui.importing import free_name
+from tui.ui.profiling import connection_of
 
 if TYPE_CHECKING:
     from tui.ui.screens.chat import ChatScreen
@@ -33,12 +34,21 @@ async def image(app: App[Any], rest: str) -> None:
         host(app).say_notice(notice("Written: {file}", file=str(await _save(app, argument))))
     else:
         found = await (asyncio.to_thread(pictures.read_picture, rest) if rest else pictures.from_clipboard())
-        _chat(app).attach(found)
+        await _attach(app, found)
 
 
 async def attach_pasted(app: App[Any], path: str) -> None:
     """Attach the file whose path was pasted alone."""
-    _chat(app).attach(await asyncio.to_thread(pictures.read_picture, path))
+    await _attach(app, await asyncio.to_thread(pictures.read_picture, path))
+
+
+async def _attach(app: App[Any], picture: pictures.Attached) -> None:
+    """Let it go with the next message; where the model is known to be blind, that is said while it can be undone."""
+    _chat(app).attach(picture)
+    connection = await link(app).call("connection.get", **connection_of(open_chat_of(app)))
+    capabilities = connection.get("capabilities")
+    if capabilities and not capabilities.get("images"):
+        host(app).say_notice(notice("The model in use does not see pictures: it will read the name alone."), "warning")
 
 
 async def _latest(app: App[Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ CATALOGUE: dict[str, str] = {
     "There is no picture in this chat.": "В этом чате нет картинок.",
     "There is no picture on the clipboard.": "В буфере обмена нет картинки.",
     "There is no viewer for pictures here.": "Здесь нет программы для просмотра картинок.",
+    "The model in use does not see pictures: it will read the name alone.":
+        "Нынешняя модель не видит картинок: она прочтёт только имя.",
     "This is no picture that Traktir knows.": "Это не картинка, которую знает Traktir.",
     "This model does not see pictures.": "Эта модель не видит картинок.",
     "This model does not see pictures: it read their names instead. For the embedded engine set `mmproj` in the "
