@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from core_table import Speaker, Table, speaks
 from scripted import ScriptedServer
 
@@ -128,15 +128,9 @@ async def test_a_script_that_hangs_is_told_once_and_what_is_said_is_said(
     assert list(tried["troubles"]) == ["/^(a+)+$/g"]
 
 
-async def test_a_file_of_scripts_is_imported_as_it_is_and_a_bad_one_refused(table: Table) -> None:
-    import base64
-
-    from tui.domain.errors import BadInput
-
+async def test_a_file_of_scripts_is_imported_as_it_is(table: Table) -> None:
     data = json.dumps(script("/a/", "b", 2)).encode()
-    got = await table.call("regex.import", name="regex-x.json", data_base64=base64.b64encode(data).decode())
-    assert got["names"] == ["/a/"]
+    got = await table.call("import", name="regex-x.json", data_base64=base64.b64encode(data).decode())
+    assert [(f["kind"], f["name"], f["error"]) for f in got["files"]] == [("regex", "/a/", None)]
     assert [p.read_bytes() for p in (paths.config_dir() / "regex").iterdir()] == [data]
-    with pytest.raises(BadInput):
-        await table.call("regex.import", name="x.json", data_base64=base64.b64encode(b"{}").decode())
-
+    assert [s["scriptName"] for s in (await table.call("regex.list"))["scripts"]] == ["/a/"]

@@ -13,16 +13,16 @@ from tui.domain.errors import PromptTooLong
 from tui.domain.prompt.plan import make_plan
 from tui.domain.prompt.summary import plan_summary
 from tui.domain.prompt.types import MemoryLimits, Pin, Plan, PlanState, Turn
-from tui.domain.recall import Passage, Recollection
+from tui.domain.recall import Passage, Recollection, text_key
 
 LIMITS = MemoryLimits(0.25, 0.12, 3)
 
 
 def _found(path: list[Node], *numbers: int) -> list[Recollection]:
-    return [
-        Recollection(Passage("message", f"n{n}", f"r{n}", 0, path[n].text, path[n].name), 1 - at / 10, ("sea",))
-        for at, n in enumerate(numbers)
+    passages = [
+        Passage("message", f"n{n}", text_key(f"r{n}", path[n].text), 0, path[n].text, path[n].name) for n in numbers
     ]
+    return [Recollection(passage, 1 - at / 10, ("sea",)) for at, passage in enumerate(passages)]
 
 
 def _long() -> list[Node]:

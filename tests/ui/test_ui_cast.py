@@ -86,6 +86,33 @@ async def test_the_cast_screen_says_who_is_next_and_lets_them_speak() -> None:
         assert names(play)[-2:] == ["Mira", "Bob"]
 
 
+async def test_a_group_begins_from_the_library_too_and_any_name_in_it_is_heard() -> None:
+    characters()
+    async with stage("Ага.", size=(80, 24)) as play:
+        await play.press("f2")
+        await play.until(lambda: hasattr(play.app.screen, "picker"), "the library")
+        await play.pilot.press(*"group")
+        await play.sees("New group")
+        await play.press("enter")
+        await play.sees("who is in it?")
+        await play.press("escape")
+        await say(play, "/собрать bob, Анна")
+        await play.until(lambda: names(play) == ["Bob", "Анна"], "the greetings")
+        for line, told in (("/mute Анну", "Анна is muted"), ("/unmute fyyf", "Анна answers again"),
+                           ("/leave bob", "Bob has left"), ("/leave Анна", "Somebody must stay")):
+            await say(play, line)
+            await play.sees(told)
+        await say(play, "/auto soon")
+        await play.sees("/auto takes on")
+        await say(play, "/auto 3000")
+        await play.sees("They talk by themselves now")
+        await play.until(lambda: len(play.texts()) == 3, "the first word")
+        await play.idle()
+        await say(play, "/stop")
+        await play.until(lambda: not play.app.state.field("cast")["auto"], "the stop")
+        assert play.app.state.field("cast")["delay"] == 3000
+
+
 async def test_a_whisper_says_to_whom_and_can_be_let_out() -> None:
     characters()
     async with stage("I keep it.", size=(80, 24)) as play:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from chat_stage import Stage, stage
-from screens_stage import lines
+from screens_stage import go_to, lines
 
 from tui.domain.chat import Chat, Node, Revision, Role
 from tui.store import LockInfo, Store
@@ -110,6 +110,26 @@ async def test_a_message_named_by_number_is_said_otherwise_and_moved() -> None:
         await play.idle()
         await say(play, "/назад")
         await play.until(lambda: play.texts()[1:] == ["A?", "One.", "B?", "Two."], "the branch before")
+
+
+@pytest.mark.parametrize("size", [(40, 10), (120, 40)])
+async def test_all_that_keys_do_with_a_message_can_be_tapped(size: tuple[int, int]) -> None:
+    async with stage("One.", "Other.", size=size) as play:
+        await talk(play, "A?")
+        row = next(y for y, line in enumerate(play.story()) if "One." in line)
+        for _ in range(2):
+            await play.pilot.click("#story", offset=(12 if size[0] > 60 else 4, row))
+            await play.pilot.pause()
+        await play.until(lambda: not play.app.chat.is_current, "what can be done")
+        await go_to(play, "another reply")
+        await play.press("enter")
+        await play.until(lambda: play.texts()[1:] == ["A?", "Other."], "the other reply")
+        await play.idle()
+        await say(play, "/сообщение 2")
+        await play.until(lambda: not play.app.chat.is_current, "what can be done")
+        await go_to(play, "say it otherwise, in a branch of its own")
+        await play.press("enter")
+        await play.until(lambda: play.composer.text == "A?", "the text to be changed")
 
 
 def large(count: int) -> Chat:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "templates": ("templates", "list, show, check and detect prompt formats"),
     "prompt": ("prompt", "render a prompt, or show the plan of a chat's next turn"),
     "lore": ("lore", "try which lorebook entries fire"),
+    "regex": ("regex", "list regex scripts, and try them on a text"),
     "models": ("models", "find model files, say what is in one and what fits, download and delete"),
     "embed": ("embed", "turn texts into vectors, by a GGUF file or a server"),
     "tokens": ("tokens", "count the tokens of a text for a model file or a chat, and show them"),

@@ -18,6 +18,7 @@ from tui.core.config import CoreConfig
 from tui.core.connection import Connection
 from tui.core.dispatch import Dispatcher
 from tui.core.events import EventHub, Listener
+from tui.core.finishing import Finishing
 from tui.core.gathering import Gatherer
 from tui.core.library import KINDS, PRESET_KINDS, Library
 from tui.core.looping import LoopCalls
@@ -103,6 +104,7 @@ class Core:
             self.sent,
         )
         self.loops = LoopCalls(self.chats, self.turns)
+        self.finishing = Finishing(self.chats, self.turns, self.events, self.settings)
         self.queued = QueuedSwipes(self.chats, self.turns, self.events)
         self.branching = Branching(self.chats, self.turns)
         self.auto = AutoRounds(self.chats, self.library, self.turns, self.events, lambda: self.attached)
@@ -166,7 +168,7 @@ class Core:
         """Store what is being written, marked cut, and let go of everything."""
         self._housekeeping.cancel()
         await self.auto.close()
-        await self.queued.close()
+        await asyncio.gather(self.queued.close(), self.finishing.close())
         await asyncio.gather(self.turns.close(), self.memory.close(), self.pulls.close())
         await asyncio.gather(self.translations.close(), self.aside.close())
         await self.afterwards.close()

@@ -21,6 +21,7 @@ from tui.domain.errors import NotFound
 from tui.domain.languages import in_prompt
 from tui.domain.lore import Lorebook, LoreSource, TurnKind
 from tui.domain.macros import macro_uses
+from tui.domain.narration import in_story
 from tui.domain.profile import PromptPreset
 from tui.domain.prompt.texts import Filled, filled
 from tui.domain.prompt.types import Budget, Injection, PlanState, Turn
@@ -133,7 +134,7 @@ class Gatherer:
         """Everything the plan of the next reply to `path` is made of. Raises NotFound (a preset that is gone)."""
         fields, who = chat.fields, await asyncio.to_thread(self.speakers, chat)
         books, sources = self._books(chat, who.card)
-        path = in_prompt(path)
+        path = in_prompt(in_story(path))
         if self.rewriting is not None:
             path, books = await self.rewriting.sent(chat, path), await self.rewriting.lore(chat, books)
         state, sibling = await self._states(chat, path)

@@ -12,6 +12,7 @@ from typing import Any
 from tui.core.chats import Chats, now_ms
 from tui.core.events import EventHub
 from tui.core.library import Library
+from tui.core.regex_files import keep_scripts
 from tui.core.snapshots import card_to_json
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
@@ -68,6 +69,8 @@ class Importer:
                 return await self._chat_files(name, data, base)
             if kind == "preset":
                 return await self._foreign_presets(name, data, base)
+            if kind == "regex":
+                return [await asyncio.to_thread(self._scripts, name, data, base)]
             taken = await self._file(str(kind or ""), base, data)
         except TraktirError as error:
             return [_refused(name, error)]
@@ -97,6 +100,13 @@ class Importer:
             except TraktirError as error:
                 results.append(_refused(name, error))
         return results
+
+    def _scripts(self, name: str, data: bytes, base: str) -> dict[str, Any]:
+        """Regex scripts: the file as it is."""
+        path, scripts = keep_scripts(self._library.config / "regex", base, data)
+        self._events.emit("regex")
+        label = ", ".join(script.name for script in scripts[:5])
+        return {"type": "file", "path": name, "error": None, **_taken("regex", "regex", path.stem, label, ())}
 
     def _template(self, wanted: str) -> Template | None:
         """The prompt format of that id, alias or label."""

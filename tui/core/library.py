@@ -36,6 +36,7 @@ class Library:
     def __init__(self, config: Path, looked: Callable[[], None] = lambda: None) -> None:
         """`looked` is called after each look at the folders: what is wrong there may be told at once."""
         self._looked = looked
+        self.config = config
         shipped = resources.presets_dir()
         self.folders: dict[str, Folder] = {
             "characters": Folder(resources.characters_dir(), config / "characters", "characters"),

@@ -14,6 +14,7 @@ from tui.core.memory_calls import MemoryCalls
 from tui.core.model_calls import ModelCalls
 from tui.core.model_files import ModelFiles
 from tui.core.personas import PersonaCalls
+from tui.core.posting import Posting
 from tui.core.profile_calls import ProfileCalls
 from tui.core.prompt_calls import PromptCalls
 from tui.core.server_models import ServerModels
@@ -44,8 +45,10 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         core.pictures,
         core.loops,
         core.regexes,
+        Posting(core.chats, core.gatherer, core.library, core.regexes),
         core.branching,
         core.queued,
+        core.finishing,
         core.aside,
         core.translations,
         core.connection.kept,

@@ -101,6 +101,8 @@ class Planner:
         turn = self._recalling.with_memory(turn, chat)
         if recall:
             turn = await self._recalling.with_recall(turn, chat)
+        else:
+            await self._recalling.get_ready(turn, chat)
         sees = link.capabilities.images
         prepared = await self._settle(chat.id, looked_at(turn, sees=sees), samplers, link)
         return replace(prepared, notices=(*told, *told_of(turn, sees=sees), *prepared.notices))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from tui.domain.recall import (
     document_passages,
     message_passages,
     recollect,
+    text_key,
 )
 from tui.store import Store
 
@@ -65,13 +66,19 @@ class Recalling:
         found = await self.found(chat.id, turn.path, documents, query)
         return replace(turn, recall=tuple(found))
 
+    async def get_ready(self, turn: Turn, chat: Chat) -> None:
+        """Read what is new in a long chat, so that the turn that is to come need not."""
+        if turn.limits.recall and _something_left(turn):
+            said = _said(turn.path)
+            await asyncio.to_thread(self._index, chat.id, said, {})
+
     async def found(
         self, chat: str, path: Sequence[Node], documents: Mapping[Text, tuple[str, str]], query: Query
     ) -> list[Recollection]:
         """Passages of the visible messages of `path` and of documents, the best first."""
-        messages = [n for n in path if not n.hidden and n.text.strip() and n.revision.finish != "streaming"]
-        texts = [(n.id, n.current) for n in messages] + list(documents)
-        index = await asyncio.to_thread(self._index, chat, messages, documents)
+        said = _said(path)
+        texts = [text for text, _ in said] + list(documents)
+        index = await asyncio.to_thread(self._index, chat, said, documents)
         likenesses = await self._vectors.likenesses(query.texts[0][0], index, texts)
         return await asyncio.to_thread(recollect, index, query, texts, likenesses)
 
@@ -90,7 +97,7 @@ class Recalling:
         }
 
     def _index(
-        self, chat: str, messages: Sequence[Node], documents: Mapping[Text, tuple[str, str]]
+        self, chat: str, messages: Iterable[tuple[Text, Node]], documents: Mapping[Text, tuple[str, str]]
     ) -> PassageIndex:
         """The index of a chat with everything in it that is on this path."""
         with self._filling:
@@ -98,13 +105,21 @@ class Recalling:
             self._indexes.move_to_end(chat)
             while len(self._indexes) > _REMEMBERED:
                 self._indexes.popitem(last=False)
-            for node in messages:
-                if not index.knows(node.id, node.current):
-                    index.add(node.id, node.current, message_passages(node.id, node.current, node.name, node.text))
+            for (source, key), node in messages:
+                if not index.knows(source, key):
+                    index.add(source, key, message_passages(source, key, node.name, node.text))
             for (source, digest), (name, text) in documents.items():
                 if not index.knows(source, digest):
                     index.add(source, digest, document_passages(source, digest, name, text))
             return index
+
+
+def _said(path: Sequence[Node]) -> list[tuple[Text, Node]]:
+    """The visible messages of a path, each with the name of its text."""
+    return [
+        ((n.id, text_key(n.current, n.text)), n)
+        for n in path if not n.hidden and n.text.strip() and n.revision.finish != "streaming"
+    ]
 
 
 def pins_of(fields: Mapping[str, Any]) -> tuple[Pin, ...]:

@@ -13,7 +13,7 @@ from tui.core.settings import Settings
 from tui.domain.card import Card
 from tui.domain.errors import BadInput, NotFound, TraktirError
 from tui.domain.notice import Notice, notice
-from tui.domain.regex_scripts import RegexScript, is_script, read_scripts
+from tui.domain.regex_scripts import RegexScript, read_scripts
 from tui.formats.files import PRESET_LIMIT, read_bounded, safe_id, shown_name, write_atomic
 from tui.formats.jsontext import parse_json
 from tui.formats.yaml_read import read_yaml
@@ -74,19 +74,6 @@ class RegexFiles:
         switched[script.id] = "on" if value else "off"
         self._settings.set("regex_switched", switched)
 
-    def take(self, name: str, data: bytes) -> tuple[RegexScript, ...]:
-        """Keep a file of scripts. Raises BadInput where it holds none, StoreError."""
-        found = read_regex(data, name)
-        stem, suffix = Path(name).stem, Path(name).suffix.lower()
-        suffix = suffix if suffix in _SUFFIXES else ".json"
-        path = self.folder / (safe_id(stem, data) + suffix)
-        number = 1
-        while path.exists() and path.read_bytes() != data:
-            number += 1
-            path = self.folder / f"{safe_id(stem, data)}-{number}{suffix}"
-        write_atomic(path, data)
-        return found
-
     def _switched(self, script: RegexScript) -> RegexScript:
         wanted = self._settings.get("regex_switched").get(script.id)
         return script if wanted is None else replace(script, disabled=wanted == "off")
@@ -124,9 +111,18 @@ def read_regex(data: bytes, name: str) -> tuple[RegexScript, ...]:
     return found
 
 
-def holds_scripts(value: Any) -> bool:
-    """Whether a parsed file is regex scripts: one, or a list of them."""
-    return is_script(value) or (isinstance(value, list) and bool(value) and all(map(is_script, value)))
+def keep_scripts(folder: Path, name: str, data: bytes) -> tuple[Path, tuple[RegexScript, ...]]:
+    """Write a file of scripts into `folder`, beside others of that name. Raises BadInput where it holds none,
+    StoreError."""
+    found = read_regex(data, name)
+    suffix = Path(name).suffix.lower()
+    stem, suffix = safe_id(Path(name).stem, data), suffix if suffix in _SUFFIXES else ".json"
+    path, number = folder / (stem + suffix), 1
+    while path.exists() and path.read_bytes() != data:
+        number += 1
+        path = folder / f"{stem}-{number}{suffix}"
+    write_atomic(path, data)
+    return path, found
 
 
 def named(scripts: tuple[RegexScript, ...], word: str) -> RegexScript:

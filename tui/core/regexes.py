@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import datetime
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +14,7 @@ from tui.core.dispatch import Handler
 from tui.core.events import EventHub
 from tui.core.regex_files import RegexFiles, named
 from tui.domain.chat import Chat, Node, Revision
-from tui.domain.errors import BadInput, NotFound
+from tui.domain.errors import NotFound
 from tui.domain.lore import Lorebook
 from tui.domain.macros import MacroContext, expand
 from tui.domain.notice import Notice, notice
@@ -60,7 +58,7 @@ class Regexes:
     def handlers(self) -> dict[str, Handler]:
         return {
             "regex.list": self.list_scripts, "regex.switch": self.switch, "regex.allow": self.allow,
-            "regex.test": self.test, "regex.display": self.display, "regex.import": self.take,
+            "regex.test": self.test, "regex.display": self.display,
         }
 
     # ------------------------------------------------------------------ the calls
@@ -109,16 +107,6 @@ class Regexes:
         changed = outcome.texts[0]
         troubles = {s.name: outcome.troubles[s.id].to_json() for s in scripts if s.id in outcome.troubles}
         return {"text": changed.text, "by": [s.name for s in changed.by], "troubles": troubles}
-
-    async def take(self, name: str, data_base64: str) -> dict[str, Any]:
-        """Keep a file of scripts. Raises BadInput."""
-        try:
-            data = base64.b64decode(data_base64, validate=True)
-        except (binascii.Error, ValueError):
-            raise BadInput(notice("The file did not arrive whole."), field="data_base64") from None
-        taken = await asyncio.to_thread(self.files.take, name, data)
-        self._events.emit("regex")
-        return {"names": [script.name for script in taken]}
 
     async def display(self, chat: str, head: str | None = None, last: int = 0) -> dict[str, Any]:
         """What is shown instead of messages on the path to `head` (the last `last` of them; 0: all), by revision;

@@ -42,6 +42,11 @@ SETTINGS: Mapping[str, Setting] = {
     "lorebooks": Setting(list, []),                       # books that hold for every chat
     "persona_lorebooks": Setting(list, []),               # books that go with the person
     "read_ahead": Setting(bool, True),                    # process the next prompt's beginning while nobody waits
+    "auto_continue": Setting(float, 0.0, 0.0, 20.0),      # times that a reply is gone on with that was too long
+    "trim_sentences": Setting(bool, False),               # take away a last sentence that was only begun
+    "auto_swipe": Setting(float, 0.0, 0.0, 20.0),         # times that another version is asked for, unasked, of one …
+    "auto_swipe_least": Setting(float, 0.0, 0.0, 100_000.0),  # … with fewer characters than this
+    "auto_swipe_words": Setting(list, []),                # … or with any of these words
     "rewrite_loops": Setting(bool, False),                # write a reply that goes round in circles anew, unasked
     "translation_profile": Setting(str, ""),              # the profile that translates; "": that of the chat
     "auto_summary": Setting(bool, False),                 # sum up what the next cut takes, unasked

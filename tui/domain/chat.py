@@ -23,7 +23,7 @@ CHAT_FIELDS = frozenset(
     }
 )
 #: What may be noted on a message beside its text; `set_extra` refuses others.
-NODE_EXTRAS = frozenset({"chapter", "checkpoint", "translation", "speaker", "seen_by"})
+NODE_EXTRAS = frozenset({"chapter", "checkpoint", "translation", "speaker", "seen_by", "kind"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Node:
 
     - `checkpoint`: the name of a place to come back to;
     - `speaker`: which member of the cast said it, by library id;
+    - `kind`: `narrator` or `comment`; a comment never enters the prompt;
     - `seen_by`: the members who know of it, by library id; without it, all do;
     - `translation`: by revision, its `text` in the other `language` of the chat;
     - `chapter`: the title of the chapter that begins with it.

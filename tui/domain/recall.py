@@ -10,12 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
+from zlib import crc32
 
 Stem = Callable[[str], str]
 Kind = Literal["message", "document"]
 
 #: Characters of a passage: about what one speaker says at a time.
 LONGEST_PASSAGE = 600
+#: A word that stands in more than this share of the passages weighs so little that it is not looked at.
+_USUAL = 0.1
 #: BM25 as in Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009): how soon a repeated word adds
 #: nothing, and how much a long passage is held back.
 _K1, _B = 1.2, 0.5
@@ -50,9 +53,9 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of one text of a message (`source` is the message, `revision` the text) or of a document (`source` is
-    the document, `revision` its digest). `at` counts the stretches of a text; `heading` is what a document's stretch
-    stands under."""
+    """A stretch of one text of a message (`source` is the message, `revision` its `text_key`) or of a document
+    (`source` is the document, `revision` its digest). `at` counts the stretches of a text; `heading` is what a
+    document's stretch stands under."""
 
     kind: Kind
     source: str
@@ -76,6 +79,11 @@ class Recollection:
     score: float
     words: tuple[str, ...] = ()
     likeness: float | None = None
+
+
+def text_key(revision: str, text: str) -> str:
+    """A name for a text of a message as it is sent: scripts and translations make other texts of one revision."""
+    return f"{revision}.{crc32(text.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def cut_text(text: str, longest: int = LONGEST_PASSAGE) -> list[str]:
@@ -197,8 +205,10 @@ class PassageIndex:
         scores: dict[int, float] = defaultdict(float)
         shared: dict[int, set[str]] = defaultdict(set)
         mean = max(1.0, self._total / max(1, len(self.passages)))
+        usual = max(_RARE, _USUAL * len(self.passages))
         for term, weight in weights.items():
-            for number, times in self._postings.get(term, ()):
+            holding = self._postings.get(term, ())
+            for number, times in holding if len(holding) <= usual else ():
                 length = 1 - _B + _B * self._lengths[number] / mean
                 scores[number] += weight * times * (_K1 + 1) / (times + _K1 * length)
                 shared[number].add(term)

@@ -129,6 +129,11 @@ def is_script(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("findRegex"), str) and "replaceString" in value
 
 
+def holds_scripts(value: Any) -> bool:
+    """Whether a parsed file is regex scripts: one, or a list of them."""
+    return is_script(value) or (isinstance(value, list) and bool(value) and all(map(is_script, value)))
+
+
 def _read(item: Mapping[str, Any], script_id: str) -> RegexScript:
     trims = item.get("trimStrings")
     places = item.get("placement")

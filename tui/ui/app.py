@@ -30,6 +30,7 @@ from tui.ui.fetching import Fetching, Opened
 from tui.ui.keys import APP_BINDINGS, latin_key
 from tui.ui.link import Connect, Link
 from tui.ui.profiling import connection_of
+from tui.ui.rewriting import Rewriting
 from tui.ui.screens.chat import PANEL_SCREENS, ChatScreen, Side, error_words
 from tui.ui.state import Change, ChatState
 from tui.ui.stylesheet import KeptStylesheet
@@ -106,6 +107,7 @@ class TraktirApp(App[None]):
         self.link = Link(options.connect, self.on_core_event)
         self.fetching = Fetching(self.link)
         self.asides = Asides(self)
+        self.rewriting = Rewriting(self)
         self.actions, self._told = Actions(self), ""
         self.chat = ChatScreen(self.state, jump=self.preferences.jump_scroll)
         self.animation_level = "none"
@@ -266,6 +268,7 @@ class TraktirApp(App[None]):
             self.say_error(TraktirError.from_json(event["error"]))
         self.fetching.hear(event)
         self.asides.hear(event)
+        self.rewriting.hear(event)
         self._hear_of_the_rest(event)
         before = connection_of(self.state.chat)
         change = self.state.apply(event)
@@ -315,6 +318,7 @@ class TraktirApp(App[None]):
                 opened.show_in(self.state)
                 collecting.settle()
                 self.chat.show_chat(draft=False)
+                self.rewriting.look()
         await self._look_at_connection()
 
     # ------------------------------------------------------------------ what actions ask for
@@ -326,9 +330,14 @@ class TraktirApp(App[None]):
         if at is not None and self.state.chat is not None and at in self.state.chat.nodes:
             self.state.show(self.state.chat.leaf_below(at))
         self.chat.show_chat(at=at)
+        self.rewriting.look()
         self._tell_away()
         rest = self._reload if self.state.before else self._look_at_connection
         self.call_after_refresh(lambda: self.perform(rest()))   # first the end of the chat on the screen
+
+    def redraw_path(self) -> None:
+        """What is shown of messages has changed."""
+        self._changed("path")
 
     def close_chat(self) -> None:
         """No chat is in front any more: the one that was is in the trash."""

@@ -13,7 +13,7 @@ from tui.domain.chat import Node
 from tui.domain.errors import BadInput, NotFound, Refused
 from tui.domain.notice import Notice, notice
 from tui.i18n import LANGUAGES
-from tui.ui import deeds_cast, deeds_memory, deeds_persona, deeds_tree, prefs
+from tui.ui import deeds_cast, deeds_hands, deeds_memory, deeds_persona, deeds_tree, prefs
 from tui.ui.commands import latin_word
 from tui.ui.deeds_bans import ban, unban
 from tui.ui.deeds_branches import checkpoint, rewrite
@@ -62,6 +62,10 @@ async def _rename(app: App[Any], rest: str) -> None:
     title = rest or await ask_line(app, tr("The name of this chat"), str(chat.fields.get("title") or ""))
     if title and title.strip():
         await link(app).call("chats.set", id=chat.id, field="title", value=title.strip())
+
+
+async def _trim(app: App[Any], rest: str) -> None:
+    await link(app).call("node.trim", chat=open_chat_of(app).id, node=host(app).actions.target_id())
 
 
 async def _swipes(app: App[Any], rest: str) -> None:
@@ -301,6 +305,7 @@ DEEDS: Mapping[str, Deed] = {
     "rename": _rename,
     "search": _search,
     "swipes": _swipes,
+    "trim": _trim,
     "unloop": _action("unloop"),
     "ban": ban,
     "unban": unban,
@@ -324,6 +329,7 @@ DEEDS: Mapping[str, Deed] = {
     "note": _note,
     **deeds_memory.DEEDS,
     **deeds_cast.DEEDS,
+    **deeds_hands.DEEDS,
     **deeds_persona.DEEDS,
     "lore": _screen("lore"),
     "trace": _screen("trace"),

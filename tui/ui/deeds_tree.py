@@ -107,6 +107,13 @@ async def edit(app: App[Any], rest: str) -> None:
         await host(app).actions.edit_last()
 
 
+async def message(app: App[Any], rest: str) -> None:
+    """All that can be done with the chosen or last message, or with the one whose number is given. Raises BadInput."""
+    if rest or cast("TraktirApp", app).chosen() is None:
+        choose_number(app, rest or str(len(path_of(app))))
+    host(app).open_screen("message")
+
+
 async def parent(app: App[Any], rest: str) -> None:
     """Back to the branch that the one on view was branched off from. Raises Refused."""
     chat, head = open_chat_of(app).id, host(app).state.head
@@ -122,6 +129,6 @@ async def parent(app: App[Any], rest: str) -> None:
 #: What each of these commands does, by its name.
 DEEDS: Mapping[str, Deed] = {
     "regenerate": on_message("regenerate"), "continue": on_message("continue_reply"), "branch": on_message("branch"),
-    "edit": edit, "fork": on_message("edit_branch"), "delete": delete, "move": move, "parent": parent,
-    "older": on_message("text_back"), "newer": on_message("text_on"),
+    "edit": edit, "fork": on_message("edit_branch"), "delete": delete, "message": message, "move": move,
+    "parent": parent, "older": on_message("text_back"), "newer": on_message("text_on"),
 }

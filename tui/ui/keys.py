@@ -77,6 +77,8 @@ KEYS: tuple[Key, ...] = (
     Key("why", "messages", "i", "i", "app.do('explain')", mark("what was sent for this reply, and why")),
     Key("tokens", "messages", "t", "t", "app.do('tokens')", mark("what else might have been said, token by token")),
     Key("pin", "messages", "p", "p", "app.do('pin')", mark("pin what it says: it stands in every prompt")),
+    Key("message-menu", "messages", "o,f7", "o", "app.screen_named('message')",
+        mark("all that can be done with this message")),
     Key("thoughts", "messages", "space", "Space", "thoughts", mark("open or fold the thoughts")),
     Key("slash", "messages", "slash", "/", "app.begin_command", mark("commands")),
     Key("back", "messages", "enter,tab,escape", "Enter", "app.compose_line", mark("back to writing")),

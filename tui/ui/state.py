@@ -59,6 +59,8 @@ class ChatState:
     queued: int = 0
     #: Messages of the path that come before those that were loaded.
     before: int = 0
+    #: What is shown instead of a text that regex scripts change, by revision.
+    displayed: dict[str, str] = field(default_factory=dict)
     #: Nodes this client asked for: when one appears, the view goes there.
     expected: set[str] = field(default_factory=set)
     _path: list[Node] | None = None
@@ -98,6 +100,7 @@ class ChatState:
     def close(self) -> None:
         """No chat is in front any more."""
         self.chat, self.head, self.turn, self.draft, self.away, self.before = None, None, {}, "", None, 0
+        self.displayed = {}
         self._forget()
 
     def show(self, head: str | None) -> None:
@@ -144,6 +147,8 @@ class ChatState:
         version = next((k for k, n in enumerate(versions, 1) if n.id == node.id), 1)
         text_number = next((k for k, r in enumerate(node.revisions, 1) if r.id == node.current), 1)
         text, below = shown(node, languages_of(self.chat.fields) if self.chat is not None else None)
+        if text == node.text:
+            text = self.displayed.get(node.current, text)
         return Entry(
             node.id, revision.id, node.role, self._name_of(node), text + (f"\n\n— {below}" if below else ""),
             revision.reasoning, self.before + index + 1, version, max(1, len(versions)), revision.finish, node.hidden,

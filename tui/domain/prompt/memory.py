@@ -19,7 +19,7 @@ from tui.domain.prompt.head import HEAD
 from tui.domain.prompt.texts import Texts
 from tui.domain.prompt.types import Anchored, Counter, Recalled, Segment, Turn
 from tui.domain.prompt.wrapping import Wrapping
-from tui.domain.recall import Passage, Recollection
+from tui.domain.recall import Passage, Recollection, text_key
 
 #: In the place of a book's name: what is recalled is anchored as lore is, between lore and note of its message.
 RECALL = "recall"
@@ -66,7 +66,7 @@ def standing_recall(turn: Turn) -> tuple[Anchored, ...]:
     if not turn.limits.recall:
         return ()
     newest = _newest(turn.path)
-    there = {node.id: node.current for node in turn.path if not node.hidden}
+    there = {node.id: text_key(node.current, node.text) for node in turn.path if not node.hidden}
     of_sibling = turn.sibling.anchored if turn.sibling is not None else ()
     known = {a.node: a for a in (*turn.state.anchored, *of_sibling) if a.book == RECALL and a.node in there}
     if newest is not None and newest.id in known and known[newest.id].digest != _digest(newest):

@@ -42,6 +42,8 @@ CATALOGUE: dict[str, str] = {
     "The chat goes on as a group.": "Чат продолжится как группа.",
     "Who speaks next": "Кто говорит следующим",
     "Members": "Участники",
+    "New group…": "Новая группа…",
+    "several characters in one chat": "несколько персонажей в одном чате",
     "whose reply it is": "чей это ответ",
     "card of {name}: note": "карточка «{name}»: заметка",
     "This is no group of SillyTavern.": "Это не группа SillyTavern.",

@@ -7,6 +7,10 @@ CATALOGUE: dict[str, str] = {
     "The text that the last message, or message N, had before an edit.":
         "Текст последнего сообщения (или сообщения N) до правки.",
     "The text after that one.": "Текст, который был после него.",
+    "This message": "Это сообщение",
+    "all that can be done with this message": "всё, что можно сделать с этим сообщением",
+    "All that can be done with the last message, or with message N.":
+        "Всё, что можно сделать с последним сообщением или с сообщением N.",
     "Write it like 12.": "Например: 12.",
     "Done again: {label}": "Сделано снова: {label}",
     "Delete messages {first} to {last}?": "Удалить сообщения с {first} по {last}?",

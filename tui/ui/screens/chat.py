@@ -442,6 +442,10 @@ class ChatScreen(Screen[None]):
         )
         self.host.perform(work)
 
+    @on(Transcript.Opened)
+    def _opened(self) -> None:
+        self.host.open_screen("message")
+
     @on(Transcript.Scrolled)
     def _scrolled(self) -> None:
         self._draw_status()

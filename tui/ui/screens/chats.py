@@ -180,6 +180,9 @@ class Library(Page):
             await self._new_chat(rest)
         elif kind == "search":
             await self._search(self.picker.query_text.strip())
+        elif kind == "group":
+            self.dismiss(None)
+            host(self.app).open_screen("group")
         elif kind == "import":
             await self._import()
         elif kind == "trash":

@@ -56,7 +56,8 @@ def character_lines(characters: Iterable[Mapping[str, Any]], heading: str) -> li
 
 def more_lines(*, with_trash: bool) -> list[Line]:
     """What else can be done here."""
-    lines = [Line("", tr("More")), Line("import", tr("Import from a file…"))]
+    group = Line("group", tr("New group…"), "", tr("several characters in one chat"))
+    lines = [Line("", tr("More")), group, Line("import", tr("Import from a file…"))]
     return [*lines, Line("trash", tr("Open the trash"))] if with_trash else lines
 
 

@@ -13,6 +13,7 @@ from tui.ui.screens.bookchoice import LISTS, choose_books
 from tui.ui.screens.formpage import FormPage
 from tui.ui.screens.memory_settings import NUMBERS, TEXTS, memory_fields, memory_value
 from tui.ui.screens.page import Page, notice_text
+from tui.ui.screens.reply_settings import REPLY_SETTINGS, reply_fields, reply_value
 from tui.ui.widgets.form import Field
 from tui.ui.words import BROKEN, rounded
 
@@ -81,12 +82,7 @@ class SettingsPage(FormPage):
             _switch("auto_summary", tr("Summaries unasked"), self._core,
                     tr("Messages that will soon no longer fit are summed up by the model.")),
             *memory_fields(self._core),
-            Field(
-                "translation_profile", tr("Profile that translates"), str(self._core.get("translation_profile") or ""),
-                tr("for chats in two languages; empty: the chat's own"),
-            ),
-            _switch("rewrite_loops", tr("Loops rewritten"), self._core,
-                    tr("A reply that goes round in circles is cut back and written anew, twice at most.")),
+            *reply_fields(self._core),
             _books("lorebooks", tr("Lorebooks for all chats"), self._core),
             _books("persona_lorebooks", tr("Lorebooks that go with me"), self._core),
         ]
@@ -101,15 +97,15 @@ class SettingsPage(FormPage):
             await self.call("settings.set", name=item.id, value=_number(value))
             await self.fetch()
             return
-        if item.id == "translation_profile":
-            await self.call("settings.set", name=item.id, value=value.strip())
+        if item.id in REPLY_SETTINGS:
+            await self.call("settings.set", name=item.id, value=reply_value(item.id, value))
             await self.fetch()
             return
         if item.id in NUMBERS or item.id in TEXTS:
             await self.call("settings.set", name=item.id, value=memory_value(item.id, value))
             await self.fetch()
             return
-        if item.id in ("read_ahead", "auto_summary", "rewrite_loops", "recall"):
+        if item.id in ("read_ahead", "auto_summary", "recall"):
             await self.call("settings.set", name=item.id, value=value == "yes")
             await self.fetch()
             return

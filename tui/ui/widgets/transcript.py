@@ -45,6 +45,9 @@ class Transcript(Widget, can_focus=True):
     class Scrolled(Message):
         """The view moved, or it was left behind by new text."""
 
+    class Opened(Message):
+        """The chosen message was tapped once more: what can be done with it?"""
+
     class VersionTapped(Message):
         """The sign of the versions was tapped: `step` is -1 for the left half, 1 for the right."""
 
@@ -60,6 +63,7 @@ class Transcript(Widget, can_focus=True):
         self._laid: OrderedDict[str, Laid] = OrderedDict()
         self._entries: dict[int, Entry] = {}
         self._unfolded: set[str] = set()
+        self._tapped: int | None = None                # the message that was tapped last
         self._top = (0, 0)
         self._anchor_id: str | None = None
         self._follow = True
@@ -191,7 +195,7 @@ class Transcript(Widget, can_focus=True):
             self._place()
 
     def on_blur(self) -> None:
-        self.selected = None
+        self.selected = self._tapped = None
         self._place()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -207,6 +211,7 @@ class Transcript(Widget, can_focus=True):
         if place is None or self._look is None:
             return
         index, row = place
+        again, self._tapped = self._tapped == self.selected == index, index
         self.choose(index)
         entry = self._entry(index)
         if row == 0 and self._look.wide and entry.versions > 1:
@@ -214,6 +219,9 @@ class Transcript(Widget, can_focus=True):
             left = right - cell_len(head_meta(entry))
             if left <= event.x < right:
                 self.post_message(self.VersionTapped(index, -1 if event.x < left + 4 else 1))
+                return
+        if again:
+            self.post_message(self.Opened())
 
     # ------------------------------------------------------------------ layout
 
