@@ -18,7 +18,7 @@ Kind = Literal["message", "document"]
 #: Characters of a passage: about what one speaker says at a time.
 LONGEST_PASSAGE = 600
 #: A word that stands in more than this share of the passages weighs so little that it is not looked at.
-_USUAL = 0.1
+_USUAL = 0.2
 #: BM25 as in Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009): how soon a repeated word adds
 #: nothing, and how much a long passage is held back.
 _K1, _B = 1.2, 0.5
