@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hub_stage import Commands
 
-from tui.engine.discover import FoundModel, scan
+from tui.engine.discover import FoundModel, projector_of, scan
 
 
 def put(path: Path, starter: Path) -> Path:
@@ -51,6 +52,20 @@ def test_a_projector_goes_with_the_model_whose_name_is_nearest(tmp_path: Path, s
     seen = {name: model.projector.name if model.projector else None for name, model in named(tmp_path).items()}
     assert seen == {"Gemma-Q4_0": "mmproj-Gemma-f16.gguf", "Qwen-VL-Q4_0": "mmproj-Qwen-VL-f16.gguf",
                     "Plain-Q4_0": None}
+
+
+def test_a_projector_named_after_nothing_but_its_type_goes_with_the_only_model(tmp_path: Path, starter: Path) -> None:
+    for quant in ("fp16", "F32", "Q8_0", "q4_0"):
+        folder = tmp_path / quant
+        projector = put(folder / f"mmproj-{quant}.gguf", starter)
+        assert projector_of(put(folder / "Lumen-7B-Q4_K_M.gguf", starter)) == projector
+
+
+def test_a_list_of_nothing_says_what_to_do(commands: Commands) -> None:
+    listed = commands.run("models", "list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "traktir models pull" in listed.stderr
+    assert commands.run("models", "list", "--json").stderr == ""
 
 
 def test_ollama_names_with_makers_hosts_and_projectors(tmp_path: Path, starter: Path) -> None:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from tui.cli import model_states
-from tui.cli.output import add_json, json_line, line
+from tui.cli.output import add_json, json_line, line, say_aside
+from tui.domain.notice import notice
 from tui.i18n import tr
 
 
@@ -63,7 +64,13 @@ def _list(args: argparse.Namespace) -> int:
     from tui.engine.discover import scan
 
     own = [Path(folder) for folder in Settings(paths.config_dir()).get("model_folders")]
-    for model in scan([*own, *args.folders]):
+    found = scan([*own, *args.folders])
+    if not found and not args.json:
+        say_aside(notice(
+            "No GGUF file was found in the usual folders. Name another folder behind this command, or download a model:"
+            " traktir models pull maker/repository",
+        ))
+    for model in found:
         if args.json:
             json_line({
                 "type": "model", "path": str(model.path), "size": model.size, "name": model.name,

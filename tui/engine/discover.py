@@ -149,7 +149,7 @@ def projector_of(model: Path) -> Path | None:
 
 #: What a file's name begins with, and beginnings that name a type or a purpose instead of a family.
 _FAMILY = re.compile("[a-z]+[0-9]*")
-_PLAIN = frozenset({"f16", "f32", "bf16", "q8", "model", "vision", "gguf"})
+_PLAIN = frozenset({"f16", "f32", "fp16", "fp32", "bf16", "q4", "q5", "q6", "q8", "model", "vision", "gguf"})
 
 
 def _files(folder: Folder) -> Iterator[Path]:

@@ -214,6 +214,10 @@ CATALOGUE: dict[str, str] = {
         "Контекст в {ratio} раза больше обученного — далеко за пределами того, на что годится растяжение (2–3 раза):"
         " ответы будут терять нить или станут бессмысленными. Выберите контекст короче.",
     "{repo} has no GGUF files.": "В {repo} нет файлов GGUF.",
+    "No GGUF file was found in the usual folders. Name another folder behind this command, or download a model: traktir"
+    " models pull maker/repository":
+        "В обычных папках файлов GGUF не нашлось. Назовите другую папку после этой команды или скачайте модель: traktir"
+        " models pull автор/репозиторий",
     "{repo} has no projector (mmproj).": "В {repo} нет проектора (mmproj).",
     "{repo} has no quantisation {name}. It has: {names}.": "В {repo} нет квантования {name}. Есть: {names}.",
     "{repo} is gated: its makers let in only those who accepted their terms.":
