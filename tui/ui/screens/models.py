@@ -90,7 +90,7 @@ class ModelChoice(Page):
 
     def action_choose(self) -> None:
         if (line := self.picker.listing.chosen) is not None:
-            self.start(self._use(line.id))
+            self.start(self._use(line.id), once="use")
 
     def action_details(self) -> None:
         self.picker.ask_more()
