@@ -63,7 +63,9 @@ class Recalling:
         if not query.texts:
             return turn
         documents = await self._read(chat.fields) if turn.limits.documents else {}
-        found = await self.found(chat.id, turn.path, documents, query)
+        newest = next((at for at in range(len(turn.path) - 1, -1, -1) if not turn.path[at].hidden), 0)
+        before = turn.path[:newest]               # what asks is no answer, and would make its own words usual ones
+        found = await self.found(chat.id, before, documents, query)
         return replace(turn, recall=tuple(found))
 
     async def get_ready(self, turn: Turn, chat: Chat) -> None:
