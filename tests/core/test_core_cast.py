@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from core_table import Table
+from core_table import Speaker, Table, speaks
 from scripted import ScriptedServer, as_koboldcpp
 
 from tui import paths
@@ -326,3 +326,25 @@ async def test_the_real_model_reads_what_the_members_share_only_once(troupe: Tab
         made = [n["revisions"][-1]["generation"] for n in said]
         shared[joining] = min(g["cached_tokens"] / g["prompt_tokens"] for g in made[1:])
     assert shared["join"] > 0.6 > shared["swap"], shared
+
+
+async def test_a_server_that_takes_messages_alone_is_told_who_said_what(
+    troupe: Table, scripted_server: ScriptedServer
+) -> None:
+    chats = ScriptedServer()
+    await chats.start()
+    try:
+        speaks(chats, Speaker("Bob: Aye."))
+        await troupe.use_server(chats.url, kind="openai")
+        chat = await make(troupe, greetings="all", joining="join")
+        reply = await troupe.ask(chat, "Bob, will it rain?")
+        await troupe.growth(reply, "Aye.")
+        await troupe.call("turn.stop", chat=chat)
+        (asked,) = chats.asked("/v1/chat/completions")
+        said = [m["content"] for m in asked.json["messages"]]
+        assert any("Nell: Evening." in text for text in said)
+        assert any("Sam: Bob, will it rain?" in text for text in said)
+        assert said[-1].endswith("[Write the next reply only as Bob.]")
+        assert (await lines(troupe, chat))[-1] == ("Bob", "Aye.")
+    finally:
+        await chats.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Replies that come by themselves since the person spoke last; then auto mode stops.
 MOST_REPLIES = 40
+_log = logging.getLogger(__name__)
 
 
 class AutoRounds:
@@ -39,6 +41,7 @@ class AutoRounds:
         self._events = events
         self._attached = attached
         self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
         events.subscribe(self._hear)
 
     def handlers(self) -> dict[str, Handler]:
@@ -63,7 +66,7 @@ class AutoRounds:
         return True
 
     async def close(self) -> None:
-        tasks = list(self._waiting.values())
+        tasks = [*self._waiting.values(), *self._looking]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -83,7 +86,8 @@ class AutoRounds:
             self._call_off(chat)
         elif event["state"] == "done":
             task = asyncio.ensure_future(self._after(chat, event))
-            task.add_done_callback(lambda t: None if t.cancelled() else t.exception())
+            self._looking.add(task)
+            task.add_done_callback(self._looked)
 
     async def _after(self, chat: str, event: dict[str, Any]) -> None:
         tree = await self._chats.get(chat)
@@ -98,6 +102,11 @@ class AutoRounds:
             self._events.tell(notice("Auto mode is off: {n} replies came without a word of yours.", n=MOST_REPLIES))
         elif chat not in self._turns.writing_in():
             self._wait(chat, cast.delay)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looking.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.info("auto mode: %s", error)      # a chat that is gone has no next round
 
     def _wait(self, chat: str, seconds: float) -> None:
         self._call_off(chat)

@@ -16,7 +16,7 @@ from tui.domain.errors import BackendError, Refused
 from tui.domain.notice import Notice, notice
 from tui.domain.profile import Profile
 from tui.domain.prompt.guard import guarded
-from tui.domain.prompt.render import TEMPLATE_CLOCK, plan_messages, render_plan
+from tui.domain.prompt.render import TEMPLATE_CLOCK, named_messages, plan_messages, render_plan, with_mode
 from tui.domain.prompt.types import Plan, Turn
 from tui.domain.template import Template
 from tui.sandbox import Renderer, Sandbox
@@ -90,7 +90,7 @@ class PromptFormats:
         messages = plan_messages(plan, turn)
         if not turn.template.jinja or turn.prompt.mode == "compatible":
             bos, pieces = render_plan(plan, turn)
-            return Written(bos, pieces, messages)
+            return Written(bos, pieces, _named(messages, plan, turn))
         from tui.domain.prompt.jinja import jinja_pieces
         from tui.domain.prompt.probes import suited
 
@@ -100,7 +100,8 @@ class PromptFormats:
             turn.template, messages, suited(self._renderer(turn.template.jinja, capabilities)),
             continue_last=continues, clock=clock, mode=turn.mode, char=turn.card.display_name, group=turn.group,
         )
-        return Written(made.bos, guarded(made.pieces, turn.template), messages, made.notices)
+        pieces = guarded(made.pieces, turn.template)
+        return Written(made.bos, pieces, _named(messages, plan, turn), made.notices)
 
     def _renderer(self, jinja: str, capabilities: Capabilities) -> Renderer:
         tokens = {"bos_token": capabilities.bos_token, "eos_token": capabilities.eos_token}
@@ -147,6 +148,14 @@ class PromptFormats:
             [id(template) for template in self._library.templates()],
         )
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _named(messages: tuple[ChatMessage, ...], plan: Plan, turn: Turn) -> tuple[ChatMessage, ...]:
+    """Messages of a group say who speaks."""
+    if not turn.group or turn.prompt.mode == "compatible":
+        return messages
+    started = bool(plan.segments) and plan.segments[-1].source == "prefill"
+    return named_messages(messages, with_mode(turn.template, turn.mode), started=started)
 
 
 def _checked(

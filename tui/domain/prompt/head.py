@@ -80,7 +80,7 @@ def example_segments(texts: Texts, count: Counter) -> list[Segment]:
 
 def _example_blocks(texts: Texts) -> list[str]:
     turn = texts.turn
-    joined = turn.cast is not None and turn.cast.join
+    joined = turn.cast is not None and turn.cast.join and turn.mes_example is None
     cards = joined_cards(turn.cast) if turn.cast is not None and joined else [turn.card]
     out: list[str] = []
     for card in cards:

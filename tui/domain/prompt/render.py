@@ -143,8 +143,21 @@ def place_notes(template: Template, messages: Sequence[ChatMessage]) -> list[Cha
 
 
 def names_on(template: Template, group: bool) -> bool:
-    """Whether speakers' names stand in the turns."""
-    return template.names == "always" or (template.names == "group" and group)
+    """Whether speakers' names stand in the turns. In a group they do wherever the format has none of its own: else
+    nobody could tell who said what."""
+    has_own = "{{name}}" in template.assistant_prefix or "{{char}}" in template.assistant_prefix
+    return template.names == "always" or (group and (template.names == "group" or not has_own))
+
+
+def named_messages(messages: Sequence[ChatMessage], form: Template, *, started: bool) -> tuple[ChatMessage, ...]:
+    """Messages with the speakers' names in their texts, for servers that write the prompt themselves. `started` says
+    that the last one is the beginning of the reply: it stays as it is."""
+    last = len(messages) - 1 if started else len(messages)
+    return tuple(
+        replace(m, content=form.name_format.replace("{{name}}", m.name) + m.content)
+        if at < last and m.name and m.content and m.role != "system" else m
+        for at, m in enumerate(messages)
+    )
 
 
 def _inline(join: str, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
@@ -315,7 +328,8 @@ class _Writer:
 
     def _filled(self, literal: str, name: str) -> list[Piece]:
         """A literal of the format with its places filled; names in it are text, not markup."""
-        values = {"char": self.cast.char, "user": self.cast.user, "name": name}
+        others = self.cast.group and name not in ("", self.cast.user)
+        values = {"char": name if others else self.cast.char, "user": self.cast.user, "name": name}
         pieces: list[Piece] = []
         at = 0
         for place in _PLACE.finditer(literal):
