@@ -20,7 +20,7 @@ from tui.ui.layouts import matches, to_cyrillic, to_latin
     [
         ("/swipe 2", "swipe", "2"),
         ("/regen", "regenerate", ""),
-        ("/rege", "regenerate", ""),
+        ("/regene", "regenerate", ""),
         ("/Regenerate", "regenerate", ""),
         ("/заново", "regenerate", ""),
         ("/Память", "memory", ""),
@@ -65,10 +65,10 @@ def test_an_ambiguous_beginning_names_those_it_fits() -> None:
 
 def test_completion_offers_commands_then_values() -> None:
     assert len(complete("/")) == len(COMMANDS)
-    assert [c.insert for c in complete("/reg")] == ["/regenerate"]
+    assert [c.insert for c in complete("/regen")] == ["/regenerate"]
     assert [c.insert for c in complete("/пам")] == ["/память"]
     assert [c.insert for c in complete(".кун")] == []
-    assert [c.insert for c in complete(".куп")] == ["/regenerate"]
+    assert [c.insert for c in complete(".купу")] == ["/regenerate"]
     assert "/set temperature " in [c.insert for c in complete("/set t")]
     assert [c.insert for c in complete("/mouse щт")] == ["/mouse on"]
     assert complete("/note of") == []
