@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tui.domain.cast import CastSettings, Member, Strategy, choose, known_to, knows
 from tui.domain.chat import Node, Revision, Role
 from tui.domain.mentions import mentioned, name_words
-from tui.domain.voices import VoiceCut
+from tui.domain.voices import VoiceCut, voices_of
 
 calm = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -121,6 +121,17 @@ def test_a_reply_is_cut_at_the_same_place_however_it_arrives(text: str, cuts: li
     assert (pieces.name, pieces.cut) == (whole.name, whole.cut)
     if not continued:
         assert "\nBob:" not in "\n" + shown
+
+
+def test_others_are_known_by_their_first_names_too_but_not_by_what_the_speaker_is_called() -> None:
+    names = ["Sam", "Nell Grey", "The Captain", "Фёдор Иванович", "Bob Grey", "Bo Li"]
+    assert voices_of(names, ["Bob Grey", "Bob"]) == [
+        "Sam", "Nell Grey", "Nell", "The Captain", "Фёдор Иванович", "Фёдор", "Bo Li",
+    ]
+    assert voices_of(["Grey Wolf", "Bob Grey"], ["Bob Grey"]) == ["Grey Wolf"]
+    voices = VoiceCut(voices_of(names, ["Bob Grey"]))
+    assert voices.feed("Aye.\nФёдор: Нет.") == "Aye.\n"
+    assert voices.name == "Фёдор"
 
 
 def test_a_name_in_the_middle_or_of_nobody_stays() -> None:

@@ -16,7 +16,7 @@ from tui.domain.errors import BackendError, NotFound, Refused
 from tui.domain.lore import Lorebook
 from tui.domain.notice import notice
 from tui.domain.prompt.types import Anchored, Cast, Turn
-from tui.domain.voices import VoiceCut
+from tui.domain.voices import VoiceCut, voices_of
 from tui.wire.ids import new_id
 
 _BY_NAME = notice("You asked for them.")
@@ -190,9 +190,8 @@ def other_voices(turn: Turn) -> list[str]:
     """The names for which the speaker of a group's turn must not speak: the others', and the person's."""
     if turn.cast is None:
         return []
-    own = {turn.card.display_name.casefold(), turn.card.name.casefold()}
     names = [turn.user, *(name for card in turn.cast.members for name in (card.display_name, card.name))]
-    return [name for name in dict.fromkeys(names) if name.casefold() not in own]
+    return voices_of(names, (turn.card.display_name, turn.card.name))
 
 
 def _card(library: Library, member: str) -> Card | None:

@@ -5,10 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tui.domain.mentions import folded, name_words, words_of
+
 #: What may stand around a name at the beginning of a line of dialogue.
 _BEFORE, _AFTER = r"[ \t*_>#\[(«\"“]*", r"[*_\])»\"”]*[ \t]*[::][*_]*"
 #: Longer than this, the beginning of a line is no name any more.
 _REACH = 24
+
+
+def voices_of(names: Iterable[str], own: Iterable[str]) -> list[str]:
+    """What others are called at the beginning of a line: their whole names, and the first word of each that is no
+    particle and no word of the speaker's `own` names."""
+    mine = [name.casefold() for name in own]
+    taken = set(name_words(mine))
+    out: dict[str, None] = {}
+    for name in (n for n in names if n.casefold() not in mine):
+        out[name] = None
+        first = next(iter(words_of(name)), "")
+        if len(first) > 2 and name_words([first]) and folded(first) not in taken:
+            out[first] = None
+    return list(out)
 
 
 class VoiceCut:
