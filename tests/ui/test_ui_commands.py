@@ -65,10 +65,10 @@ def test_an_ambiguous_beginning_names_those_it_fits() -> None:
 
 def test_completion_offers_commands_then_values() -> None:
     assert len(complete("/")) == len(COMMANDS)
-    assert [c.insert for c in complete("/regen")] == ["/regenerate"]
+    assert [c.insert for c in complete("/regene")] == ["/regenerate"]
     assert [c.insert for c in complete("/пам")] == ["/память"]
     assert [c.insert for c in complete(".кун")] == []
-    assert [c.insert for c in complete(".купу")] == ["/regenerate"]
+    assert [c.insert for c in complete(".купут")] == ["/regenerate"]
     assert "/set temperature " in [c.insert for c in complete("/set t")]
     assert [c.insert for c in complete("/mouse щт")] == ["/mouse on"]
     assert complete("/note of") == []
