@@ -84,11 +84,11 @@ async def test_the_palette_finds_commands_in_any_layout_and_chats_by_title() -> 
         await play.until(lambda: play.app.state.field("title") == "Lighthouse", "the title")
         await play.press("ctrl+p")
         await play.press(*"ьуьщкн")                    # memory
-        await play.sees("Read and edit the summaries.")
+        await play.sees("Summaries, pinned facts, chapters, documents, and what is recalled.")
         await play.press("ctrl+u", *"lighth")
         await listed(play, "Lighthouse")
         await play.press("ctrl+u", *"memory")
-        await listed(play, "Read and edit the summaries.")
+        await listed(play, "Summaries, pinned facts, chapters, documents, and what is recalled.")
         await play.press("enter")
         await listed(play, "Have the model write a new one…")
 

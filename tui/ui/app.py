@@ -27,7 +27,7 @@ from tui.ui.actions import SIMPLE, Actions
 from tui.ui.asides import Asides
 from tui.ui.beginning import open_first
 from tui.ui.fetching import Fetching, Opened
-from tui.ui.keys import APP_BINDINGS, latin_key
+from tui.ui.keys import APP_BINDINGS, latin_key, with_own
 from tui.ui.link import Connect, Link
 from tui.ui.profiling import connection_of
 from tui.ui.rewriting import Rewriting
@@ -138,7 +138,7 @@ class TraktirApp(App[None]):
         collecting.put_off()
         self.set_interval(_TIDY_S, self._tidy)
         if self.preferences.keys:
-            self.set_keymap(dict(self.preferences.keys))
+            self.set_keymap(with_own(self.preferences.keys))
         self.call_after_refresh(self._start)
 
     def _tidy(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -143,6 +143,22 @@ def bindings(place: Place) -> Sequence[Binding]:
         Binding(k.keys, k.action, k.label, show=False, priority=k.id in FIRST or place in ("chat", "tokens"), id=k.id)
         for k in KEYS if k.place == place
     ]
+
+
+#: A key that no keyboard sends: what a default is moved to when the person has given its key to something else.
+_NOWHERE = "f24"
+
+
+def with_own(own: Mapping[str, str]) -> dict[str, str]:
+    """A person's keys by id, and what gives way to them: a default that has one of these keys, wherever it holds,
+    loses it."""
+    taken = {key.strip() for keys in own.values() for key in keys.split(",")}
+    out = dict(own)
+    for key in KEYS:
+        left = [one for one in key.keys.split(",") if one not in taken]
+        if key.id not in own and len(left) < len(key.keys.split(",")):
+            out[key.id] = ",".join(left) or _NOWHERE
+    return out
 
 
 COMPOSER_BINDINGS = bindings("composer")
