@@ -6,7 +6,11 @@ import argparse
 
 from tui.cli.session import Session, add_connect, on_core, write_file
 
-_FORMATS = {"card": ("png", "json"), "chat": ("jsonl", "txt"), "lorebook": ("json",), "preset": ("yaml", "sillytavern")}
+_FORMATS = {
+    "card": ("png", "json"),
+    "chat": ("jsonl", "txt", "md", "html", "epub", "sharegpt", "messages", "completion"),
+    "lorebook": ("json",), "preset": ("yaml", "sillytavern"),
+}
 
 _KINDS = ("samplers", "templates", "prompts", "profiles")
 
@@ -15,7 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=sorted(_FORMATS))
     parser.add_argument("name", metavar="NAME", help="an id; for a preset KIND/NAME where several kinds have it")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="- is standard output")
-    parser.add_argument("--format", metavar="F", help="card: png, json; chat: jsonl, txt; preset: yaml, sillytavern")
+    parser.add_argument(
+        "--format", metavar="F",
+        help="card: png, json; chat: jsonl (SillyTavern's), txt, md, html, epub, or as data: sharegpt, messages, "
+             "completion; preset: yaml, sillytavern",
+    )
+    parser.add_argument("--branches", action="store_true", help="of a chat all branches, not only the path on view")
+    parser.add_argument("--replies", action="store_true", help="of a chat only what characters said")
+    parser.add_argument("--without-hidden", action="store_true", help="of a chat no messages hidden from the prompt")
     add_connect(parser)
 
 
@@ -36,7 +47,10 @@ async def _export(session: Session, args: argparse.Namespace) -> int:
     if args.kind == "card":
         result = await session.call("characters.export", id=args.name, format=args.format)
     elif args.kind == "chat":
-        result = await session.call("chats.export", id=args.name, format=args.format)
+        result = await session.call(
+            "chats.export", id=args.name, format=args.format, branches=args.branches, replies=args.replies,
+            hidden=not args.without_hidden,
+        )
     elif args.kind == "lorebook":
         result = await session.call("lorebooks.export", id=args.name)
     else:

@@ -8,6 +8,7 @@ import binascii
 from importlib import import_module
 from typing import Any
 
+from tui.core.chat_export import export_chat
 from tui.core.chats import Chats
 from tui.core.dispatch import Handler
 from tui.core.events import EventHub
@@ -20,7 +21,7 @@ from tui.domain.lore import LoreEntry
 from tui.domain.notice import notice
 from tui.formats.card_read import CardFile
 from tui.formats.card_write import card_json, card_png
-from tui.formats.chat_write import chat_jsonl, chat_text
+from tui.formats.chat_parts import Choice
 from tui.formats.files import read_bounded
 from tui.formats.library import Item
 from tui.formats.library import Library as Folder
@@ -187,15 +188,15 @@ class LibraryCalls:
         importer = Importer(self._library, self._chats, self._events)
         return {"files": await importer.take(name, await paced(_decoded(data_base64)))}
 
-    async def export_chat(self, id: str, format: str = "jsonl") -> dict[str, Any]:  # noqa: A002
-        """A chat as SillyTavern's JSONL (path and swipes), or as plain text."""
+    async def export_chat(
+        self, id: str, format: str = "jsonl", branches: bool = False, replies: bool = False,  # noqa: A002
+        hidden: bool = True,
+    ) -> dict[str, Any]:
+        """A chat as a file: `jsonl` is SillyTavern's (path and swipes), the others are for readers and for training.
+        `branches`: all of them; `replies`: only what characters said; `hidden`: also hidden messages."""
         chat = await self._chats.get(id)
-        if format == "jsonl":
-            return await _file(f"{id}.jsonl", await asyncio.to_thread(chat_jsonl, chat))
-        if format == "txt":
-            return await _file(f"{id}.txt", await asyncio.to_thread(chat_text, chat))
-        told = notice("A chat can be exported as jsonl or txt, not {value}.", value=format[:20])
-        raise BadInput(told, field="format")
+        choice = Choice(branches is True, replies is True, hidden is not False)
+        return await _file(*await asyncio.to_thread(export_chat, chat, format, choice))
 
     def _preset_items(self, kind: str) -> list[Item]:
         if kind not in PRESET_KINDS:

@@ -155,7 +155,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("unload", ("выгрузить",), mark("Take the model out of memory.")),
     Command("import", ("импорт",), mark("Import cards, lorebooks or presets from a file or a folder."), "PATH"),
     Command(
-        "export", ("экспорт",), mark("Write this chat to a file (.jsonl, .txt), or its card (.png, .json)."), "[PATH]"
+        "export", ("экспорт",),
+        mark("Write this chat (.jsonl, .txt, .md, .html, .epub; with all branches) or its card (.png, .json)."),
+        "[branches] [PATH]"
     ),
     Command("image", ("картинка", "изображение"),
             mark("Attach a picture: of a file, or of the clipboard; open or save the chat's last one."),

@@ -21,7 +21,7 @@ from tui.ui.deeds_languages import languages, translate
 from tui.ui.deeds_presets import instructions, profile, samplers, set_value, template
 from tui.ui.host import host, link, open_chat_of
 from tui.ui.host import say as _say
-from tui.ui.importing import import_path, write_export
+from tui.ui.importing import export_words, import_path, write_export
 from tui.ui.layouts import matches
 from tui.ui.profiling import connection_of
 from tui.ui.ranges import parse_range
@@ -216,13 +216,15 @@ async def _backup(app: App[Any], rest: str) -> None:
 
 
 async def _export(app: App[Any], rest: str) -> None:
-    """By the name's ending: the chat as JSONL or text, or the character's card as PNG or JSON."""
-    chat, ending = open_chat_of(app), Path(rest).suffix.lower().lstrip(".")
+    """By the name's ending: the chat, or the character's card as PNG or JSON."""
+    chat, (rest, branches) = open_chat_of(app), export_words(rest)
+    ending = Path(rest).suffix.lower().lstrip(".")
     if ending in ("png", "json"):
         character = str(chat.fields.get("character") or "")
         exported = await link(app).call("characters.export", id=character, format=ending)
     else:
-        exported = await link(app).call("chats.export", id=chat.id, format="txt" if ending == "txt" else "jsonl")
+        form = ending if ending in ("txt", "md", "html", "epub") else "jsonl"
+        exported = await link(app).call("chats.export", id=chat.id, format=form, branches=branches)
     path = await asyncio.to_thread(write_export, exported, rest)
     _say(app, "Written: {file}", file=str(path))
 

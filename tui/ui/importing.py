@@ -95,6 +95,12 @@ def _told(entry: Mapping[str, Any]) -> str:
     return " ".join([told, *warnings])
 
 
+def export_words(words: str) -> tuple[str, bool]:
+    """Where to write to, and whether all branches are meant: `branches story.md`."""
+    first, _, rest = words.strip().partition(" ")
+    return (rest.strip(), True) if first in ("branches", "ветки") else (words, False)
+
+
 def write_export(exported: Mapping[str, Any], target: str = "") -> Path:
     """Write what the core exported to `target` (a file or a folder; default: the folder the program was started
     in), under a free name: nothing is overwritten. Returns the path. Raises BadInput."""

@@ -49,8 +49,6 @@ CATALOGUE: dict[str, str] = {
     "PATH": "ПУТЬ",
     "Import cards, lorebooks or presets from a file or a folder.":
         "Импорт карточек, лорбуков или пресетов из файла или папки.",
-    "Write this chat to a file (.jsonl, .txt), or its card (.png, .json).":
-        "Записать этот чат в файл (.jsonl, .txt) или его карточку (.png, .json).",
     "Language, colours, mouse, scrolling.": "Язык, цвета, мышь, прокрутка.",
     "[en|ru]": "[en|ru]",
     "English or Russian.": "Английский или русский.",

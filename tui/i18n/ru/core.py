@@ -56,8 +56,6 @@ CATALOGUE: dict[str, str] = {
         "Карточку можно выгрузить как png или json, но не как {value}.",
     "A card has no field called {field}.": "У карточки нет поля {field}.",
     "There is no preset called {name}.": "Пресета {name} нет.",
-    "A chat can be exported as jsonl or txt, not {value}.":
-        "Чат можно выгрузить как jsonl или txt, но не как {value}.",
     "There are no presets of the kind {name}.": "Пресетов вида {name} не бывает.",
     "{field} is not base64.": "{field} — не base64.",
     "The summary was stopped; nothing has changed.": "Пересказ остановлен; ничего не изменилось.",

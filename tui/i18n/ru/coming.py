@@ -1,0 +1,14 @@
+"""Приход и уход: чужие папки, выгрузка чатов."""
+
+CATALOGUE: dict[str, str] = {
+    "A chat can be exported as {names}, not {value}.": "Чат можно выгрузить как {names}, но не как {value}.",
+    "As {value}, a chat is exported along the path on view, nothing left out by choice.":
+        "В виде {value} чат выгружается по видимому пути, без выбора сообщений.",
+    "Branches and a choice of messages go into: md, html, epub, sharegpt, messages, completion.":
+        "Ветки и выбор сообщений возможны в md, html, epub, sharegpt, messages, completion.",
+    "All branches of this chat come to more than {limit} MiB.": "Все ветки этого чата занимают больше {limit} МиБ.",
+    "Export the path on view only.": "Выгрузите только видимый путь.",
+    "Write this chat (.jsonl, .txt, .md, .html, .epub; with all branches) or its card (.png, .json).":
+        "Записать этот чат (.jsonl, .txt, .md, .html, .epub; можно все ветки) или его карточку (.png, .json).",
+    "[branches] [PATH]": "[ветки] [ПУТЬ]",
+}
