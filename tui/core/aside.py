@@ -68,7 +68,7 @@ class Aside:
         self._jobs: dict[str, _Job] = {}
 
     def handlers(self) -> dict[str, Handler]:
-        return {"turn.impersonate": self.impersonate, "turn.suggest": self.suggest}
+        return {"turn.impersonate": self.impersonate, "turn.suggest": self.suggest, "turn.quiet": self.quiet}
 
     def busy(self) -> bool:
         return bool(self._jobs)
@@ -96,6 +96,14 @@ class Aside:
         if not found:
             raise BackendError(notice("The model suggested nothing."), notice("Try again."))
         return {"suggestions": found}
+
+    async def quiet(
+        self, chat: str, id: str, instruction: str, parent: str | None = None,  # noqa: A002
+    ) -> dict[str, Any]:
+        """What the model answers to an instruction beside the story; nothing of it is kept. Raises Refused."""
+        tree, head = await self._place(chat, parent)
+        text = await self._write(tree, head, id, Asked("quiet", instruction=instruction), keep=False)
+        return {"text": text.strip()}
 
     async def stop(self, chat: str) -> bool:
         """Stop what is being written for the person; what came of their message stays."""

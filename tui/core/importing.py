@@ -13,6 +13,7 @@ from tui.core.chats import Chats, now_ms
 from tui.core.events import EventHub
 from tui.core.library import Library
 from tui.core.regex_files import keep_scripts
+from tui.core.scripting import keep_quick_replies
 from tui.core.snapshots import card_to_json
 from tui.domain.card import Card
 from tui.domain.chat import Chat, Node, Revision
@@ -70,7 +71,11 @@ class Importer:
             if kind == "preset":
                 return await self._foreign_presets(name, data, base)
             if kind == "regex":
-                return [await asyncio.to_thread(self._scripts, name, data, base)]
+                taken = await asyncio.to_thread(self._scripts, name, data, base)
+                self._events.emit("regex")
+                return [taken]
+            if kind == "quick replies":
+                return [await asyncio.to_thread(self._quick_replies, name, data, base)]
             taken = await self._file(str(kind or ""), base, data)
         except TraktirError as error:
             return [_refused(name, error)]
@@ -101,10 +106,15 @@ class Importer:
                 results.append(_refused(name, error))
         return results
 
+    def _quick_replies(self, name: str, data: bytes, base: str) -> dict[str, Any]:
+        """A set of quick replies: the file as it is."""
+        path, found = keep_quick_replies(self._library.config / "quick-replies", base, data)
+        taken = _taken("quick replies", "quick-replies", path.stem, found.name, (), replies=len(found.replies))
+        return {"type": "file", "path": name, "error": None, **taken}
+
     def _scripts(self, name: str, data: bytes, base: str) -> dict[str, Any]:
         """Regex scripts: the file as it is."""
         path, scripts = keep_scripts(self._library.config / "regex", base, data)
-        self._events.emit("regex")
         label = ", ".join(script.name for script in scripts[:5])
         return {"type": "file", "path": name, "error": None, **_taken("regex", "regex", path.stem, label, ())}
 

@@ -17,6 +17,7 @@ from tui.core.personas import PersonaCalls
 from tui.core.posting import Posting
 from tui.core.profile_calls import ProfileCalls
 from tui.core.prompt_calls import PromptCalls
+from tui.core.scripting import Scripting
 from tui.core.server_models import ServerModels
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def register(dispatcher: Dispatcher, core: Core) -> None:
         core.pictures,
         core.loops,
         core.regexes,
+        Scripting(core.store, core.chats, core.gatherer, core.config),
         Posting(core.chats, core.gatherer, core.library, core.regexes),
         core.branching,
         core.queued,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tui.domain.errors import BadInput
 from tui.domain.profile import PromptPreset
+from tui.domain.quick_replies import holds_quick_replies
 from tui.domain.regex_scripts import holds_scripts
 from tui.domain.samplers import SAMPLER_NAMES
 from tui.domain.template import Template
@@ -22,7 +23,9 @@ from tui.formats.preset_sniff import foreign_preset, foreign_yaml, plain_setting
 from tui.formats.yaml_read import read_yaml
 
 #: "preset" is another program's; preset_import says of which, and makes it ours.
-Kind = Literal["card", "lorebook", "chat", "template", "samplers", "prompt", "profile", "preset", "regex"]
+Kind = Literal[
+    "card", "lorebook", "chat", "template", "samplers", "prompt", "profile", "preset", "regex", "quick replies",
+]
 
 _SHARED = {"id", "label", "sillytavern"}
 _TEMPLATE = {f.name for f in dataclasses.fields(Template)}
@@ -50,6 +53,8 @@ def detect_kind(data: bytes, filename: str = "") -> Kind | None:
 def _kind_of(value: Any, name: str) -> Kind | None:
     if holds_scripts(value):
         return "regex"
+    if holds_quick_replies(value):
+        return "quick replies"
     if isinstance(value, Mapping) and str(value.get("spec", "")).startswith("chara_card"):
         return "card"
     if foreign_preset(value, name) is not None:

@@ -14,6 +14,8 @@ from tui.sandbox.refusal import Refusal, pattern_refusal
 
 #: A longer text, in characters, is left as it is.
 LONGEST_TEXT = 1_000_000
+#: Seconds by which the process may be late on a busy machine.
+_PATIENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,18 @@ class _Run:
             at for at, (text, steps) in enumerate(self._jobs)
             if text and len(text) <= LONGEST_TEXT and self._usable(steps)
         ]
-        until = time.monotonic() + self._sandbox.deadline
-        while waiting and time.monotonic() < until:
-            waiting = self._round(waiting, until)
+        left = self._sandbox.deadline
+        while waiting and left > 0:
+            waiting, taken = self._round(waiting, left)
+            left -= taken
         return Outcome(tuple(self._done), self._troubles)
 
     def _usable(self, steps: Sequence[Step]) -> list[int]:
         return [self._numbers[id(s)] for s in steps if s.script.id not in self._troubles]
 
-    def _round(self, waiting: list[int], until: float) -> list[int]:
-        """Take in as many answers as come; what is left when a script hung or the process died."""
+    def _round(self, waiting: list[int], left: float) -> tuple[list[int], float]:
+        """Take in as many answers as come in `left` seconds; what remains when a script hung or the process died, and
+        the seconds that it took, the start of the process not counted."""
         request = {
             "op": "replace", "each": self._sandbox.per_pattern, "steps": [step.to_json() for step in self._steps],
             "jobs": [[self._jobs[at][0], self._usable(self._jobs[at][1])] for at in waiting],
@@ -80,8 +84,10 @@ class _Run:
         if isinstance(child, Refusal):
             for step in self._steps:
                 self._troubles.setdefault(step.script.id, child.why)
-            return []
-        silence = self._sandbox.per_pattern * 3 + 0.2
+            return [], left
+        # A search that is stopped in time, by its processor time, is silent for longer only on a machine that is busy.
+        silence = self._sandbox.per_pattern * 3 + _PATIENCE
+        started = time.monotonic()
         at, working = 0, -1
         try:
             while "done" not in (answer := child.read(time.monotonic() + silence)):
@@ -94,15 +100,15 @@ class _Run:
                     by = tuple(self._steps[number].script for number in answer["done_by"])
                     self._done[waiting[at]] = Changed(str(answer["text"]), by)
                     at += 1
-                if time.monotonic() > until:
+                if time.monotonic() - started > left:
                     self._sandbox.discard()
-                    return []
+                    return [], left
         except (TimeoutError, Gone) as error:
             self._sandbox.discard()
             if working >= 0:
                 self._refuse(working, pattern_refusal("time" if isinstance(error, TimeoutError) else "failed"))
-                return [number for number in waiting[at:] if self._usable(self._jobs[number][1])]
-        return []
+                return [number for number in waiting[at:] if self._usable(self._jobs[number][1])], 0.0
+        return [], time.monotonic() - started
 
     def _refuse(self, number: int, refusal: Refusal) -> None:
         step = self._steps[number]

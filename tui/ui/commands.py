@@ -108,6 +108,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("persona", ("персона",), mark("Who you are in the story; with a name, be that one in this chat."),
             "[NAME] [--chat|--character|--default]"),
     Command("personas", ("персоны",), mark("All your personas, and where each holds.")),
+    Command("qr", ("кнопки", "быстро"), mark("Quick replies; with a name, that one."), "[NAME]"),
+    Command("script", ("скрипт",), mark("Run a script as quick replies have them."), "SCRIPT"),
     Command("narrate", ("sys", "nar", "рассказчик"), mark("Let the narrator say something; the model reads it."),
             "TEXT"),
     Command("comment", ("комментарий",), mark("A comment on the story, which no model ever reads."), "TEXT"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from textual.app import App
 
-from tui.domain.errors import BadInput
+from tui.domain.errors import BadInput, NotFound, Refused
+from tui.domain.notice import notice
 from tui.ui.commands import latin_word
 from tui.ui.host import host, link, open_chat_of, say
 from tui.ui.screens.page import notice_text
@@ -71,7 +72,13 @@ def split_name(rest: str) -> tuple[str, str]:
 
 async def trigger(app: App[Any], rest: str) -> None:
     """A reply to what stands last, be it a reply too."""
-    await host(app).actions.speak(rest)
+    chat, state = open_chat_of(app), host(app).state
+    if chat.fields.get("cast"):
+        await host(app).actions.speak(rest)
+        return
+    if state.writing:
+        raise Refused("A reply is being written already.", "Esc stops it.")
+    await link(app).call("turn.reply", chat=chat.id, parent=state.head, reply=new_id(), reply_revision=new_id())
 
 
 async def roll(app: App[Any], rest: str) -> None:
@@ -86,10 +93,55 @@ async def roll(app: App[Any], rest: str) -> None:
         await post(app, told, "narrator")
 
 
+async def quick_reply(app: App[Any], rest: str) -> None:
+    """Choose a quick reply, or take the one of that name: a text is sent (or put into the line), a script run."""
+    from tui.i18n import tr
+    from tui.ui.screens.confirm import choose
+
+    told = await link(app).call("quick.list")
+    found = [(one["name"], reply, one["fill_only"]) for one in told["sets"] for reply in one["replies"]]
+    if not found:
+        raise NotFound(notice("There are no quick replies. Take SillyTavern's sets in with /import, or put them into "
+                              "{folder}.", folder=told["folder"]))
+    if rest:
+        word = rest.casefold()
+        near = [f for f in found if f[1]["label"].casefold() == word]
+        near = near or [f for f in found if f[1]["label"].casefold().startswith(word)]
+        if not near:
+            raise NotFound(notice("There is no quick reply called {name}.", name=rest[:60]))
+        chosen = near[0]
+    else:
+        lines = [(str(at), f"{reply['label']} · {name}") for at, (name, reply, _) in enumerate(found)]
+        answer = await choose(app, tr("Quick replies"), lines)
+        if answer is None:
+            return
+        chosen = found[int(answer)]
+    await _use(app, str(chosen[1]["message"]), fill_only=bool(chosen[2]))
+
+
+async def _use(app: App[Any], message: str, *, fill_only: bool) -> None:
+    if message.lstrip().startswith("/"):
+        await script(app, message)
+    elif fill_only:
+        host(app).compose_line(message)
+    else:
+        await post(app, message, "user")
+        await trigger(app, "")
+
+
+async def script(app: App[Any], rest: str) -> None:
+    """Run a script; nothing of it runs when it holds a command that is not known."""
+    from tui.ui.scripting import run_text
+
+    if not rest:
+        raise BadInput("/script takes commands: /script /echo Hello | /send {{pipe}}")
+    await run_text(app, rest)
+
+
 _PRIVATE = frozenset({"private", "тайно", "себе"})
 
 #: What each command does, by its name.
 DEEDS: Mapping[str, Callable[[App[Any], str], Awaitable[None]]] = {
     "regex": regex, "narrate": _posted("narrator"), "comment": _posted("comment"), "send": _posted("user"),
-    "sendas": sendas, "trigger": trigger, "roll": roll,
+    "sendas": sendas, "trigger": trigger, "roll": roll, "qr": quick_reply, "script": script,
 }
