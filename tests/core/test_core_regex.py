@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from core_table import Speaker, Table, speaks
 from scripted import ScriptedServer
 
@@ -134,3 +135,16 @@ async def test_a_file_of_scripts_is_imported_as_it_is(table: Table) -> None:
     assert [(f["kind"], f["name"], f["error"]) for f in got["files"]] == [("regex", "/a/", None)]
     assert [p.read_bytes() for p in (paths.config_dir() / "regex").iterdir()] == [data]
     assert [s["scriptName"] for s in (await table.call("regex.list"))["scripts"]] == ["/a/"]
+
+
+KIT = Path(__file__).parents[2].parent / "shared" / "data" / "sillytavern" / "st_written" / "quick_reply_set_Kit.json"
+
+
+@pytest.mark.skipif(not KIT.exists(), reason="no file of SillyTavern's here")
+async def test_a_quick_reply_set_that_sillytavern_wrote_comes_in_as_it_is(table: Table) -> None:
+    data = KIT.read_bytes()
+    got = await table.call("import", name=KIT.name, data_base64=base64.b64encode(data).decode())
+    assert [(f["kind"], f["name"], f["error"]) for f in got["files"]] == [("quick replies", "Kit", None)]
+    (one,) = (await table.call("quick.list"))["sets"]
+    assert one["fill_only"] is True
+    assert [(r["label"], r["message"]) for r in one["replies"]] == [("Look", "/send *looks around*")]
