@@ -32,10 +32,7 @@ class PersonaPage(FormPage):
         self._persona = next((str(p["name"]) for p in told["personas"] if p["id"] == chosen), "")
 
     def fields(self) -> Sequence[Field | str]:
-        fields: list[Field | str] = [
-            Field("personas", tr("Your personas…"), kind="action", shown=self._persona,
-                  hint=tr("Several, each for a chat, for a character, or by default.")),
-        ]
+        fields: list[Field | str] = []
         if (chat := host(self.app).state.chat) is not None:
             default = tr("empty: as in all chats")
             fields += [
@@ -46,6 +43,8 @@ class PersonaPage(FormPage):
             ]
         return [
             *fields,
+            Field("personas", tr("Your personas…"), kind="action", shown=self._persona,
+                  hint=tr("Several, each for a chat, for a character, or by default.")),
             tr("In all chats"),
             Field("persona_name", tr("Name"), str(self._settings.get("persona_name") or "")),
             Field(
