@@ -17,6 +17,8 @@ from core_table import Table
 from fake_llama_server import FakeLlamaServer
 from long_story import Story, digest, tell
 
+from tui.domain.operations import summary_from_json
+from tui.domain.summaries import nested
 from tui.wire.ids import new_id
 
 WINDOW, REPLY, SHARE = 4096, 200, 0.25
@@ -117,6 +119,8 @@ async def test_facts_of_a_long_story_are_in_the_prompt_when_they_are_asked_for(
             f"({dict(with_memory)}), memory takes {share:.1%} at most; without memory {before}/{asked}"
         )
     assert share <= SHARE
+    inside = nested(summary_from_json(s) for s in summaries)
+    assert inside, "older summaries were never summed up in one"
     assert found >= 0.8 * asked
     assert before <= 0.2 * asked
     assert with_memory["pinned"] >= 1

@@ -19,6 +19,7 @@ from tui.domain.backend import Finish
 from tui.domain.errors import StoreError, TraktirError
 from tui.domain.picture_marks import labelled
 from tui.domain.prompt.difference import difference
+from tui.domain.prompt.head import WAITING
 from tui.domain.prompt.render import text_of
 from tui.store import Store
 from tui.wire.ids import new_id
@@ -76,8 +77,7 @@ class Afterwards:
         the older half of the summaries in one, where they have used up their share."""
         used = prepared.prompt_tokens + (finish.usage.completion_tokens or 0)
         near = used > OFFER_SHARE * (prepared.link.context - prepared.turn.budget.reserve)
-        standing = {s.id for s in prepared.turn.summaries if s.generation.get("by") == "program" and not s.removed}
-        waiting = standing - set(prepared.plan.state.memory)
+        waiting = any(s.why == WAITING for s in prepared.plan.segments)
         found = offer(prepared)
         crowded = crowd(prepared)
         if not self._settings.get("auto_summary") or waiting or not (crowded or (near and found is not None)):

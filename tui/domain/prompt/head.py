@@ -17,9 +17,11 @@ HEAD = "head"
 _START = re.compile(r"<START>", re.IGNORECASE)
 _AROUND_CARD = ("before_char", "after_char", "examples_top", "examples_bottom")
 _STALE = Notice("A message it covers has changed since; make the summary again to use it.")
-_WAITING = Notice("It waits for the next cut of the oldest messages, so that nothing is processed twice for it.")
+#: Why a summary that the program made is not in the prompt yet.
+WAITING = Notice("It waits for the next cut of the oldest messages, so that nothing is processed twice for it.")
 _NO_EXAMPLES = Notice("The prompt preset leaves example dialogue out.")
-_INSIDE = Notice("Another summary covers the same messages and more.")
+#: Why a summary is not in the prompt that lies inside another.
+INSIDE = Notice("Another summary covers the same messages and more.")
 #: Why a summary is left out that would take memory beyond its share of the window.
 TOO_MUCH = Notice("Memory has used up its share of the window; one summary of several would make room.")
 
@@ -116,9 +118,9 @@ def memory_segments(
     segments = []
     for summary in shown:
         text = "\n\n" + texts.summary(summary.text)
-        why = None if summary in standing else _STALE if state[summary.id] == "stale" else _INSIDE
+        why = None if summary in standing else _STALE if state[summary.id] == "stale" else INSIDE
         if summary.id in waiting:
-            why = _WAITING
+            why = WAITING
         source, tokens = f"summary:{summary.id}", count(text)
         segments.append(Segment(source, "system", text, tokens, "memory", block=HEAD, included=why is None, why=why))
     segments, gone = _within(segments, room)

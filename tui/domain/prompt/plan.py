@@ -14,7 +14,7 @@ from tui.domain.notice import Notice, notice
 from tui.domain.prompt.anchoring import NOTE
 from tui.domain.prompt.depth import Insert, depth_inserts, ending_segment, post_history_segment, with_inserts
 from tui.domain.prompt.forecast import Rendered, forecast, moving_tokens
-from tui.domain.prompt.head import TOO_MUCH, example_segments, head_segments, memory_segments
+from tui.domain.prompt.head import INSIDE, TOO_MUCH, example_segments, head_segments, memory_segments
 from tui.domain.prompt.history import (
     Fit,
     History,
@@ -319,7 +319,7 @@ def _next_state(turn: Turn, draft: _Draft, fit: Fit, rendered: Rendered) -> Plan
         variables=draft.texts.variables(),
         memory=tuple(
             s.source.removeprefix("summary:") for s in draft.memory
-            if s.included and s.source.startswith("summary:")
+            if s.source.startswith("summary:") and (s.included or s.why in (TOO_MUCH, INSIDE))
         ),
         skipped=draft.history.skipped,
     )

@@ -162,8 +162,8 @@ class PlanState:
     `examples`: whether example dialogue is still in the prompt.
     `rendered`: (source, digest) of each segment of the last prompt, for the cache forecast.
     `anchored`: lore that stands in history. `timers`: timed lore effects. `variables`: the chat's macro variables.
-    `memory`: ids of the summaries that stand in the prompt. `skipped`: the last reply to the newest message that was
-    left out, where those alone were more than the window holds.
+    `memory`: ids of the summaries that have entered the prompt, though room may be lacking for some. `skipped`: the
+    last reply to the newest message that was left out, where those alone were more than the window holds.
     """
 
     anchor: str | None = None
