@@ -110,3 +110,5 @@ async def test_a_quick_reply_runs_its_script_and_an_unknown_command_stops_all_of
         assert len(play.texts()) == count
         await say(play, "/script /times 2 {: /addvar key=n 2 :} | /send {{pipe}} it is")
         await play.until(lambda: last(play) == "4 it is", "a typed script")
+        await say(play, "/script /rand from=3 to=3 | /send {{pipe}} is chance")
+        await play.until(lambda: last(play) == "3 is chance", "chance")

@@ -21,7 +21,7 @@ _KINDS = {"send": "user", "sys": "narrator", "nar": "narrator", "narrate": "narr
 #: Other commands of the program that a script may use as a person would.
 _PLAIN = {"trigger": "trigger", "roll": "roll", "hide": "hide", "unhide": "unhide", "note": "note"}
 COMMANDS = frozenset({
-    *_KINDS, *_PLAIN, "echo", "input", "popup", "buttons", "setinput", "messages", "gen",
+    *_KINDS, *_PLAIN, "echo", "input", "popup", "buttons", "setinput", "messages", "gen", "rand",
 })
 
 
@@ -67,7 +67,7 @@ class _World:
             return text
         return await {
             "echo": self._echo, "input": self._input, "popup": self._popup, "buttons": self._buttons,
-            "setinput": self._setinput, "messages": self._messages, "gen": self._gen,
+            "setinput": self._setinput, "messages": self._messages, "gen": self._gen, "rand": self._rand,
         }[name](named, text)
 
     async def _echo(self, named: Mapping[str, str], text: str) -> str:
@@ -107,6 +107,15 @@ class _World:
         first, last = parse_range(text, len(path))
         names = named.get("names", "on") not in ("off", "false")
         return "\n\n".join(f"{n.name}: {n.text}" if names and n.name else n.text for n in path[first - 1 : last])
+
+    async def _rand(self, named: Mapping[str, str], text: str) -> str:
+        """A whole number `from=` `to=` (1 to the text's number where they are not given)."""
+        import secrets
+
+        low, high = named.get("from", "1"), named.get("to", text or "100")
+        if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
+            raise BadInput("/rand takes two whole numbers: /rand from=1 to=6")
+        return str(int(low) + secrets.randbelow(int(high) - int(low) + 1))
 
     async def _gen(self, named: Mapping[str, str], text: str) -> str:
         from tui.wire.ids import new_id

@@ -41,6 +41,7 @@ CATALOGUE: dict[str, str] = {
     "The script has no variable called {name}.": "В скрипте нет переменной {name}.",
     "/times takes a number and a closure: /times 3 {: /echo again :}":
         "/times принимает число и замыкание: /times 3 {: /echo ещё :}",
+    "/rand takes two whole numbers: /rand from=1 to=6": "/rand принимает два целых числа: /rand from=1 to=6",
     "/{name} takes numbers.": "/{name} принимает числа.",
     "Regex scripts": "Regex-скрипты",
     "Regex scripts; with a text, what they make of it.": "Regex-скрипты; с текстом — что они с ним сделают.",
