@@ -49,7 +49,7 @@ async def test_chats_of_groups_that_sillytavern_wrote_play_on_as_groups(table: T
         for name in group.chats:
             data = (FIXTURES / "group chats" / f"{name}.jsonl").read_bytes()
             (read,) = read_chat(data, f"{name}.jsonl")
-            chat, missing = in_group(importer._chat(read, ""), group, core.library, lambda stem: ids.get(stem, ""))
+            chat, missing = in_group(importer.chat(read, ""), group, core.library, lambda stem: ids.get(stem, ""))
             assert not missing
             await core.chats.add(chat)
             told = await table.call("cast.get", chat=chat.id)
@@ -57,5 +57,5 @@ async def test_chats_of_groups_that_sillytavern_wrote_play_on_as_groups(table: T
             said = [n for n in chat.path() if n.role == "assistant"]
             assert said
             assert {n.extra["speaker"] for n in said} <= set(ids.values())
-            gone, missing = in_group(importer._chat(read, ""), group, core.library, lambda stem: "")
+            gone, missing = in_group(importer.chat(read, ""), group, core.library, lambda stem: "")
             assert (missing, "cast" in gone.fields) == (("Mira", "Bob"), False)

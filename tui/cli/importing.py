@@ -14,6 +14,8 @@ from typing import Any
 from tui.cli.import_profile import hint, make_profile
 from tui.cli.output import add_json, json_line, line, say_aside, sentence
 from tui.cli.session import Session, add_connect, on_core
+from tui.cli.tavern_folder import is_tavern
+from tui.cli.tavern_import import foretell, take_tavern
 from tui.domain.errors import BadInput, TraktirError
 from tui.domain.notice import notice
 
@@ -35,11 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-profile", default="", metavar="NAME",
         help="make a profile of the instruct and context preset among them, which writes prompts as SillyTavern does",
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="of a user's folder of SillyTavern only say what would come",
+    )
     add_connect(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.dry_run:
+        folders = [Path(path) for path in args.paths]
+        other = next((f for f in folders if not is_tavern(f)), None)
+        if other is not None:
+            raise BadInput(notice("{file} is no user's folder of SillyTavern.", file=_shown(other)),
+                           "It is the one that holds characters and chats, as data/default-user.")
+        return max(foretell(folder, args.json) for folder in folders)
     return on_core(args, lambda session: _import(session, args))
 
 
@@ -47,6 +59,9 @@ async def _import(session: Session, args: argparse.Namespace) -> int:
     failed = False
     taken = []
     for path in args.paths:
+        if path != "-" and is_tavern(Path(path)):
+            failed |= await take_tavern(session, Path(path), _one, lambda result: _report(result, args.json))
+            continue
         for name, source in _files(path):
             for result in await _one(session, name, source):
                 failed |= result.get("error") is not None

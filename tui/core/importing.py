@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
+from tui.core.chat_sets import ALREADY, id_of
 from tui.core.chats import Chats, now_ms
 from tui.core.events import EventHub
 from tui.core.library import Library
@@ -147,18 +148,21 @@ class Importer:
 
     async def _chat_files(self, name: str, data: bytes, base: str) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
-        for file in await asyncio.to_thread(read_chat, data, base):
-            chat = await asyncio.to_thread(self._chat, file, PurePath(name.replace("\\", "/")).parent.name)
+        for number, file in enumerate(await asyncio.to_thread(read_chat, data, base)):
+            chat = await asyncio.to_thread(self.chat, file, PurePath(name.replace("\\", "/")).parent.name)
+            chat = replace(chat, id=id_of([data, *[b"more"] * number]))
             notes = file.notes
             if file.lorebook and not chat.fields.get("lorebooks"):
                 notes = (*notes, _no_book(file.lorebook, chat.id))
-            await self._chats.add(chat)
+            if not await self._chats.add(chat):
+                notes = (ALREADY,)
             title = file.title or file.character
             taken = _taken("chat", "chats", chat.id, title, notes, messages=len(file.messages))
             results.append({"type": "file", "path": name, "error": None, **taken})
         return results
 
-    def _chat(self, file: ChatFile, folder: str) -> Chat:
+    def chat(self, file: ChatFile, folder: str) -> Chat:
+        """The chat that a file comes to, with the character and the lorebook that it names."""
         name = file.character or "Character"
         fields: dict[str, Any] = {
             "title": file.title or name, "character": "", "card": card_to_json(Card(name=name)),

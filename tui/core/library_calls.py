@@ -63,7 +63,7 @@ class LibraryCalls:
             "lorebooks.export": self.export_lorebook, "lorebooks.save": self.save_lorebook,
             "presets.list": self.presets, "presets.get": self.preset, "presets.export": self.export_preset,
             "presets.save": self.save_preset,
-            "import": self.import_file, "chats.export": self.export_chat,
+            "import": self.import_file, "import.chats": self.import_chats, "chats.export": self.export_chat,
         }
 
     async def characters(self) -> dict[str, Any]:
@@ -187,6 +187,17 @@ class LibraryCalls:
 
         importer = Importer(self._library, self._chats, self._events)
         return {"files": await importer.take(name, await paced(_decoded(data_base64)))}
+
+    async def import_chats(self, files: list[dict[str, str]], group_base64: str = "") -> dict[str, Any]:
+        """Take in the chat files of one folder together (`name`, `data_base64`); `group` is the file of their group."""
+        await asyncio.to_thread(import_module, "tui.core.importing")
+        from tui.core.chat_sets import ChatSets
+        from tui.core.importing import Importer
+
+        importer = Importer(self._library, self._chats, self._events)
+        read = [(str(f["name"]), await paced(_decoded(f["data_base64"]))) for f in files]
+        group = await paced(_decoded(group_base64))
+        return {"files": await ChatSets(self._library, self._chats, importer.chat).take(read, group)}
 
     async def export_chat(
         self, id: str, format: str = "jsonl", branches: bool = False, replies: bool = False,  # noqa: A002
