@@ -132,6 +132,32 @@ async def test_all_that_keys_do_with_a_message_can_be_tapped(size: tuple[int, in
         await play.until(lambda: play.composer.text == "A?", "the text to be changed")
 
 
+@pytest.mark.parametrize("size", [(40, 10), (120, 40)])
+async def test_a_place_in_the_middle_is_named_come_back_to_and_forgotten(size: tuple[int, int]) -> None:
+    async with stage("One.", "Two.", size=size) as play:
+        await talk(play, "A?", "B?")
+        place = play.app.state.path[2].id
+
+        def named() -> object:
+            assert play.app.state.chat is not None
+            return play.app.state.chat.nodes[place].extra.get("checkpoint")
+
+        await play.press("tab", "up", "up", "M")
+        await play.until(lambda: play.app.screen is not play.app.chat, "the question")
+        await play.press(*"dawn", "enter")
+        await play.until(lambda: named() == "dawn", "the name")
+        await say(play, "/checkpoints")
+        await go_to(play, "dawn")
+        await play.press("enter")
+        await play.until(lambda: play.app.chosen() is not None and play.app.chosen().id == place, "the place")
+        await play.press("M")
+        await play.until(lambda: play.app.screen is not play.app.chat, "the question")
+        await play.press(*["backspace"] * 4, "enter")
+        await play.until(lambda: named() is None, "no name")
+        await play.press("u")
+        await play.until(lambda: named() == "dawn", "the name again")
+
+
 def large(count: int) -> Chat:
     """A story of `count` messages in which every tenth was answered twice more."""
     nodes: dict[str, Node] = {}

@@ -22,7 +22,7 @@ SIMPLE = frozenset({
     "stop", "regenerate", "more_swipes", "unloop", "swipe_back", "swipe_on", "version_back", "version_on", "edit",
     "edit_last", "continue_reply", "go_on", "speak", "reveal",
     "undo", "redo", "branch", "text_back", "text_on", "copy", "copy_last", "delete_chosen",
-    "hide_chosen", "explain", "edit_branch", "move_up", "move_down", "parent", "tokens", "pin",
+    "hide_chosen", "explain", "edit_branch", "name_place", "move_up", "move_down", "parent", "tokens", "pin",
 })
 #: Messages that a chat is opened with; the others are fetched when these are on view.
 FIRST_LOOK = 100
@@ -271,6 +271,17 @@ class Actions:
         from tui.ui.deeds_tree import parent
 
         await parent(self._app, "")
+
+    async def name_place(self) -> None:
+        """Ask for the name by which one comes back to the chosen or last message; an empty one takes it away."""
+        from tui.ui.screens.confirm import ask_line
+
+        node = self._target()
+        before = str(node.extra.get("checkpoint") or "")
+        detail = tr("F6 and /checkpoints lead back here.")
+        name = await ask_line(self._app, tr("The name of this place"), before, detail)
+        if name is not None and name.strip() != before:
+            await self.checkpoint(name.strip())
 
     async def checkpoint(self, name: str) -> None:
         """Give the chosen or last message a name to come back to; none takes it away."""

@@ -60,6 +60,8 @@ KEYS: tuple[Key, ...] = (
         mark("say it otherwise, in a branch of its own")),
     Key("move-up", "messages", "K,shift+up", "K", "app.do('move_up')", mark("move the message up")),
     Key("move-down", "messages", "J,shift+down", "J", "app.do('move_down')", mark("move the message down")),
+    Key("checkpoint", "messages", "M,shift+m", "M", "app.do('name_place')",
+        mark("name this place, to come back to it")),
     Key("parent", "messages", "B,shift+b", "B", "app.do('parent')",
         mark("back to the branch that this one came from")),
     Key("map", "messages", "m", "m", "app.screen_named('map')", mark("the map of the branches")),

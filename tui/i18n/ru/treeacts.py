@@ -11,6 +11,9 @@ CATALOGUE: dict[str, str] = {
     "all that can be done with this message": "всё, что можно сделать с этим сообщением",
     "All that can be done with the last message, or with message N.":
         "Всё, что можно сделать с последним сообщением или с сообщением N.",
+    "The name of this place": "Название этого места",
+    "F6 and /checkpoints lead back here.": "Сюда ведут F6 и /отметки.",
+    "name this place, to come back to it": "назвать это место, чтобы вернуться сюда",
     "Write it like 12.": "Например: 12.",
     "Done again: {label}": "Сделано снова: {label}",
     "Delete messages {first} to {last}?": "Удалить сообщения с {first} по {last}?",

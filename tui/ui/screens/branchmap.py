@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +15,9 @@ from tui.ui.screens.page import Hint, Page
 from tui.ui.widgets.listing import Line
 from tui.ui.widgets.picker import Picker
 from tui.ui.words import IN_USE
+
+if TYPE_CHECKING:
+    from tui.ui.app import TraktirApp
 
 Part = Literal["all", "marks"]
 
@@ -74,6 +77,8 @@ class BranchMap(Page):
         )
         leaf = head if above else (await self.call("chats.leaf", id=chat, node=node))["leaf"]
         await host(self.app).actions.open_chat(chat, leaf)
+        story = cast("TraktirApp", self.app).chat
+        story.set_focus(story.story)                   # the message that was gone to is the chosen one
         host(self.app).show_head(leaf, node)
         self.dismiss(node)
 
