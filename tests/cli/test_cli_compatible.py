@@ -64,6 +64,7 @@ class Person:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.chats = 0
         self.profiles: dict[str, str] = {}
         command("import", *map(str, sorted((FIXTURES / "characters").glob("*.png"))))
 
@@ -110,7 +111,8 @@ class Person:
                             "extra": {"type": "narrator"}}
                 lines.insert(int(match[1]) + 1, json.dumps(narrator))
         path = folder / source.name
-        path.write_text("\n".join(lines) + "\n", "utf-8")
+        self.chats += 1                                    # the same file again would be the same chat
+        path.write_text("\n".join(lines) + "\n" * self.chats, "utf-8")
         return str(told("import", str(path))[0]["id"])
 
     def plays(self, cfg: Mapping[str, Any], always: Mapping[str, Any]) -> tuple[str, list[str]]:
