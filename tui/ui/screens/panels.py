@@ -11,6 +11,7 @@ from typing import Any, Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
@@ -138,6 +139,8 @@ class SidePanel(Widget):
         except TraktirError as error:
             if self.is_attached:
                 self.failed(error)
+        except NoMatches:
+            return                                # the panel is being taken off the screen, and its list went first
 
     def failed(self, error: TraktirError) -> None:
         """Say what went wrong."""
