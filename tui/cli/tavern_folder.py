@@ -16,7 +16,7 @@ from tui.formats.jsontext import parse_json
 #: Bytes of files that travel together at most, so that what the core takes at a time stays small.
 TOGETHER = 24 << 20
 _FIRST = ("worlds", "characters", "TextGen Settings", "OpenAI Settings", "KoboldAI Settings", "NovelAI Settings",
-          "instruct", "context", "sysprompt", "reasoning", "regex")
+          "instruct", "context", "sysprompt", "reasoning", "regex", "QuickReplies")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ async def take_tavern(
 ) -> bool:
     """Take in everything, telling each as it comes; `one` takes a single file. Whether anything was refused."""
     failed = False
+    if (keys := folder / "secrets.json").is_file():
+        say_aside(notice("{file} holds keys, so it was not read.", file=str(keys)))
     for file in single_files(folder):
         for result in await one(session, str(file), file):
             failed |= result.get("error") is not None
