@@ -34,6 +34,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._copies = 0
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in _FOREIGN},
             "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8",
@@ -58,7 +59,8 @@ class Stage:
     def chat(self, messages: int) -> str:
         """Take in a chat of so many messages; its id."""
         file = self.folder / f"chat{messages}.jsonl"
-        file.write_text(chat_file(messages), "utf-8")
+        self._copies += 1
+        file.write_text(chat_file(messages, self._copies), "utf-8")
         self.traktir("import", str(file))
         file.unlink()
         newest = json.loads(self.traktir("chats", "list", "--json").splitlines()[0])

@@ -29,8 +29,9 @@ def pieces(count: int) -> Iterator[str]:
     return islice(cycle(RUSSIAN[at: at + 4] for at in range(0, len(RUSSIAN) // 4 * 4, 4)), count)
 
 
-def chat_file(messages: int) -> str:
-    """A chat of `messages` messages of about 500 characters, as JSON lines that `traktir import` takes."""
+def chat_file(messages: int, copy: int = 0) -> str:
+    """A chat of `messages` messages of about 500 characters, as JSON lines that `traktir import` takes. Each `copy` was
+    said a millisecond later: the same file again would be the same chat."""
     chance = random.Random(5000)
     lines: list[dict[str, object]] = [{"user_name": "Alex", "character_name": "Mira", "chat_metadata": {}}]
     for number in range(1, messages + 1):
@@ -43,7 +44,7 @@ def chat_file(messages: int) -> str:
             words.append(LAST.format(count=messages))
         lines.append({
             "name": "Alex" if user else "Mira", "is_user": user, "is_system": False, "mes": " ".join(words),
-            "send_date": 1_700_000_000_000 + number * 60_000,
+            "send_date": 1_700_000_000_000 + number * 60_000 + copy,
         })
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 

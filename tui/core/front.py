@@ -78,7 +78,7 @@ class Front:
         """What `chats.open` answers where no reply can be growing yet."""
         self._opened.append(chat)
         try:
-            return await open_chat(self._store, self._chats, chat, last) | {"turn": None, "writing": False}
+            return await open_chat(self._store, self._chats, chat, last) | {"turn": None, "writing": False, "queued": 0}
         finally:
             self._later.cancel()
             self._later = asyncio.get_running_loop().call_later(_DRAWN, self._load)
