@@ -20,6 +20,7 @@ from screens_stage import lines
 
 from tui.client.connection import Connection
 from tui.ui.screens.card import card_text
+from tui.ui.screens.messagemenu import MessageMenu
 from tui.ui.screens.page import Page
 from tui.ui.screens.reading import Reading
 
@@ -122,6 +123,10 @@ async def test_markup_of_a_card_is_nothing_to_click_at_and_the_inspector_shows_i
                 for row, text in enumerate(play.screen().split("\n")):
                     if (column := text.find(word)) >= 0:
                         await play.pilot.click(offset=(column + 1, row))
+                        await play.pilot.pause()
+                        if isinstance(play.app.screen, MessageMenu):         # a message that was chosen already
+                            await play.press("escape")
+                            await play.until(lambda: play.app.screen is front, "the story")
                         clicked += 1
             if not play.app.chat.story.scroll_y:
                 break
