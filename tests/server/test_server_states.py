@@ -43,7 +43,8 @@ async def cores(home: Path) -> AsyncIterator[None]:
     (home / "config" / "presets" / "profiles" / "slow.yaml").write_text(
         "label: slow\nbackend:\n  kind: embedded\n  model: starter\n  threads: 1\n"
         "template: auto\nsamplers: starter\nprompt: starter\n", "utf-8")
-    (home / "config" / "settings.toml").write_text('profile = "slow"\n', "utf-8")
+    # What is recalled would take the place of messages in this small window, which is then another prompt.
+    (home / "config" / "settings.toml").write_text('profile = "slow"\nrecall = false\n', "utf-8")
     yield
     if (target := await find_core()) is not None:
         async with contextlib.aclosing(_closing(target)) as opened:

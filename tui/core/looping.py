@@ -14,8 +14,9 @@ from tui.domain.errors import NotFound
 from tui.domain.loops import BACK, Loop, LoopWatch
 from tui.domain.samplers import Samplers
 
-#: Characters that a reply grows by before it is measured again, and those of its end that are looked at.
-EVERY, REACH = 40, 6000
+#: Characters that a reply grows by before it is measured again: so many, and this share (1/n) of it. Those of its end
+#: that are looked at, and those of each reply before it.
+EVERY, SHARE, REACH = 40, 16, 3000
 
 #: From which share on a growing reply's is told at all, and by how much it must change to be told again.
 TOLD_FROM, TOLD_STEP = 0.3, 0.1
@@ -28,7 +29,7 @@ class LoopGuard:
     """Measures one reply as it grows. `before`: the replies of the same speaker before it, the latest last."""
 
     def __init__(self, before: Sequence[str]) -> None:
-        self._watch = LoopWatch(before)
+        self._watch = LoopWatch(_beginnings(before))
         self._measured = 0
         self._told = 0.0
         self.loop: Loop | None = None
@@ -39,7 +40,7 @@ class LoopGuard:
 
     def grown(self, text: str) -> dict[str, Any] | None:
         """Look at the text so far, now and then. Returns what is to be told, when that is news."""
-        if len(text) - self._measured < EVERY:
+        if len(text) - self._measured < max(EVERY, len(text) // SHARE):
             return None
         alarmed = self.alarmed
         loop = self._measure(text)
@@ -101,7 +102,8 @@ def cure(tree: Chat, node_id: str, reply: str, reply_revision: str) -> ReplyPlac
     node = tree.nodes.get(node_id)
     if node is None or node.role != "assistant":
         raise NotFound("There is no reply to write anew.")
-    loop = measured(LoopWatch(said_before(tree.path(node.parent) if node.parent else (), node.name)), node.text)
+    before = said_before(tree.path(node.parent) if node.parent else (), node.name)
+    loop = measured(LoopWatch(_beginnings(before)), node.text)
     kept = node.text[:loop.start].rstrip() if loop.alarm else ""
     versions = tree.versions(node)
     level = sum(1 for n in versions if n.revision.generation.get("unlooped")) + 1
@@ -126,6 +128,10 @@ def stronger(samplers: Samplers, level: int) -> Samplers:
 def said_before(path: Sequence[Node], name: str) -> list[str]:
     """The latest replies on a path that were said under a name."""
     return [n.text for n in path if n.role == "assistant" and n.name == name and not n.hidden][-BACK:]
+
+
+def _beginnings(texts: Sequence[str]) -> list[str]:
+    return [text[:REACH] for text in texts]
 
 
 def measured(watch: LoopWatch, text: str) -> Loop:

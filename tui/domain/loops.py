@@ -12,6 +12,7 @@ in a row that were. Three measures, each a share of 1:
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -77,18 +78,19 @@ class LoopWatch:
     do not belong among them."""
 
     def __init__(self, before: Sequence[str]) -> None:
-        former = [words_of(text) for text in before[-BACK:]]
+        late = before[-BACK:]
+        former = [words_of(text) for text in late]
         self._grams = {gram for words in former for gram in _grams(words)}
         self._whole = [tuple(word.text for word in words) for words in former]
         self._openings = {
-            opening for text in before[-BACK:] for opening, _ in _openings(text)
+            opening for text, words in zip(late, former, strict=True) for opening, _ in _openings(text, words)
         }
 
     def measure(self, text: str) -> Loop:
         """What of `text` was said before."""
         words = words_of(text)
         found = [
-            _within(text, words), self._message(text, words), self._opened(text),
+            _within(text, words), self._message(text, words), self._opened(text, words),
         ]
         return max(found, key=lambda loop: loop.share / LIMITS[loop.kind])
 
@@ -100,8 +102,8 @@ class LoopWatch:
         again = _covered(words, (gram in self._grams for gram in _grams(words)))
         return _loop("message", text, sum(again) / max(len(words), LEAST), _first(words, again, len(text)))
 
-    def _opened(self, text: str) -> Loop:
-        openings = _openings(text)
+    def _opened(self, text: str, words: Sequence[Word]) -> Loop:
+        openings = _openings(text, words)
         known = [opening in self._openings for opening, _ in openings]
         share = sum(known) / len(known) if len(known) >= LEAST_SENTENCES else 0.0
         start = next((at for (_, at), old in zip(openings, known, strict=True) if old), len(text))
@@ -151,14 +153,14 @@ def _first(words: Sequence[Word], again: Sequence[bool], end: int) -> int:
     return start
 
 
-def _openings(text: str) -> list[tuple[tuple[str, ...], int]]:
+def _openings(text: str, words: Sequence[Word]) -> list[tuple[tuple[str, ...], int]]:
     """How each sentence begins, and where. One of fewer words than make an opening has none."""
     out: list[tuple[tuple[str, ...], int]] = []
-    at = 0
+    starts, at = [word.start for word in words], 0
     for end in [*(match.end() for match in _SENTENCE.finditer(text)), len(text)]:
-        words = words_of(text[at:end])
-        if len(words) >= OPENING:
-            out.append((tuple(word.text for word in words[:OPENING]), at))
+        first, last = bisect_left(starts, at), bisect_left(starts, end)
+        if last - first >= OPENING:
+            out.append((tuple(word.text for word in words[first:first + OPENING]), at))
         at = end
     return out
 
