@@ -21,7 +21,7 @@ from tui.wire.ids import new_id
 CHAT = "01STALLS000000000000000000"
 #: Seconds in which every key is to be answered. On a busy machine it may take longer: then it is tried again, with more
 #: patience each time, but never with so much as the shortest time after which a server is given up (ten seconds).
-QUICK, TRIES, LONGEST = 0.5, 4, 8.0
+QUICK, TRIES, LONGEST = 0.5, 4, 9.5
 
 
 @contextlib.contextmanager

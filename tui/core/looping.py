@@ -38,10 +38,12 @@ class LoopGuard:
     def alarmed(self) -> bool:
         return self.loop is not None and self.loop.alarm
 
+    def due(self, text: str) -> bool:
+        """Whether enough has come since the last look."""
+        return len(text) - self._measured >= max(EVERY, len(text) // SHARE)
+
     def grown(self, text: str) -> dict[str, Any] | None:
-        """Look at the text so far, now and then. Returns what is to be told, when that is news."""
-        if len(text) - self._measured < max(EVERY, len(text) // SHARE):
-            return None
+        """Look at the text so far. Returns what is to be told, when that is news. May run on a thread."""
         alarmed = self.alarmed
         loop = self._measure(text)
         share = loop.share if loop.alarm or loop.share >= TOLD_FROM else 0.0

@@ -266,7 +266,7 @@ class Turns:
         reply.difference = await self._afterwards.compared(reply.place.chat, prepared)
         opening = "" if reply.place.base is not None else opening_of(prepared.turn, prepared.plan)
         growing = GrowingReply(self._store, self._chats, self._events, reply.place, name, opening)
-        reply.guard = LoopGuard(said_before(prepared.turn.path, name))
+        reply.guard = await asyncio.to_thread(LoopGuard, said_before(prepared.turn.path, name))
         async with growing.written_down():
             try:
                 finish = await self._stream(reply, prepared, growing)
@@ -342,7 +342,7 @@ class Turns:
     async def _watch(self, reply: _Reply, text: str, prepared: Prepared) -> None:
         """Tell of a loop in a reply as it grows; one that is to be written anew unasked is not waited for."""
         alarmed = reply.guard.alarmed
-        if (loop := reply.guard.grown(text)) is None:
+        if not reply.guard.due(text) or (loop := await asyncio.to_thread(reply.guard.grown, text)) is None:
             return
         self._status(reply, "writing", loop=loop)
         if reply.guard.alarmed and not alarmed and self._cures(reply):
